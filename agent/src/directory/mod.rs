@@ -13,3 +13,7 @@ pub mod values;
 pub mod dn;
 pub mod entry;
 pub mod reader;
+pub mod domain;
+pub mod people;
+pub mod group;
+pub mod structure;

@@ -32,6 +32,8 @@ pub enum Incomplete {
     UnreadablePageControl { page: u32 },
     #[error("the search did not end within {0} pages")]
     TooManyPages(u32),
+    #[error("a group lists members whom the directory does not show as such: a read right is missing")]
+    Contradiction,
     #[error("the group changed while its members were read")]
     ChangedMeanwhile,
     #[error("the store could not take what was read: {0}")]
@@ -270,7 +272,7 @@ fn lost(error: &LdapError, end: &EndReason, timeout: Duration, page: u32) -> Inc
 fn controls_for(finds: Finds) -> Vec<RawControl> {
     match finds {
         Finds::Live => Vec::new(),
-        Finds::Deleted => vec![RawControl { crit: true, ..plain(SHOW_DELETED) }, plain(SHOW_RECYCLED)],
+        Finds::Deleted => vec![plain(SHOW_DELETED), plain(SHOW_RECYCLED)],
         Finds::ExtendedNames => {
             let flag = ber::element(0x30, &ber::element(0x02, &[1]));
             vec![RawControl { ctype: EXTENDED_DN.to_owned(), crit: true, val: Some(flag) }]

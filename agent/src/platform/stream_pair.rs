@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use ldap3::StdStream;
 
+#[expect(missing_debug_implementations, reason = "ldap3's stream type has none")]
 /// Our end, ldap3's end and the URL that tells ldap3 which kind it is.
 pub struct Pair {
     pub ours: OurEnd,
