@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The lab: everything the product is tested against, and the programs under test themselves.
+
+pub mod world;
