@@ -24,6 +24,15 @@ const PACKAGES: &[&str] = &[
 ];
 
 pub fn run() -> Outcome {
+    install_packages()?;
+    // Four minutes to build: worth it where nothing may be skipped.
+    if shell::is_ci() && !shell::has("cargo-deny") {
+        shell::run(shell::cargo().args(["install", "--locked", "--quiet", "cargo-deny"]))?;
+    }
+    Ok(())
+}
+
+fn install_packages() -> Outcome {
     let missing = missing_packages();
     if missing.is_empty() {
         println!("setup: nothing is missing");

@@ -1,6 +1,7 @@
 //! A real agent process with a configuration and a data folder of its own.
 
 use super::program::{self, Finished, Program, ProgramError};
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -122,21 +123,26 @@ impl Agent {
 
 fn toml(setup: &AgentSetup, folder: &Path, password: &Path) -> String {
     let binding = &setup.binding;
-    // Debug quoting is TOML's for the plain ASCII that the lab uses.
-    format!(
-        "data_dir = {:?}\n\n[ldap]\nhost = {:?}\naddress = {:?}\nport = {}\ntransport = {:?}\nca_file = {:?}\n\
-         bind_user = {:?}\npassword_file = {:?}\n\n[cycle]\nsecond_reading_seconds = {}\n{}",
-        folder.join("data"),
-        binding.host,
-        binding.address,
-        binding.port,
-        binding.transport,
-        binding.ca_file,
-        binding.user,
-        password,
-        setup.second_reading_seconds,
-        setup.extra,
-    )
+    let lines = [
+        format!("data_dir = {}", quoted(folder.join("data").display())),
+        "[ldap]".to_owned(),
+        format!("host = {}", quoted(&binding.host)),
+        format!("address = {}", quoted(&binding.address)),
+        format!("port = {}", binding.port),
+        format!("transport = {}", quoted(&binding.transport)),
+        format!("ca_file = {}", quoted(binding.ca_file.display())),
+        format!("bind_user = {}", quoted(&binding.user)),
+        format!("password_file = {}", quoted(password.display())),
+        "[cycle]".to_owned(),
+        format!("second_reading_seconds = {}", setup.second_reading_seconds),
+        setup.extra.clone(),
+    ];
+    lines.join("\n")
+}
+
+/// A TOML basic string; JSON quotes what needs quoting in the same way.
+fn quoted(text: impl Display) -> String {
+    serde_json::Value::from(text.to_string()).to_string()
 }
 
 #[cfg(unix)]
