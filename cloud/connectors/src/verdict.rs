@@ -49,7 +49,6 @@ mod tests {
         classify(Answer::Status { code, retry_after: None })
     }
 
-    // proves: M-29
     #[test]
     fn an_outage_never_counts_against_a_connection() {
         for code in [408, 425, 429, 500, 502, 503, 504, 520] {
