@@ -1,8 +1,8 @@
 //! A certificate authority for one test: issues server certificates, good ones and each kind of bad one.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
-    SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use std::{net::IpAddr, path::Path, sync::Arc};
@@ -23,6 +23,8 @@ pub enum AuthorityError {
 pub enum Flavour {
     #[default]
     Good,
+    /// Without addresses, as a domain controller's own certificate is.
+    NamesOnly,
     /// For another host.
     WrongName,
     /// Ended in 2021.
@@ -72,7 +74,9 @@ impl Authority {
         let key = KeyPair::generate()?;
         let params = server_params(names, flavour)?;
         let certificate = match flavour {
-            Flavour::Good | Flavour::WrongName | Flavour::Expired => params.signed_by(&key, &self.issuer)?,
+            Flavour::Good | Flavour::NamesOnly | Flavour::WrongName | Flavour::Expired => {
+                params.signed_by(&key, &self.issuer)?
+            }
             Flavour::SelfSigned => params.self_signed(&key)?,
         };
         Ok(Identity { certificate_pem: certificate.pem(), key_pem: key.serialize_pem(), certificate, key })
@@ -99,10 +103,10 @@ impl Identity {
 fn server_params(names: &ServerNames, flavour: Flavour) -> Result<CertificateParams, AuthorityError> {
     let dns = match flavour {
         Flavour::WrongName => vec!["somebody-else.example".to_owned()],
-        Flavour::Good | Flavour::Expired | Flavour::SelfSigned => names.dns.clone(),
+        Flavour::Good | Flavour::NamesOnly | Flavour::Expired | Flavour::SelfSigned => names.dns.clone(),
     };
     let mut params = CertificateParams::new(dns.clone())?;
-    if flavour != Flavour::WrongName {
+    if !matches!(flavour, Flavour::WrongName | Flavour::NamesOnly) {
         params.subject_alt_names.extend(names.addresses.iter().map(|address| SanType::IpAddress(*address)));
     }
     params.distinguished_name.push(DnType::CommonName, dns.first().map_or("server", String::as_str));

@@ -122,7 +122,7 @@ impl Directory {
     /// Serves a domain; `password` becomes the service account's.
     pub fn serve(forest: Forest, setup: Setup, password: &str) -> Result<Self, DirectoryError> {
         let authority = setup.authority.map_or_else(|| Authority::new().map(Arc::new), Ok)?;
-        let names = ServerNames { dns: vec![forest.host_name(), "localhost".to_owned()], addresses: Vec::new() };
+        let names = server_names(&forest, setup.address);
         let tls = authority.issue(&names, setup.flavour)?.server_config()?;
         let mut rules = Rules::default();
         if let Some(account) = forest.find_account(seeding::SERVICE_ACCOUNT) {
@@ -152,7 +152,7 @@ impl Directory {
         SocketAddr::new(self.address, self.ldap_port)
     }
 
-    /// The name in the certificate; `localhost` is in it too.
+    /// The name in the certificate; `localhost` and the address are in it too, unless the flavour says otherwise.
     pub fn host_name(&self) -> String {
         self.shared.forest().host_name()
     }
@@ -232,12 +232,22 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+/// The controller's own name, and for clients on this machine the ways they write it.
+fn server_names(forest: &Forest, address: IpAddr) -> ServerNames {
+    ServerNames { dns: vec![forest.host_name(), "localhost".to_owned()], addresses: vec![address] }
+}
+
 fn threads() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("directory").enable_all().build()
 }
 
 /// Opens the port and accepts until the runtime ends; returns the port.
-fn listen(threads: &Runtime, shared: &Arc<Shared>, address: SocketAddr, entrance: Entrance) -> Result<u16, DirectoryError> {
+fn listen(
+    threads: &Runtime,
+    shared: &Arc<Shared>,
+    address: SocketAddr,
+    entrance: Entrance,
+) -> Result<u16, DirectoryError> {
     let failed = |source| DirectoryError::Listen { address, source };
     let listener = open(threads, address).map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();

@@ -74,7 +74,13 @@ impl LdapSearch {
     }
 
     /// Runs one search; `scope` is `base`, `one` or `sub`.
-    pub fn run(&self, base: &str, scope: &str, filter: &str, attributes: &[&str]) -> Result<Vec<LdifEntry>, LdapSearchError> {
+    pub fn run(
+        &self,
+        base: &str,
+        scope: &str,
+        filter: &str,
+        attributes: &[&str],
+    ) -> Result<Vec<LdifEntry>, LdapSearchError> {
         let mut command = Command::new("ldapsearch");
         command.env("LDAPTLS_CACERT", &self.ca).env("LDAPRC", "/nonexistent");
         command.args(["-LLL", "-o", "ldif-wrap=no", "-x", "-H", &self.url, "-b", base, "-s", scope]);

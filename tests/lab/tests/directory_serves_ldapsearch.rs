@@ -21,7 +21,7 @@ impl Lab {
     }
 
     fn anonymous(&self) -> LdapSearch {
-        let url = format!("ldaps://localhost:{}", self.directory.ldaps().port());
+        let url = format!("ldaps://{}", self.directory.ldaps());
         LdapSearch::new(url, &self.folder.path().join("ca.pem"))
     }
 
@@ -58,7 +58,8 @@ fn every_person_is_read_once_with_paging() {
     assert_eq!(found.len(), expected.len());
     let names: BTreeSet<_> = found.iter().map(|entry| entry.dn.clone()).collect();
     assert_eq!(names, expected.iter().map(|person| person.dn.clone()).collect());
-    let disabled = found.iter().filter(|entry| entry.text("userAccountControl").unwrap().parse::<u32>().unwrap() & 2 != 0);
+    let disabled =
+        found.iter().filter(|entry| entry.text("userAccountControl").unwrap().parse::<u32>().unwrap() & 2 != 0);
     let expected_disabled = expected.iter().filter(|person| person.state == AccountState::Disabled);
     assert_eq!(disabled.count(), expected_disabled.count());
     assert_eq!(lab.directory.tally().writes, 0);
@@ -134,7 +135,7 @@ fn nothing_but_the_root_entry_is_shown_to_strangers() {
 #[test]
 fn passwords_are_refused_in_the_clear_and_taken_after_start_tls() {
     let lab = Lab::with_users(5);
-    let url = format!("ldap://localhost:{}", lab.directory.ldap().port());
+    let url = format!("ldap://{}", lab.directory.ldap());
     let clear = LdapSearch::new(url, &lab.folder.path().join("ca.pem"))
         .bind(&lab.directory.bind_name(), lab.directory.password());
 
@@ -155,7 +156,8 @@ fn long_memberships_come_in_ranges() {
             lab.directory.join(person.guid, group).unwrap();
         }
         let base = format!("<GUID={group}>");
-        let read = |attribute: &str| lab.client().run(&base, "base", "(objectClass=*)", &[attribute]).unwrap().remove(0);
+        let read =
+            |attribute: &str| lab.client().run(&base, "base", "(objectClass=*)", &[attribute]).unwrap().remove(0);
 
         let whole = read("member");
         match expected {
@@ -188,8 +190,10 @@ fn filters_find_what_they_name() {
 
     assert_eq!(lab.search("(ou=*Quoted*)", &["1.1"]).len(), 1);
     assert_eq!(lab.search("(ou=legal\\2c risk*)", &["1.1"]).len(), 1);
-    assert_eq!(lab.search("(!(sAMAccountName=*))", &["1.1"]).len(), lab.search("(objectClass=*)", &["1.1"]).len()
-        - lab.search("(sAMAccountName=*)", &["1.1"]).len());
+    assert_eq!(
+        lab.search("(!(sAMAccountName=*))", &["1.1"]).len(),
+        lab.search("(objectClass=*)", &["1.1"]).len() - lab.search("(sAMAccountName=*)", &["1.1"]).len()
+    );
     let all = lab.search(PEOPLE, &["uSNChanged"]).len();
     let from_zero = lab.search("(&(sAMAccountType=805306368)(uSNChanged>=1))", &["1.1"]).len();
     let none = lab.search("(&(sAMAccountType=805306368)(uSNChanged>=99999999))", &["1.1"]).len();
@@ -208,10 +212,14 @@ fn members_are_found_by_link_by_chain_and_by_primary_group() {
     let deep = lab.search(&format!("(&{PEOPLE}(memberOf:1.2.840.113556.1.4.1941:={}))", dn("Nested")), &["1.1"]).len();
     assert!(deep > direct);
 
-    let club = lab.directory.read(|forest| forest.entry(forest.find_account("Primary Club").unwrap()).sid().unwrap().rid().unwrap());
+    let club = lab
+        .directory
+        .read(|forest| forest.entry(forest.find_account("Primary Club").unwrap()).sid().unwrap().rid().unwrap());
     let primary = lab.search(&format!("(&{PEOPLE}(primaryGroupID={club}))"), &["memberOf"]);
     assert!(!primary.is_empty());
-    assert!(primary.iter().all(|entry| !entry.texts("memberOf").iter().any(|group| group.starts_with("CN=Primary Club"))));
+    assert!(
+        primary.iter().all(|entry| !entry.texts("memberOf").iter().any(|group| group.starts_with("CN=Primary Club")))
+    );
 }
 
 #[test]
@@ -221,13 +229,16 @@ fn objects_are_found_by_guid_and_sid_wherever_they_move() {
     let elsewhere = lab.directory.at("OU=Contractors").unwrap();
     lab.directory.move_to(person.guid, elsewhere).unwrap();
 
-    let found = lab.client().run(&format!("<GUID={}>", person.guid), "base", "(objectClass=*)", &["objectSid"]).unwrap();
+    let found =
+        lab.client().run(&format!("<GUID={}>", person.guid), "base", "(objectClass=*)", &["objectSid"]).unwrap();
 
     assert!(found[0].dn.ends_with("OU=Contractors,DC=lab,DC=example"), "{}", found[0].dn);
     let bytes = person.guid.to_bytes_le().iter().map(|byte| format!("\\{byte:02x}")).collect::<String>();
     assert_eq!(lab.search(&format!("(objectGUID={bytes})"), &["1.1"])[0].dn, found[0].dn);
-    let users = lab.client().run(
-        "<WKGUID=A9D1CA15768811D1ADED00C04FD8D5CD,DC=lab,DC=example>", "base", "(objectClass=*)", &["1.1"]).unwrap();
+    let users = lab
+        .client()
+        .run("<WKGUID=A9D1CA15768811D1ADED00C04FD8D5CD,DC=lab,DC=example>", "base", "(objectClass=*)", &["1.1"])
+        .unwrap();
     assert_eq!(users[0].dn, "CN=Users,DC=lab,DC=example");
 }
 
@@ -235,7 +246,12 @@ fn objects_are_found_by_guid_and_sid_wherever_they_move() {
 fn a_renamed_unit_takes_its_people_along_without_touching_their_numbers() {
     let lab = Lab::with_users(60);
     let person = lab.directory.people().into_iter().find(|person| person.dn.contains("OU=Sales,OU=Berlin")).unwrap();
-    let read = || lab.client().run(&format!("<GUID={}>", person.guid), "base", "(objectClass=*)", &["uSNChanged"]).unwrap().remove(0);
+    let read = || {
+        lab.client()
+            .run(&format!("<GUID={}>", person.guid), "base", "(objectClass=*)", &["uSNChanged"])
+            .unwrap()
+            .remove(0)
+    };
     let before = read();
 
     lab.directory.rename(lab.directory.at("OU=Berlin,OU=Staff").unwrap(), "Hamburg, Mitte").unwrap();
@@ -251,7 +267,8 @@ fn a_renamed_unit_takes_its_people_along_without_touching_their_numbers() {
 fn joining_a_group_moves_only_the_groups_number() {
     let lab = Lab::with_users(30);
     let number = |guid| {
-        let entry = lab.client().run(&format!("<GUID={guid}>"), "base", "(objectClass=*)", &["uSNChanged"]).unwrap().remove(0);
+        let entry =
+            lab.client().run(&format!("<GUID={guid}>"), "base", "(objectClass=*)", &["uSNChanged"]).unwrap().remove(0);
         entry.text("uSNChanged").unwrap().parse::<u64>().unwrap()
     };
     let person = lab.directory.people().pop().unwrap().guid;
@@ -297,8 +314,13 @@ fn names_outside_the_domain_are_referred_elsewhere() {
 fn names_carry_their_ids_when_asked_to() {
     let lab = Lab::with_users(30);
     let group = lab.directory.account("Leads").unwrap();
-    let entry = lab.client().option("-E").option("!1.2.840.113556.1.4.529=::MAMCAQE=").run(
-        &format!("<GUID={group}>"), "base", "(objectClass=*)", &["member"]).unwrap().remove(0);
+    let entry = lab
+        .client()
+        .option("-E")
+        .option("!1.2.840.113556.1.4.529=::MAMCAQE=")
+        .run(&format!("<GUID={group}>"), "base", "(objectClass=*)", &["member"])
+        .unwrap()
+        .remove(0);
     assert!(entry.dn.starts_with(&format!("<GUID={group}>;<SID=S-1-5-21-")), "{}", entry.dn);
     assert!(entry.texts("member")[0].starts_with("<GUID="));
 }
@@ -309,7 +331,7 @@ fn attempts_to_write_are_refused_and_counted() {
     let person = lab.directory.people().pop().unwrap();
     let mut command = std::process::Command::new("ldapdelete");
     command.env("LDAPTLS_CACERT", lab.folder.path().join("ca.pem")).args(["-x", "-H"]);
-    command.arg(format!("ldaps://localhost:{}", lab.directory.ldaps().port()));
+    command.arg(format!("ldaps://{}", lab.directory.ldaps()));
     command.args(["-D", &lab.directory.bind_name(), "-w", lab.directory.password(), &person.dn]);
     assert_eq!(command.output().unwrap().status.code(), Some(50));
     assert_eq!(lab.directory.tally().writes, 1);

@@ -1,6 +1,8 @@
 //! The administrator's hands on a running directory. Objects are named by their GUID, which outlives names and places.
 
-use super::{Directory, Forest, ForestError, GroupKind, NewPerson, Person, Place, attribute::Attr, entry::EntryId, entry::Values};
+use super::{
+    Directory, Forest, ForestError, GroupKind, NewPerson, Person, Place, attribute::Attr, entry::EntryId, entry::Values,
+};
 use uuid::Uuid;
 
 impl Directory {
@@ -9,7 +11,11 @@ impl Directory {
         action(&mut self.shared.forest_mut())
     }
 
-    fn on(&self, guid: Uuid, action: impl FnOnce(&mut Forest, EntryId) -> Result<(), ForestError>) -> Result<(), ForestError> {
+    fn on(
+        &self,
+        guid: Uuid,
+        action: impl FnOnce(&mut Forest, EntryId) -> Result<(), ForestError>,
+    ) -> Result<(), ForestError> {
         self.change(|forest| {
             let id = forest.get_guid(guid)?;
             action(forest, id)

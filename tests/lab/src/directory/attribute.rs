@@ -140,8 +140,8 @@ impl Attr {
     /// Attribute names are compared without regard to case (RFC 4512 2.5).
     pub fn find(name: &str) -> Option<Self> {
         static BY_NAME: OnceLock<HashMap<String, Attr>> = OnceLock::new();
-        let names = BY_NAME
-            .get_or_init(|| Attr::ALL.iter().map(|attr| (attr.name().to_ascii_lowercase(), *attr)).collect());
+        let names =
+            BY_NAME.get_or_init(|| Attr::ALL.iter().map(|attr| (attr.name().to_ascii_lowercase(), *attr)).collect());
         names.get(&name.to_ascii_lowercase()).copied()
     }
 }

@@ -49,4 +49,3 @@ fn become_controller(forest: &mut Forest, name: &str) -> Result<(), ForestError>
     forest.controller.invocation_id = invocation_id;
     Ok(())
 }
-

@@ -89,7 +89,10 @@ fn unescape(value: &str) -> Option<String> {
             bytes.push(first);
             continue;
         }
-        let hex = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+        let hex = tail
+            .get(..2)
+            .filter(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+            .and_then(|pair| std::str::from_utf8(pair).ok());
         if let Some(byte) = hex.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
             bytes.push(byte);
             rest = &tail[2..];

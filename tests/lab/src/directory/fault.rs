@@ -11,9 +11,13 @@ pub enum Fault {
     Silence,
     RefuseStartTls,
     /// Everything trickles out at this rate.
-    Drip { bytes_per_second: u32 },
+    Drip {
+        bytes_per_second: u32,
+    },
     /// Every bind fails with this sub-code of `AcceptSecurityContext error`, whatever the password.
-    RefuseBinds { data: &'static str },
+    RefuseBinds {
+        data: &'static str,
+    },
     /// Binds are never answered.
     StallBinds,
     InSearch(When, Trouble),
@@ -108,7 +112,9 @@ impl Faults {
     }
 
     pub fn drip(&self) -> Option<u32> {
-        self.0.iter().find_map(|fault| if let Fault::Drip { bytes_per_second } = fault { Some(*bytes_per_second) } else { None })
+        self.0
+            .iter()
+            .find_map(|fault| if let Fault::Drip { bytes_per_second } = fault { Some(*bytes_per_second) } else { None })
     }
 
     pub fn bind_refusal(&self) -> Option<&'static str> {
@@ -117,7 +123,8 @@ impl Faults {
 
     /// The trouble that strikes this page of this search; one that strikes once is used up.
     pub fn take_trouble(&mut self, search: &Search, page: u32) -> Option<Trouble> {
-        let at = self.0.iter().position(|fault| matches!(fault, Fault::InSearch(when, _) if when.strikes(search, page)))?;
+        let at =
+            self.0.iter().position(|fault| matches!(fault, Fault::InSearch(when, _) if when.strikes(search, page)))?;
         let Fault::InSearch(when, trouble) = &self.0[at] else { return None };
         let (times, trouble) = (when.times, trouble.clone());
         if times == Times::Once {

@@ -62,7 +62,9 @@ impl Test {
             Filter::Substrings(name, parts) => {
                 Attr::find(name).map_or(Test::Undefined, |attr| Test::Like(attr, Pattern::new(parts)))
             }
-            Filter::Extensible { rule, attribute, value } => extensible(rule.as_deref(), attribute.as_deref(), value, forest),
+            Filter::Extensible { rule, attribute, value } => {
+                extensible(rule.as_deref(), attribute.as_deref(), value, forest)
+            }
         }
     }
 
@@ -82,9 +84,13 @@ impl Test {
             Test::Like(attr, pattern) => {
                 Some(read(forest, id, *attr, view).any(forest, |value| pattern.matches(&lower(value))))
             }
-            Test::AtLeast(attr, wanted) => Some(ordered(forest, &read(forest, id, *attr, view), wanted, Order::AtLeast)),
+            Test::AtLeast(attr, wanted) => {
+                Some(ordered(forest, &read(forest, id, *attr, view), wanted, Order::AtLeast))
+            }
             Test::AtMost(attr, wanted) => Some(ordered(forest, &read(forest, id, *attr, view), wanted, Order::AtMost)),
-            Test::AllBits(attr, bits) => Some(bits_of(forest, id, *attr, view).is_some_and(|have| have & bits == *bits)),
+            Test::AllBits(attr, bits) => {
+                Some(bits_of(forest, id, *attr, view).is_some_and(|have| have & bits == *bits))
+            }
             Test::AnyBit(attr, bits) => Some(bits_of(forest, id, *attr, view).is_some_and(|have| have & bits != 0)),
             Test::InChain(attr, target) => Some(target.is_some_and(|target| in_chain(forest, id, *attr, target, view))),
         }

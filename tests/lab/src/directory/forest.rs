@@ -93,7 +93,8 @@ impl Forest {
     pub fn new(domain_name: &str, controller_name: &str, seed: u64) -> Self {
         let mut chance = Chance { seed, drawn: 0 };
         let (first, rest) = domain_name.split_once('.').unwrap_or((domain_name, ""));
-        let suffix = rest.split('.').filter(|part| !part.is_empty()).fold(String::new(), |text, part| text + ",DC=" + part);
+        let suffix =
+            rest.split('.').filter(|part| !part.is_empty()).fold(String::new(), |text, part| text + ",DC=" + part);
         let sid = Sid::domain(chance.next().random());
         let head = EntryId(0);
         let controller = Controller { name: controller_name.to_owned(), invocation_id: chance.guid() };
@@ -158,7 +159,9 @@ impl Forest {
     pub fn find_sid(&self, sid: &Sid) -> Option<EntryId> {
         let bytes = sid.to_bytes();
         self.ids().find(|id| {
-            self.entry(*id).get(Attr::ObjectSid).is_some_and(|values| values.as_slice().iter().any(|value| **value == bytes))
+            self.entry(*id)
+                .get(Attr::ObjectSid)
+                .is_some_and(|values| values.as_slice().iter().any(|value| **value == bytes))
         })
     }
 

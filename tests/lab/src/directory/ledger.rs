@@ -55,7 +55,8 @@ impl Ledger {
                     Scope::Base => tally.base_reads += 1,
                     Scope::OneLevel | Scope::Subtree => tally.searches += 1,
                 }
-                let names = search.attributes.iter().map(|name| name.split(';').next().unwrap_or(name).to_ascii_lowercase());
+                let names =
+                    search.attributes.iter().map(|name| name.split(';').next().unwrap_or(name).to_ascii_lowercase());
                 tally.attributes.extend(names);
             }
             Operation::Modify | Operation::Add | Operation::Delete | Operation::ModifyDn | Operation::Compare => {

@@ -1,14 +1,10 @@
 //! What befalls a running directory: faults, lost permissions, another certificate, another identity.
 
 use super::{
-    Directory, DirectoryError, Fault, Trouble, When,
-    attribute::Attr,
-    entry::Values,
-    rules::DeletedObjects,
-    sid::Sid,
-    view::Unreadable,
+    Directory, DirectoryError, Fault, Trouble, When, attribute::Attr, entry::Values, rules::DeletedObjects,
+    server_names, sid::Sid, view::Unreadable,
 };
-use crate::authority::{Flavour, ServerNames};
+use crate::authority::Flavour;
 use std::sync::PoisonError;
 
 impl Directory {
@@ -50,7 +46,7 @@ impl Directory {
 
     /// From the next connection on the server shows another certificate.
     pub fn show_certificate(&self, flavour: Flavour) -> Result<(), DirectoryError> {
-        let names = ServerNames { dns: vec![self.host_name(), "localhost".to_owned()], addresses: Vec::new() };
+        let names = self.read(|forest| server_names(forest, self.address));
         let config = self.authority.issue(&names, flavour)?.server_config()?;
         *self.shared.tls.write().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(())

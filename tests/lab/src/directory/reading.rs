@@ -9,6 +9,7 @@ use chrono::DateTime;
 use std::collections::BTreeSet;
 
 /// Values still in the forest, not yet copied.
+#[derive(Debug)]
 pub enum Reading<'a> {
     None,
     Stored(&'a Values),

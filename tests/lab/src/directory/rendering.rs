@@ -87,7 +87,8 @@ impl Selection {
 impl Asked {
     fn parse(text: &str) -> Option<Self> {
         let (name, options) = text.split_once(';').map_or((text, None), |(name, options)| (name, Some(options)));
-        let range = options.and_then(|options| options.to_ascii_lowercase().strip_prefix("range=").and_then(parse_range));
+        let range =
+            options.and_then(|options| options.to_ascii_lowercase().strip_prefix("range=").and_then(parse_range));
         Some(Self { attr: Attr::find(name)?, range })
     }
 }
@@ -153,7 +154,14 @@ fn ranged(writer: &mut Writer, attr: Attr, range: Range, forest: &Forest, readin
     partial(writer, &spelled, forest, reading, slice, style);
 }
 
-fn partial(writer: &mut Writer, spelled: &str, forest: &Forest, reading: &Reading<'_>, slice: Slice, style: &Style<'_>) {
+fn partial(
+    writer: &mut Writer,
+    spelled: &str,
+    forest: &Forest,
+    reading: &Reading<'_>,
+    slice: Slice,
+    style: &Style<'_>,
+) {
     let attribute = writer.open(tag::SEQUENCE);
     writer.octets(tag::OCTETS, spelled.as_bytes());
     let set = writer.open(tag::SET);

@@ -69,7 +69,10 @@ fn facts(forest: &Forest) -> Vec<(&'static str, Vec<String>)> {
         ("schemaNamingContext", vec![schema.clone()]),
         ("namingContexts", vec![domain, configuration, schema]),
         ("dnsHostName", vec![forest.host_name()]),
-        ("ldapServiceName", vec![format!("{}:{}$@{}", forest.domain_name, forest.controller.name, forest.domain_name.to_uppercase())]),
+        (
+            "ldapServiceName",
+            vec![format!("{}:{}$@{}", forest.domain_name, forest.controller.name, forest.domain_name.to_uppercase())],
+        ),
         ("dsServiceName", vec![forest.dn(forest.landmarks.directory_service)]),
         ("serverName", vec![forest.server_dn()]),
         ("highestCommittedUSN", vec![forest.highest_usn().to_string()]),
@@ -87,7 +90,8 @@ fn facts(forest: &Forest) -> Vec<(&'static str, Vec<String>)> {
 
 /// The caller's own identifiers: its groups, however deep, and those that everyone who signed in has.
 fn token_groups(forest: &Forest, who: EntryId) -> Vec<Vec<u8>> {
-    let mut sids: Vec<Sid> = forest.all_groups_of(who).into_iter().filter_map(|group| forest.entry(group).sid()).collect();
+    let mut sids: Vec<Sid> =
+        forest.all_groups_of(who).into_iter().filter_map(|group| forest.entry(group).sid()).collect();
     sids.extend(forest.entry(who).sid());
     sids.extend([Sid::new(1, [0]), Sid::new(5, [2]), Sid::new(5, [11]), Sid::new(5, [15]), Sid::builtin(545)]);
     sids.iter().map(Sid::to_bytes).collect()
@@ -101,5 +105,7 @@ pub fn find_principal(forest: &Forest, name: &str) -> Option<EntryId> {
     if name.contains('=') {
         return forest.find_dn(name);
     }
-    forest.ids().find(|id| forest.entry(*id).text(Attr::PrincipalName).is_some_and(|own| own.eq_ignore_ascii_case(name)))
+    forest
+        .ids()
+        .find(|id| forest.entry(*id).text(Attr::PrincipalName).is_some_and(|own| own.eq_ignore_ascii_case(name)))
 }

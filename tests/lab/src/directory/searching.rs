@@ -101,7 +101,10 @@ fn looks_like_name(base: &str) -> bool {
 }
 
 fn invalid_name() -> Outcome {
-    Outcome::new(Code::INVALID_DN, "0000208F: NameErr: DSID-03100232, problem 2006 (BAD_NAME), data 8350, best match of:\n\t''\n")
+    Outcome::new(
+        Code::INVALID_DN,
+        "0000208F: NameErr: DSID-03100232, problem 2006 (BAD_NAME), data 8350, best match of:\n\t''\n",
+    )
 }
 
 fn no_such_object(forest: &Forest) -> Outcome {

@@ -73,7 +73,10 @@ impl Session {
     pub fn answer(&mut self, shared: &Shared, message: &Message) -> Vec<Act> {
         let id = message.id;
         let refuse = |tag: u8| {
-            let denied = Outcome::new(Code::NO_RIGHTS, "00000005: SecErr: DSID-03152E29, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0\n");
+            let denied = Outcome::new(
+                Code::NO_RIGHTS,
+                "00000005: SecErr: DSID-03152E29, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0\n",
+            );
             vec![Act::Send(answer::outcome(id, tag, &denied))]
         };
         match &message.operation {
@@ -132,7 +135,10 @@ impl Session {
     fn refusal(&self, message: &Message, search: &Search) -> Option<Outcome> {
         let unknown = |control: &&Control| control.critical && !KNOWN_CONTROLS.contains(&control.oid.as_str());
         if message.controls.iter().any(|control| unknown(&control)) {
-            return Some(Outcome::new(Code::CRITICAL_EXTENSION, "00000057: LdapErr: DSID-0C0907B5, comment: Error processing control, data 0, v4563"));
+            return Some(Outcome::new(
+                Code::CRITICAL_EXTENSION,
+                "00000057: LdapErr: DSID-0C0907B5, comment: Error processing control, data 0, v4563",
+            ));
         }
         let is_root = search.base.is_empty() && search.scope == Scope::Base;
         if self.who.is_none() && (!is_root || message.control(PAGED_RESULTS).is_some()) {
@@ -154,7 +160,9 @@ impl Session {
             _ => Bookmark::start(searching::find(forest, request.search, &request.view, request.domain)?),
         };
         let style = Style { selection: &request.selection, view: &request.view, names: request.names, max_values };
-        if !request.range_past_end && bookmark.next_ids(1).iter().any(|id| style.selection.has_range_past_end(forest, *id)) {
+        if !request.range_past_end
+            && bookmark.next_ids(1).iter().any(|id| style.selection.has_range_past_end(forest, *id))
+        {
             return Err(Outcome::new(Code::OPERATIONS_ERROR, "00000057: LdapErr: range starts behind the last value"));
         }
         let size = match &request.paging {
@@ -271,7 +279,9 @@ fn strike(trouble: &Trouble, id: i64, page: &Page) -> Vec<Act> {
         Trouble::MalformedEntry => {
             vec![page.first_half(), Act::Send(trouble::malformed_entry(id)), whole(), Act::Send(page.end.clone())]
         }
-        Trouble::NestedSequences(depth) => vec![page.first_half(), Act::Send(trouble::nested_sequences(*depth)), Act::Hang],
+        Trouble::NestedSequences(depth) => {
+            vec![page.first_half(), Act::Send(trouble::nested_sequences(*depth)), Act::Hang]
+        }
         Trouble::OversizeLength => vec![page.first_half(), Act::Send(trouble::oversize_length()), Act::Hang],
         Trouble::Notice => vec![page.first_half(), Act::Send(trouble::notice_of_disconnection()), Act::Close],
     }

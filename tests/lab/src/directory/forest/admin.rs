@@ -66,14 +66,20 @@ impl GroupKind {
 pub const DISABLED: i64 = 0x2;
 const DOMAIN_USERS: i64 = 513;
 /// What a tombstone keeps (MS-ADTS 3.1.1.5.5.1.1), as far as the directory holds it.
-const KEPT: &[Attr] = &[Attr::ObjectClass, Attr::ObjectSid, Attr::AccountName, Attr::UserAccountControl, Attr::GroupType];
+const KEPT: &[Attr] =
+    &[Attr::ObjectClass, Attr::ObjectSid, Attr::AccountName, Attr::UserAccountControl, Attr::GroupType];
 
 impl Forest {
     pub fn get_guid(&self, guid: Uuid) -> Result<EntryId, ForestError> {
         self.find_guid(guid).ok_or_else(|| ForestError::NoSuchObject(guid.to_string()))
     }
 
-    pub fn add_container(&mut self, parent: EntryId, name: RelativeName, classes: &[&str]) -> Result<EntryId, ForestError> {
+    pub fn add_container(
+        &mut self,
+        parent: EntryId,
+        name: RelativeName,
+        classes: &[&str],
+    ) -> Result<EntryId, ForestError> {
         if self.find_child(parent, &name).is_some() {
             return Err(ForestError::Exists(name.value));
         }

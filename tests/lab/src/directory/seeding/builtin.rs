@@ -11,7 +11,6 @@ use crate::directory::{
 /// Default objects that other parts of the domain refer to.
 pub struct Defaults {
     pub domain_admins: EntryId,
-    pub domain_users: EntryId,
 }
 
 /// Groups of the domain with their relative identifiers (windowsserverdocs, understand-security-identifiers).
@@ -70,7 +69,7 @@ pub fn build(forest: &mut Forest) -> Result<Defaults, ForestError> {
     for (name, kind) in POOLED_GROUPS {
         forest.add_group(forest.landmarks.users, name, *kind)?;
     }
-    let defaults = Defaults { domain_admins: group(forest, 512)?, domain_users: group(forest, 513)? };
+    let defaults = Defaults { domain_admins: group(forest, 512)? };
     add_accounts(forest, &defaults)?;
     add_controller(forest)?;
     Ok(defaults)
@@ -85,7 +84,8 @@ fn add_containers(forest: &mut Forest) -> Result<(), ForestError> {
     let domain = forest.landmarks.domain;
     let container = &["top", "container"];
     forest.landmarks.users = forest.add_container(domain, RelativeName::new("CN", "Users"), container)?;
-    forest.landmarks.builtin = forest.add_container(domain, RelativeName::new("CN", "Builtin"), &["top", "builtinDomain"])?;
+    forest.landmarks.builtin =
+        forest.add_container(domain, RelativeName::new("CN", "Builtin"), &["top", "builtinDomain"])?;
     forest.landmarks.computers = forest.add_container(domain, RelativeName::new("CN", "Computers"), container)?;
     forest.add_container(domain, RelativeName::new("CN", "Managed Service Accounts"), container)?;
     forest.add_container(domain, RelativeName::new("CN", "ForeignSecurityPrincipals"), container)?;

@@ -93,7 +93,12 @@ fn add_groups(forest: &mut Forest) -> Result<Groups, ForestError> {
 
 /// The read-only account that the agent binds with: an ordinary member of Domain Users.
 pub fn add_service_account(forest: &mut Forest, company: &Company, account: &str) -> Result<EntryId, ForestError> {
-    let person = NewPerson { given_name: account.to_owned(), surname: String::new(), account_name: account.to_owned(), mail: None };
+    let person = NewPerson {
+        given_name: account.to_owned(),
+        surname: String::new(),
+        account_name: account.to_owned(),
+        mail: None,
+    };
     let id = forest.add_person(company.service_accounts, &person)?;
     forest.set(id, Attr::UserAccountControl, Values::one("66048"));
     forest.set(id, Attr::Description, Values::one("Reads the directory"));
@@ -108,7 +113,8 @@ pub fn add_computer(
     control: &str,
     primary_group: &str,
 ) -> Result<EntryId, ForestError> {
-    let person = NewPerson { given_name: name.to_owned(), surname: String::new(), account_name: format!("{name}$"), mail: None };
+    let person =
+        NewPerson { given_name: name.to_owned(), surname: String::new(), account_name: format!("{name}$"), mail: None };
     let id = forest.add_person(parent, &person)?;
     let host = format!("{}.{}", name.to_lowercase(), forest.domain_name);
     for attr in [Attr::GivenName, Attr::DisplayName, Attr::PrincipalName] {
@@ -124,7 +130,12 @@ pub fn add_computer(
 }
 
 /// Workstations, a group managed service account, contacts, and a member of another domain.
-pub fn add_devices(forest: &mut Forest, company: &Company, defaults: &Defaults, users: usize) -> Result<(), ForestError> {
+pub fn add_devices(
+    forest: &mut Forest,
+    company: &Company,
+    defaults: &Defaults,
+    users: usize,
+) -> Result<(), ForestError> {
     for number in 0..(users / 50).clamp(2, 500) {
         let computer = add_computer(forest, company.workstations, &format!("WS-{number:04}"), "4096", "515")?;
         if number == 0 {

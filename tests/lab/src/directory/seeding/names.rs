@@ -11,18 +11,63 @@ pub struct FullName {
 }
 
 const GIVEN: &[&str] = &[
-    "Ada", "Amina", "Anna", "Ben", "Björn", "Carla", "Chloé", "Dmitri", "Elif", "Emeka", "Eva", "Fatima", "Filip", "Grace",
-    "Hannah", "Hugo", "Ines", "Ivan", "Jana", "João", "Kofi", "Lars", "Lena", "Łucja", "Mads", "Maja", "Marek", "Maria",
-    "Mateo", "Mia", "Nils", "Noor", "Olga", "Omar", "Paula", "Pavel", "Priya", "Rosa", "Ruth", "Samir", "Sara", "Sören",
-    "Tariq", "Tessa", "Tomás", "Vera", "Victor", "Wanda", "Yusuf", "Zoë",
+    "Ada", "Amina", "Anna", "Ben", "Björn", "Carla", "Chloé", "Dmitri", "Elif", "Emeka", "Eva", "Fatima", "Filip",
+    "Grace", "Hannah", "Hugo", "Ines", "Ivan", "Jana", "João", "Kofi", "Lars", "Lena", "Łucja", "Mads", "Maja",
+    "Marek", "Maria", "Mateo", "Mia", "Nils", "Noor", "Olga", "Omar", "Paula", "Pavel", "Priya", "Rosa", "Ruth",
+    "Samir", "Sara", "Sören", "Tariq", "Tessa", "Tomás", "Vera", "Victor", "Wanda", "Yusuf", "Zoë",
 ];
 
 const SURNAMES: &[&str] = &[
-    "Abbott", "Adeyemi", "Almeida", "Andersen", "Bauer", "Becker", "Bianchi", "Castro", "Chen", "Costa", "Dahl", "Demir",
-    "Dvořák", "Engel", "Fernández", "Fischer", "García", "Haddad", "Hansen", "Horváth", "Ivanov", "Jensen", "Kaya", "Keller",
-    "Kowalski", "Kumar", "Larsen", "Lopes", "Martin", "Mäkinen", "Meyer", "Müller", "Nagy", "Novák", "Nowak", "Okafor",
-    "Olsen", "Patel", "Pereira", "Petrov", "Rossi", "Santos", "Schmidt", "Silva", "Singh", "Søndergaard", "Tanaka", "Weber",
-    "Wiśniewska", "Young",
+    "Abbott",
+    "Adeyemi",
+    "Almeida",
+    "Andersen",
+    "Bauer",
+    "Becker",
+    "Bianchi",
+    "Castro",
+    "Chen",
+    "Costa",
+    "Dahl",
+    "Demir",
+    "Dvořák",
+    "Engel",
+    "Fernández",
+    "Fischer",
+    "García",
+    "Haddad",
+    "Hansen",
+    "Horváth",
+    "Ivanov",
+    "Jensen",
+    "Kaya",
+    "Keller",
+    "Kowalski",
+    "Kumar",
+    "Larsen",
+    "Lopes",
+    "Martin",
+    "Mäkinen",
+    "Meyer",
+    "Müller",
+    "Nagy",
+    "Novák",
+    "Nowak",
+    "Okafor",
+    "Olsen",
+    "Patel",
+    "Pereira",
+    "Petrov",
+    "Rossi",
+    "Santos",
+    "Schmidt",
+    "Silva",
+    "Singh",
+    "Søndergaard",
+    "Tanaka",
+    "Weber",
+    "Wiśniewska",
+    "Young",
 ];
 
 /// Other scripts, and every character that a distinguished name, a filter or a spreadsheet takes for its own.
@@ -50,7 +95,11 @@ pub fn plain(chance: &mut StdRng) -> FullName {
     let plain = given.chars().chain(surname.chars()).map(without_accent);
     let initial = plain.clone().next().unwrap_or('x');
     let rest: String = surname.chars().map(without_accent).collect();
-    FullName { given: given.to_owned(), surname: surname.to_owned(), plain: format!("{initial}{rest}").to_ascii_lowercase() }
+    FullName {
+        given: given.to_owned(),
+        surname: surname.to_owned(),
+        plain: format!("{initial}{rest}").to_ascii_lowercase(),
+    }
 }
 
 pub fn odd(chance: &mut StdRng) -> FullName {

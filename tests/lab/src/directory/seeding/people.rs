@@ -28,7 +28,8 @@ pub fn build(
     users: usize,
     chance: &mut StdRng,
 ) -> Result<(), ForestError> {
-    let mut maker = Maker { forest, company, defaults, shared: HashMap::new(), accounts: HashSet::new(), leads: HashMap::new() };
+    let mut maker =
+        Maker { forest, company, defaults, shared: HashMap::new(), accounts: HashSet::new(), leads: HashMap::new() };
     // The service account is one of the ordinary user objects.
     for number in 1..users {
         maker.add(number, chance)?;
@@ -88,7 +89,14 @@ impl Maker<'_> {
         account
     }
 
-    fn free_name(&self, place: EntryId, name: FullName, account: String, mail: Option<String>, number: usize) -> NewPerson {
+    fn free_name(
+        &self,
+        place: EntryId,
+        name: FullName,
+        account: String,
+        mail: Option<String>,
+        number: usize,
+    ) -> NewPerson {
         let full = RelativeName::new("CN", format!("{} {}", name.given, name.surname).trim());
         let taken = self.forest.find_child(place, &full).is_some();
         let surname = if taken { format!("{} ({number})", name.surname) } else { name.surname };

@@ -35,7 +35,10 @@ impl Session {
 
     fn recognise(&self, shared: &Shared, bind: &Bind) -> Result<Option<EntryId>, Outcome> {
         let Proof::Password(password) = &bind.proof else {
-            return Err(Outcome::new(Code::AUTH_METHOD, "00002027: LdapErr: DSID-0C0905ED, comment: Invalid Authentication method, data 0"));
+            return Err(Outcome::new(
+                Code::AUTH_METHOD,
+                "00002027: LdapErr: DSID-0C0905ED, comment: Invalid Authentication method, data 0",
+            ));
         };
         if password.is_empty() {
             return Ok(None);

@@ -107,5 +107,8 @@ impl Bookmarks {
 }
 
 fn bad_cookie() -> Outcome {
-    Outcome::new(Code::CRITICAL_EXTENSION, "00000057: LdapErr: DSID-0C0907B5, comment: Error processing control, data 0, v4563")
+    Outcome::new(
+        Code::CRITICAL_EXTENSION,
+        "00000057: LdapErr: DSID-0C0907B5, comment: Error processing control, data 0, v4563",
+    )
 }
