@@ -2,6 +2,8 @@
 //!
 //! `Cloud` here does what ingest does, in its order: signature, route, body, chain.
 
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
 use proptest::prelude::*;
 use rollcall_protocol::batch::{BatchClaims, BatchLink, CycleKind, CyclePart, StructurePart, Trigger};
 use rollcall_protocol::chain::{self, ChainHead, Epoch};

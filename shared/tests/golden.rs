@@ -1,5 +1,7 @@
 //! Holds the bytes of protocol version 1: what was once sent must stay readable, and statements must keep their form.
 
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
 use chrono::{DateTime, Utc};
 use rollcall_protocol::answer::{self, Answer, Receipt, Refusal, TokenFault};
 use rollcall_protocol::batch::{BatchClaims, BatchLink, CycleKind, CyclePart, StructurePart, Trigger};
@@ -229,7 +231,9 @@ fn a_body_packed_by_an_older_version_is_still_read() {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/v1/body.zst");
     if !file.exists() {
         let mut writer = body::Writer::new().unwrap();
-        items().iter().for_each(|item| writer.push(item).unwrap());
+        for item in items() {
+            writer.push(&item).unwrap();
+        }
         std::fs::write(file.with_added_extension("new"), writer.finish().unwrap().bytes).unwrap();
         panic!("no body is kept");
     }
