@@ -4,4 +4,7 @@
 pub mod authority;
 pub mod directory;
 pub mod ldapsearch;
+pub mod oracle;
+pub mod postgres;
+pub mod samba;
 pub mod world;
