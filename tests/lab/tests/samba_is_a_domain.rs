@@ -1,5 +1,7 @@
 //! The Samba starter: a real domain controller that an administrator works on while a second client watches.
 
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
 use rollcall_lab::{
     ldapsearch::{LdapSearch, LdapSearchError},
     oracle::OraclePerson,
