@@ -1,4 +1,6 @@
-//! The scripted directory must satisfy a client that is not ours: OpenLDAP's `ldapsearch`.
+//! The scripted directory must satisfy a client that is not ours: `OpenLDAP`'s `ldapsearch`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 use rollcall_lab::{
     directory::{AccountState, Attr, Directory, GroupKind, Plan, Setup, Values, rules::DeletedObjects},

@@ -10,7 +10,7 @@ use crate::directory::{
 };
 use std::collections::HashMap;
 
-/// A domain controller keeps this many per connection and forgets the oldest (MaxResultSetsPerConn).
+/// A domain controller keeps this many per connection and forgets the oldest (`MaxResultSetsPerConn`).
 const MAX_BOOKMARKS: usize = 10;
 
 /// How far a paged search has come.
