@@ -55,7 +55,8 @@ impl Town {
         let somebody = people[self.chance.random_range(0..people.len())];
         match self.chance.random_range(0..6) {
             0 if people.len() > 100 => {
-                self.directory.move_to(somebody, self.directory.at("OU=Contractors").unwrap()).unwrap()
+                let outside = self.directory.at("OU=Contractors").unwrap();
+                self.directory.move_to(somebody, outside).unwrap();
             }
             1 if people.len() > 100 => self.directory.delete(somebody).unwrap(),
             2 => self.directory.disable(somebody).unwrap(),
