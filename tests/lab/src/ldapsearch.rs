@@ -69,7 +69,7 @@ impl LdapSearch {
         self
     }
 
-    /// Ends the program after this time, with code 124: OpenLDAP waits for ever for a silent server.
+    /// Ends the program after this time, with code 124: `OpenLDAP` waits for ever for a silent server.
     pub fn within_seconds(self, seconds: u32) -> Self {
         Self { seconds, ..self }
     }

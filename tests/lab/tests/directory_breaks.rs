@@ -225,3 +225,41 @@ fn a_controller_changes_its_identity() {
     lab.directory.become_other_domain();
     assert_ne!(facts().2, before.2);
 }
+
+#[test]
+fn an_administrator_works_while_a_client_turns_the_page() {
+    let lab = Lab::new();
+    // The deepest units come last.
+    let last = lab.directory.people().into_iter().rfind(|person| person.dn.contains("OU=Engineering")).unwrap();
+    lab.directory.meanwhile(When::page(2).asking("805306368"), move |forest| {
+        let id = forest.find_guid(last.guid).unwrap();
+        forest.delete(id).unwrap();
+    });
+
+    assert_eq!(lab.read().unwrap(), 302);
+    assert_eq!(lab.read().unwrap(), 302);
+}
+
+#[test]
+fn a_membership_changes_between_two_ranges() {
+    let lab = Lab::new();
+    lab.directory.set_rules(|rules| rules.max_values = 50);
+    let group = lab.directory.account("All Staff").unwrap();
+    let leaver = lab.directory.people().into_iter().rfind(|person| person.groups.contains(&group)).unwrap().guid;
+    lab.directory.meanwhile(When::single_read().asking("member;range=50"), move |forest| {
+        let (leaver, group) = (forest.find_guid(leaver).unwrap(), forest.find_guid(group).unwrap());
+        forest.leave(leaver, group).unwrap();
+    });
+    let usn = || {
+        let entry = lab.client().run(
+            &format!("<GUID={group}>"),
+            "base",
+            "(objectClass=*)",
+            &["uSNChanged", "member;range=50-*"],
+        );
+        entry.unwrap()[0].text("uSNChanged").unwrap().parse::<u64>().unwrap()
+    };
+    let before = lab.directory.read(|forest| forest.entry(forest.find_guid(group).unwrap()).usn_changed);
+
+    assert!(usn() > before);
+}

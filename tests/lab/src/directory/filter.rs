@@ -74,6 +74,10 @@ impl Test {
 
     /// Three-valued: `None` where the filter says nothing about the object.
     fn verdict(&self, forest: &Forest, id: EntryId, view: &View) -> Option<bool> {
+        // What one may not read is neither there nor absent (MS-ADTS 3.1.1.3.1.3.2).
+        if self.attribute().is_some_and(|attr| !view.may_read(forest.entry(id), attr)) {
+            return None;
+        }
         match self {
             Test::And(tests) => all(tests.iter().map(|test| test.verdict(forest, id, view))),
             Test::Or(tests) => all(tests.iter().map(|test| test.verdict(forest, id, view).map(|is| !is))).map(|is| !is),
@@ -93,6 +97,22 @@ impl Test {
             }
             Test::AnyBit(attr, bits) => Some(bits_of(forest, id, *attr, view).is_some_and(|have| have & bits != 0)),
             Test::InChain(attr, target) => Some(target.is_some_and(|target| in_chain(forest, id, *attr, target, view))),
+        }
+    }
+}
+
+impl Test {
+    fn attribute(&self) -> Option<Attr> {
+        match self {
+            Test::And(_) | Test::Or(_) | Test::Not(_) | Test::Undefined => None,
+            Test::Present(attr)
+            | Test::Equal(attr, _)
+            | Test::Like(attr, _)
+            | Test::AtLeast(attr, _)
+            | Test::AtMost(attr, _)
+            | Test::AllBits(attr, _)
+            | Test::AnyBit(attr, _)
+            | Test::InChain(attr, _) => Some(*attr),
         }
     }
 }

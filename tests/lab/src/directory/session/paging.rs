@@ -95,6 +95,11 @@ impl Bookmarks {
         [self.connection.to_be_bytes(), self.next.to_be_bytes()].concat()
     }
 
+    pub fn page_number(&self, cookie: &[u8]) -> Option<u32> {
+        let number = u64::from_be_bytes(cookie.get(8..)?.try_into().ok()?);
+        self.kept.get(&number).map(|(_, bookmark)| bookmark.page_number())
+    }
+
     pub fn take(&mut self, cookie: &[u8], search: &Search) -> Result<Bookmark, Outcome> {
         let (connection, number) = cookie.split_at_checked(8).ok_or_else(bad_cookie)?;
         let number = u64::from_be_bytes(number.try_into().map_err(|_| bad_cookie())?);
