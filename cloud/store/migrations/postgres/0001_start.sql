@@ -460,9 +460,9 @@ declare
     name text;
 begin
     foreach name in array array[
-            'msps', 'operators', 'customers', 'operator_customers', 'sessions', 'signin_links', 
-            'api_keys', 'agents', 'agent_keys', 'enrol_tokens', 'request_nonces', 'directories', 
-            'structure_nodes', 'imports', 'accounts', 'memberships', 'runs', 'set_aside', 'history', 
+            'msps', 'operators', 'customers', 'operator_customers', 'sessions', 'signin_links',
+            'api_keys', 'agents', 'agent_keys', 'enrol_tokens', 'request_nonces', 'directories',
+            'structure_nodes', 'imports', 'accounts', 'memberships', 'runs', 'set_aside', 'history',
             'inbox', 'commands', 'audit']
     loop
         execute format('alter table %I enable row level security', name);
