@@ -12,14 +12,6 @@ words! {
 }
 
 words! {
-    /// Whether members of groups inside the chosen groups belong too.
-    pub enum Nested {
-        Direct = "direct",
-        Nested = "nested",
-    }
-}
-
-words! {
     pub enum RemovalPolicy {
         /// Deactivate, keep for the days of grace, then purge.
         Deactivate = "deactivate",
@@ -39,14 +31,15 @@ pub struct Selection {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "every", rename_all = "snake_case")]
 pub enum Schedule {
-    /// Every so many seconds, with jitter.
-    Interval { seconds: u32 },
+    /// Every so many minutes, with jitter.
+    Interval { minutes: u32 },
 }
 
 impl Schedule {
-    pub const SHORTEST_SECONDS: u32 = 300;
-    pub const LONGEST_SECONDS: u32 = 24 * 3600;
-    pub const DEFAULT: Schedule = Schedule::Interval { seconds: 3 * 3600 };
+    /// The agent protocol's limits are the same.
+    pub const SHORTEST_MINUTES: u32 = 15;
+    pub const LONGEST_MINUTES: u32 = 24 * 60;
+    pub const DEFAULT: Schedule = Schedule::Interval { minutes: 3 * 60 };
 }
 
 /// Why an import as filled in cannot be saved. `field` names the form field.
@@ -60,7 +53,7 @@ pub enum ImportError {
     TooManySelections,
     #[error("the same object is chosen and excluded")]
     ChosenAndExcluded,
-    #[error("an interval lies between 5 minutes and 24 hours")]
+    #[error("an interval lies between 15 minutes and 24 hours")]
     Schedule,
     #[error("days of grace lie between 0 and 365")]
     GraceDays,
@@ -73,8 +66,8 @@ pub const MAX_SELECTIONS: usize = 500;
 pub struct ImportSettings {
     pub name: String,
     pub selections: Vec<Selection>,
-    pub excludes: Vec<Selection>,
-    pub nested: Nested,
+    /// objectGUIDs of OUs whose whole subtree is out; wins over `selections`.
+    pub excludes: Vec<Uuid>,
     pub schedule: Schedule,
     pub removal_policy: RemovalPolicy,
     pub grace_days: u16,
@@ -82,20 +75,20 @@ pub struct ImportSettings {
 
 impl ImportSettings {
     pub fn check(&self) -> Result<(), ImportError> {
-        let Schedule::Interval { seconds } = self.schedule;
+        let Schedule::Interval { minutes } = self.schedule;
         if self.name.trim().is_empty() || self.name.chars().count() > 120 {
             return Err(ImportError::Name);
         }
         if self.selections.is_empty() {
             return Err(ImportError::NothingSelected);
         }
-        if self.selections.len() + self.excludes.len() > MAX_SELECTIONS {
+        if self.selections.len() > MAX_SELECTIONS || self.excludes.len() > MAX_SELECTIONS {
             return Err(ImportError::TooManySelections);
         }
-        if self.excludes.iter().any(|exclude| self.selections.contains(exclude)) {
+        if self.selections.iter().any(|chosen| self.excludes.contains(&chosen.guid)) {
             return Err(ImportError::ChosenAndExcluded);
         }
-        if !(Schedule::SHORTEST_SECONDS..=Schedule::LONGEST_SECONDS).contains(&seconds) {
+        if !(Schedule::SHORTEST_MINUTES..=Schedule::LONGEST_MINUTES).contains(&minutes) {
             return Err(ImportError::Schedule);
         }
         if self.grace_days > 365 { Err(ImportError::GraceDays) } else { Ok(()) }
@@ -111,7 +104,6 @@ mod tests {
             name: "Sales".into(),
             selections: vec![Selection { guid: Uuid::from_u128(1), kind: SelectionKind::Ou }],
             excludes: vec![],
-            nested: Nested::Direct,
             schedule: Schedule::DEFAULT,
             removal_policy: RemovalPolicy::Deactivate,
             grace_days: 30,
@@ -126,13 +118,13 @@ mod tests {
 
     #[test]
     fn what_is_chosen_cannot_be_excluded() {
-        let contradictory = ImportSettings { excludes: sales().selections, ..sales() };
+        let contradictory = ImportSettings { excludes: vec![Uuid::from_u128(1)], ..sales() };
         assert_eq!(contradictory.check(), Err(ImportError::ChosenAndExcluded));
     }
 
     #[test]
     fn a_reading_every_minute_is_refused() {
-        let busy = ImportSettings { schedule: Schedule::Interval { seconds: 60 }, ..sales() };
+        let busy = ImportSettings { schedule: Schedule::Interval { minutes: 1 }, ..sales() };
         assert_eq!(busy.check(), Err(ImportError::Schedule));
     }
 }
