@@ -5,4 +5,7 @@ pub mod authority;
 pub mod demo;
 pub mod directory;
 pub mod ldapsearch;
+pub mod oracle;
+pub mod postgres;
+pub mod samba;
 pub mod world;
