@@ -1,1 +1,37 @@
-//! Placeholder.
+//! Everything the agent and the cloud say to each other: messages, signing, limits. No I/O, no clock, no randomness.
+//!
+//! Read it in the order of the `mod` lines: what limits hold, how bytes are hashed and signed, what a request proves,
+//! what a cycle carries, how the cloud answers, and what the cloud wants of the agent.
+
+pub mod limits;
+pub mod hash;
+pub mod key;
+pub mod jws;
+pub mod request;
+pub mod enrol;
+pub mod person;
+pub mod evidence;
+pub mod structure;
+pub mod directory;
+pub mod batch;
+pub mod item;
+pub mod scan;
+pub mod body;
+pub mod digest;
+pub mod guard;
+pub mod chain;
+pub mod answer;
+pub mod desired;
+pub mod checkin;
+pub mod rotate;
+
+/// The protocol version this build speaks; it stands in the claims of every request.
+pub const PROTO: u16 = 1;
+
+/// Paths of the agent protocol. They are signed, so both sides take them from here.
+pub mod path {
+    pub const ENROL: &str = "/agent/v1/enroll";
+    pub const CHECKIN: &str = "/agent/v1/checkin";
+    pub const BATCHES: &str = "/agent/v1/batches";
+    pub const ROTATE: &str = "/agent/v1/rotate";
+}

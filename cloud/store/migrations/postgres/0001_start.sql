@@ -140,10 +140,10 @@ create table agents (
     -- What the agent should do: the number of the newest desired state, and the one it says it runs.
     desired_version bigint not null,
     applied_version bigint not null,
-    -- The chain: epoch, its start value, the last accepted number and the hash the next batch must name.
+    -- The chain: epoch, its start value, and what the next batch must say.
     epoch bigint not null,
     epoch_start bytea not null,
-    last_seq bigint not null,
+    next_seq bigint not null,
     head bytea not null,
     -- Health as the agent last told it.
     queued bigint not null,
@@ -162,7 +162,8 @@ create index agents_by_customer on agents (msp_id, customer_id);
 
 create table agent_keys (
     msp_id uuid not null,
-    kid text not null,
+    -- SHA-256 of the public key.
+    kid bytea not null,
     agent_id uuid not null,
     alg text not null,
     public_key bytea not null,
@@ -211,12 +212,16 @@ create table directories (
     dns_name text not null,
     pinned_at timestamptz not null,
     structure_at timestamptz,
-    -- Of the last applied cycle.
-    snapshot_id uuid,
-    dc_guid uuid,
-    invocation_id uuid,
-    usn_hi bigint,
+    -- Of the last applied cycle: its agent, epoch and snapshot number, where it was read, and how many people.
+    applied_agent_id uuid,
+    applied_epoch bigint not null,
+    snapshot bigint not null,
+    dc_host text,
+    dc_ntds_guid uuid,
+    dc_invocation_id uuid,
+    dc_usn bigint,
     people bigint not null,
+    people_seen bigint not null,
     read_at timestamptz,
     -- Set when count or digest differed: the agent must send everything.
     full_wanted_at timestamptz,
@@ -234,9 +239,11 @@ create table structure_nodes (
     parent_guid uuid,
     name text not null,
     dn text not null,
+    -- An OU: people directly in it. A group: direct members that are people, and others that are not imported with it.
     people bigint not null,
+    others bigint not null,
     -- Why it cannot be chosen; null = it can.
-    not_selectable text,
+    blocked text,
     primary key (msp_id, directory_id, guid),
     foreign key (msp_id, directory_id) references directories (msp_id, id)
 );
@@ -249,7 +256,6 @@ create table imports (
     name text not null,
     selections jsonb not null,
     excludes jsonb not null,
-    nested text not null,
     schedule jsonb not null,
     removal_policy text not null,
     grace_days bigint not null,
@@ -321,7 +327,7 @@ create table runs (
     customer_id uuid not null,
     directory_id uuid,
     agent_id uuid not null,
-    snapshot_id uuid,
+    cycle uuid,
     -- Why the cycle ran (schedule, sync_now, …), what it carried (full, delta) and how it ended.
     cause text not null,
     kind text not null,
@@ -334,6 +340,7 @@ create table runs (
     epoch bigint not null,
     first_seq bigint not null,
     last_seq bigint not null,
+    batches bigint not null,
     bytes bigint not null,
     people bigint not null,
     added bigint not null,
@@ -385,7 +392,7 @@ create table inbox (
     agent_id uuid not null,
     epoch bigint not null,
     seq bigint not null,
-    snapshot_id uuid not null,
+    cycle uuid not null,
     part bigint not null,
     parts bigint not null,
     jws_hash bytea not null,
@@ -460,9 +467,9 @@ declare
     name text;
 begin
     foreach name in array array[
-            'msps', 'operators', 'customers', 'operator_customers', 'sessions', 'signin_links', 
-            'api_keys', 'agents', 'agent_keys', 'enrol_tokens', 'request_nonces', 'directories', 
-            'structure_nodes', 'imports', 'accounts', 'memberships', 'runs', 'set_aside', 'history', 
+            'msps', 'operators', 'customers', 'operator_customers', 'sessions', 'signin_links',
+            'api_keys', 'agents', 'agent_keys', 'enrol_tokens', 'request_nonces', 'directories',
+            'structure_nodes', 'imports', 'accounts', 'memberships', 'runs', 'set_aside', 'history',
             'inbox', 'commands', 'audit']
     loop
         execute format('alter table %I enable row level security', name);

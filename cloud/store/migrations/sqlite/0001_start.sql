@@ -140,10 +140,10 @@ create table agents (
     -- What the agent should do: the number of the newest desired state, and the one it says it runs.
     desired_version integer not null,
     applied_version integer not null,
-    -- The chain: epoch, its start value, the last accepted number and the hash the next batch must name.
+    -- The chain: epoch, its start value, and what the next batch must say.
     epoch integer not null,
     epoch_start blob not null,
-    last_seq integer not null,
+    next_seq integer not null,
     head blob not null,
     -- Health as the agent last told it.
     queued integer not null,
@@ -162,7 +162,8 @@ create index agents_by_customer on agents (msp_id, customer_id);
 
 create table agent_keys (
     msp_id blob not null,
-    kid text not null,
+    -- SHA-256 of the public key.
+    kid blob not null,
     agent_id blob not null,
     alg text not null,
     public_key blob not null,
@@ -211,12 +212,16 @@ create table directories (
     dns_name text not null,
     pinned_at text not null,
     structure_at text,
-    -- Of the last applied cycle.
-    snapshot_id blob,
-    dc_guid blob,
-    invocation_id blob,
-    usn_hi integer,
+    -- Of the last applied cycle: its agent, epoch and snapshot number, where it was read, and how many people.
+    applied_agent_id blob,
+    applied_epoch integer not null,
+    snapshot integer not null,
+    dc_host text,
+    dc_ntds_guid blob,
+    dc_invocation_id blob,
+    dc_usn integer,
     people integer not null,
+    people_seen integer not null,
     read_at text,
     -- Set when count or digest differed: the agent must send everything.
     full_wanted_at text,
@@ -234,9 +239,11 @@ create table structure_nodes (
     parent_guid blob,
     name text not null,
     dn text not null,
+    -- An OU: people directly in it. A group: direct members that are people, and others that are not imported with it.
     people integer not null,
+    others integer not null,
     -- Why it cannot be chosen; null = it can.
-    not_selectable text,
+    blocked text,
     primary key (msp_id, directory_id, guid),
     foreign key (msp_id, directory_id) references directories (msp_id, id)
 ) strict, without rowid;
@@ -249,7 +256,6 @@ create table imports (
     name text not null,
     selections text not null,
     excludes text not null,
-    nested text not null,
     schedule text not null,
     removal_policy text not null,
     grace_days integer not null,
@@ -321,7 +327,7 @@ create table runs (
     customer_id blob not null,
     directory_id blob,
     agent_id blob not null,
-    snapshot_id blob,
+    cycle blob,
     -- Why the cycle ran (schedule, sync_now, …), what it carried (full, delta) and how it ended.
     cause text not null,
     kind text not null,
@@ -334,6 +340,7 @@ create table runs (
     epoch integer not null,
     first_seq integer not null,
     last_seq integer not null,
+    batches integer not null,
     bytes integer not null,
     people integer not null,
     added integer not null,
@@ -385,7 +392,7 @@ create table inbox (
     agent_id blob not null,
     epoch integer not null,
     seq integer not null,
-    snapshot_id blob not null,
+    cycle blob not null,
     part integer not null,
     parts integer not null,
     jws_hash blob not null,

@@ -1,0 +1,112 @@
+//! The check-in: what an agent says of itself, and what it hears.
+
+use crate::chain::Epoch;
+use crate::directory::{DcIdentity, DomainPin};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Body of `POST /agent/v1/checkin`, plain JSON. A long poll: the cloud answers at once when the agent's desired state
+/// is older than its own, else within `wait_seconds`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckinRequest {
+    /// Version of the desired state in force; 0 for none.
+    pub desired_version: u64,
+    pub wait_seconds: u32,
+    /// Commands carried out since the last answered check-in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<Uuid>,
+    /// The spool was lost or cannot fill a gap: begin anew.
+    #[serde(default)]
+    pub epoch: EpochWish,
+    pub status: AgentStatus,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EpochWish {
+    #[default]
+    Keep,
+    /// Answered with a new epoch at once.
+    New,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStatus {
+    pub version: String,
+    pub host: String,
+    pub os: String,
+    pub started_at: DateTime<Utc>,
+    pub phase: Phase,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<DomainPin>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dc: Option<DcIdentity>,
+    /// How the directory is reached, for people to read: `LDAPS`, `StartTLS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<String>,
+    /// Batches that wait in the spool, and their bytes.
+    pub spool_batches: u64,
+    pub spool_bytes: u64,
+    /// The cloud's clock minus the agent's, in milliseconds, as last learned.
+    pub clock_offset_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_cycle: Option<CycleReport>,
+    /// What is wrong right now, worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Phase {
+    /// No import is set up yet, or nothing is due.
+    Idle,
+    Paused,
+    /// People read so far.
+    Reading {
+        people: u64,
+    },
+    Pushing {
+        batches_left: u64,
+    },
+}
+
+/// How the last cycle ended. A complete one is also known by its batches; an incomplete one only by this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CycleReport {
+    pub cycle: Uuid,
+    pub started_at: DateTime<Utc>,
+    pub finished_at: DateTime<Utc>,
+    pub outcome: CycleOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum CycleOutcome {
+    Complete,
+    /// Nothing was sent and nobody removed.
+    Incomplete {
+        problem: Problem,
+        next_try_at: DateTime<Utc>,
+    },
+}
+
+/// Something wrong, by its code in the catalogue. `detail` holds facts (a host, a page, a sub-code), never people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    pub code: String,
+    pub detail: String,
+    pub since: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckinResponse {
+    pub server_time: DateTime<Utc>,
+    /// The signed desired state, when it is newer than the agent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<String>,
+    /// Only in answer to [`EpochWish::New`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<Epoch>,
+}

@@ -1,0 +1,53 @@
+//! Every limit that agent and cloud hold each other to. Sizes in bytes unless a name says otherwise.
+
+use std::time::Duration;
+
+/// Largest body of any agent request, as sent. Larger: 413, nothing stored.
+pub const BODY_COMPRESSED: usize = 4 * 1024 * 1024;
+/// Largest body after inflating. The writer closes a part well before it.
+pub const BODY_INFLATED: usize = 32 * 1024 * 1024;
+/// Where the writer closes a part, so that one more item still fits under [`BODY_INFLATED`].
+pub const PART_TARGET: usize = 6 * 1024 * 1024;
+/// Inflated bytes per compressed byte, granted once [`RATIO_FREE`] bytes are out. Directory data packs 8 to 25 times.
+pub const RATIO: usize = 200;
+/// Inflated bytes that no ratio is asked of: a few equal records pack very well.
+pub const RATIO_FREE: usize = 512 * 1024;
+/// Base-2 logarithm of the largest zstd window the reader grants (4 MiB).
+pub const WINDOW_LOG: u32 = 22;
+/// Items of one batch.
+pub const ITEMS: u32 = 10_000;
+/// One item's JSON text.
+pub const ITEM: usize = 256 * 1024;
+/// One JSON string inside an item, as it stands in the text.
+pub const STRING: usize = 64 * 1024;
+/// Nesting of arrays and objects inside an item.
+pub const DEPTH: usize = 8;
+/// One compact JWS in an `Authorization` header, or an enrolment token.
+pub const JWS: usize = 16 * 1024;
+/// The compact JWS of a desired state, which travels in a body.
+pub const DESIRED: usize = 4 * 1024 * 1024;
+/// Parts of one cycle.
+pub const PARTS: u32 = 1_000;
+/// Imports of one directory.
+pub const IMPORTS: usize = 64;
+/// Selections and excludes of one import, each.
+pub const SELECTIONS: usize = 500;
+/// GUIDs in one `confirm` command.
+pub const CONFIRM: usize = 5_000;
+/// Body of an enrolment, a check-in or a key rotation.
+pub const MESSAGE: usize = 256 * 1024;
+
+/// How far a request's `iat` may lie from the cloud's clock. Batches are exempt: their freshness is seq and prev.
+pub const SKEW: Duration = Duration::from_mins(15);
+/// Longest wait of a check-in before the cloud answers that nothing is new.
+pub const LONG_POLL: Duration = Duration::from_secs(55);
+/// Life of an enrolment token unless the operator chooses another.
+pub const TOKEN_LIFE_DEFAULT: Duration = Duration::from_hours(1);
+/// Longest life of an enrolment token.
+pub const TOKEN_LIFE_MAX: Duration = Duration::from_hours(7 * 24);
+/// Shortest interval between two scheduled cycles, in minutes.
+pub const INTERVAL_MIN_MINUTES: u32 = 15;
+/// Longest interval between two scheduled cycles, in minutes.
+pub const INTERVAL_MAX_MINUTES: u32 = 24 * 60;
+/// Interval between two scheduled cycles unless the import says otherwise, in minutes.
+pub const INTERVAL_DEFAULT_MINUTES: u32 = 180;
