@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The cloud.
+
+pub mod portal;
