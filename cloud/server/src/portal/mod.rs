@@ -25,3 +25,8 @@ pub mod agent;
 pub mod settings;
 pub mod audit;
 pub mod system;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod html_lint;

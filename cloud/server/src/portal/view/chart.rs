@@ -34,9 +34,9 @@ pub struct DayBars {
 }
 
 impl DayBars {
-    pub const WIDTH: f64 = 560.0;
-    pub const HEIGHT: f64 = 120.0;
-    const GAP: f64 = 5.0;
+    pub const WIDTH: f64 = 336.0;
+    pub const HEIGHT: f64 = 110.0;
+    const GAP: f64 = 4.0;
 
     pub fn is_empty(&self) -> bool {
         self.days.iter().all(|day| day.total() == 0)

@@ -17,3 +17,27 @@ pub use pager::Pager;
 pub use step::{Step, StepState};
 pub use tone::{Pill, Tone};
 pub use trouble::{Link, Trouble};
+
+/// A count with its thousands set apart: `9,207`.
+pub fn grouped(count: impl std::borrow::Borrow<i64>) -> String {
+    let count = *count.borrow();
+    let digits = count.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if count < 0 { format!("−{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!([0, 999, 1_000, 1_234_567, -4_200].map(grouped), ["0", "999", "1,000", "1,234,567", "−4,200"]);
+    }
+}
