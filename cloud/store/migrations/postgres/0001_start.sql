@@ -9,7 +9,10 @@ create table msps (
     paused_at timestamptz,
     paused_until timestamptz,
     paused_reason text,
-    paused_by text
+    paused_by text,
+    -- The newest line of the audit chain; its row lock puts writers of the chain in a queue.
+    audit_seq bigint not null,
+    audit_head bytea not null
 );
 
 -- Resolves a presented secret (or sign-in name, or agent key id) to its tenant. Hashes only; no row-level security.
@@ -222,6 +225,8 @@ create table directories (
     dc_usn bigint,
     people bigint not null,
     people_seen bigint not null,
+    -- Over everybody the agent's snapshot holds, as the cloud has them.
+    digest bytea,
     read_at timestamptz,
     -- Set when count or digest differed: the agent must send everything.
     full_wanted_at timestamptz,
@@ -452,8 +457,9 @@ create table audit (
     action text not null,
     customer_id uuid,
     object_id text,
-    before jsonb,
-    after jsonb,
+    -- JSON as text: the hash covers the very bytes.
+    before text,
+    after text,
     prev bytea not null,
     hash bytea not null,
     primary key (msp_id, seq)

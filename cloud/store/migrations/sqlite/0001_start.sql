@@ -9,7 +9,10 @@ create table msps (
     paused_at text,
     paused_until text,
     paused_reason text,
-    paused_by text
+    paused_by text,
+    -- The newest line of the audit chain; its row lock puts writers of the chain in a queue.
+    audit_seq integer not null,
+    audit_head blob not null
 ) strict, without rowid;
 
 -- Resolves a presented secret (or sign-in name, or agent key id) to its tenant. Hashes only; no row-level security.
@@ -222,6 +225,8 @@ create table directories (
     dc_usn integer,
     people integer not null,
     people_seen integer not null,
+    -- Over everybody the agent's snapshot holds, as the cloud has them.
+    digest blob,
     read_at text,
     -- Set when count or digest differed: the agent must send everything.
     full_wanted_at text,
@@ -452,6 +457,7 @@ create table audit (
     action text not null,
     customer_id blob,
     object_id text,
+    -- JSON as text: the hash covers the very bytes.
     before text,
     after text,
     prev blob not null,
