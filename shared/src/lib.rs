@@ -4,6 +4,7 @@
 //! what a cycle carries, how the cloud answers, and what the cloud wants of the agent.
 
 pub mod limits;
+pub mod catalogue;
 pub mod hash;
 pub mod key;
 pub mod jws;

@@ -1,1 +1,51 @@
-fn main() {}
+//! The project's own commands, one file each. `cargo xtask help` lists them.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its terminal")]
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+mod shell;
+mod setup;
+mod lint;
+mod requirements;
+mod test;
+mod demo;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what tests need: Debian packages (through sudo where needed) and cargo tools.
+    Setup,
+    /// Run the whole product on this machine: scripted or real directory, cloud, agents.
+    Demo(demo::Args),
+    /// Install what is missing, then run lints and all tests. What the tests need more is an error with CI=true.
+    Test(test::Args),
+    /// Formatting, clippy, dependency rules.
+    Lint,
+    /// Which requirements have a test: covered and not yet.
+    Requirements(requirements::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Setup => setup::run(),
+        Command::Demo(args) => demo::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Lint => lint::run(),
+        Command::Requirements(args) => requirements::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

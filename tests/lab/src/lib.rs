@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The lab: everything the product is tested against, and the programs under test themselves. The counterparts are written
+//! from the vendors' documents and share no code with the product.
+
+pub mod authority;
+pub mod directory;
+pub mod ldapsearch;
+pub mod world;

@@ -1,0 +1,50 @@
+//! What can be wrong between an agent and its directory (RC-2xxx).
+
+faults! {
+    NO_DC_FOUND = "RC-2101", "Domain controller's name does not resolve", "Name resolution knows no address for the domain controller.",
+        ["Check _ldap._tcp.dc._msdcs and the name server this machine uses.", "Or name an address in ldap.address."], event 300;
+    DC_UNREACHABLE = "RC-2102", "Domain controller not reachable", "Nothing answers on the port: refused, filtered, or the machine is off.",
+        ["On the domain controller: see that AD DS runs (Get-Service NTDS).", "From here: Test-NetConnection DC -Port 636.", "Allow the port in the firewalls between."], event 300;
+    CERT_UNTRUSTED = "RC-2103", "LDAPS certificate not trusted", "The domain controller's certificate was issued by an authority this machine does not know.",
+        ["Import the issuing CA into Local Computer, Trusted Root Certification Authorities.", "Or name its file in ldap.ca_file."], event 300;
+    CERT_NAME = "RC-2104", "LDAPS certificate has another name", "The certificate is not for the name the agent connects to.",
+        ["Use the domain controller's full name in ldap.host, never an address."], event 300;
+    CERT_EXPIRED = "RC-2105", "LDAPS certificate expired or not yet valid", "The domain controller shows a certificate outside its time.",
+        ["Renew the certificate on the domain controller.", "Check this machine's clock."], event 300;
+    SIGNING_REQUIRED = "RC-2106", "Domain controller requires signing", "It refuses a sign-in over a connection that is not protected.",
+        ["Use ldap.transport = \"ldaps\" or \"starttls\"."], event 301;
+    CHANNEL_BINDING_REQUIRED = "RC-2107", "Domain controller requires channel binding", "It refuses this kind of sign-in over TLS without a channel binding.",
+        ["Use a simple bind over TLS, or Kerberos with sealing on port 389."], event 301;
+    TLS_REFUSED = "RC-2108", "Secure connection refused", "The server does not offer StartTLS, or ended the TLS handshake.",
+        ["Give the domain controller a certificate, or use the other of LDAPS and StartTLS."], event 300;
+    DC_TIMEOUT = "RC-2109", "Domain controller does not answer in time", "It accepted the connection and then said nothing.",
+        ["Check its load and the network between.", "Nothing was removed; the agent tries again by itself."], event 300;
+    BIND_REFUSED = "RC-2201", "Sign-in refused: name or password", "The directory does not accept the name and password (52e, 525).",
+        ["Both forms work: user@domain and the distinguished name.", "Set the password again; the agent does not retry before that or the next cycle, so that it locks no account."], event 301;
+    BIND_LOCKED = "RC-2202", "Sign-in refused: account locked", "The directory has locked the agent's account (775).",
+        ["Unlock the account, and find out who else uses its password."], event 301;
+    BIND_DISABLED = "RC-2203", "Sign-in refused: account disabled or expired", "The agent's account may not sign in (533, 701, 530, 531).",
+        ["Enable the account and check its expiry, hours and workstations."], event 301;
+    BIND_PASSWORD_EXPIRED = "RC-2204", "Sign-in refused: password expired", "The account's password has expired or must be changed (532, 773).",
+        ["Set a password that does not expire, or use a gMSA."], event 301;
+    TOO_POWERFUL = "RC-2205", "Account has administrator rights", "The account the agent reads with could also write.",
+        ["Use an account that is a member of Domain Users only."], event 301;
+    BIND_ANONYMOUS = "RC-2206", "Sign-in was anonymous", "The directory took the sign-in without knowing who it is.",
+        ["Set a password; an empty one is never sent."], event 301;
+    OUTSIDE_DOMAIN = "RC-2301", "Base is outside this domain", "A search was referred to another domain (result 10), which is no empty answer.",
+        ["Choose the selection again from the tree."], event 310;
+    OTHER_DOMAIN = "RC-2302", "Another domain answers", "The domain that answers is not the one this agent is pinned to.",
+        ["Check name resolution and VPN; nothing was sent.", "For a new domain enrol another agent."], event 300;
+    READ_INCOMPLETE = "RC-2303", "Directory read incomplete", "A search did not end cleanly, so the whole reading was discarded.",
+        ["Nothing was removed; the agent tries again by itself.", "If it stays: the detail names the page and the cause."], event 230;
+    ATTRIBUTE_LOST = "RC-2304", "An attribute became unreadable", "One attribute vanished from many people at once, which is a lost permission and no change.",
+        ["Give the read permission back; the values stay as they were."], event 210;
+    FEW_MAILS = "RC-2305", "Many people have no e-mail", "The mail attribute is empty for a large share of the selection.",
+        ["Fill it in the directory, or use the user principal name."], event 210;
+    NOT_A_DIRECTORY = "RC-2306", "Not an Active Directory server", "The server lacks what every domain controller offers, or is still synchronising.",
+        ["Check host and port in ldap.host and ldap.port."], event 300;
+    GROUP_UNREADABLE = "RC-2307", "Group has members, but none can be read", "The group lists members, yet the directory shows none of them: a permission, not an empty group.",
+        ["Allow the account to read memberOf (Pre-Windows 2000 Compatible Access).", "Nobody was removed."], event 230;
+    MALFORMED_ANSWER = "RC-2308", "Server does not speak LDAP correctly", "An answer was malformed, too long or nested too deep, and was not passed on.",
+        ["Check what listens on that port.", "Nothing was removed."], event 230;
+}

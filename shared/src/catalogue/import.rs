@@ -1,0 +1,28 @@
+//! What can be wrong with an import and its runs (RC-4xxx).
+
+faults! {
+    SCOPE_EMPTY = "RC-4001", "Selection is empty", "The selection holds nobody; if it held people before, their removal is held.",
+        ["Check the selected OUs and groups, the excludes, and the account's read permission."], event 310;
+    SCOPE_GONE = "RC-4002", "Selected OU or group missing or unreadable", "A selected object was deleted or can no longer be read; its people stay.",
+        ["Choose the selection again, or give the read permission back."], event 310;
+    REMOVALS_HELD = "RC-4003", "Removals held for review", "More people would leave than may leave at once without a human.",
+        ["Review the list: approve, or reject.", "Newcomers and changes were applied."], event 220;
+    RUN_OVERDUE = "RC-4004", "Run passed its deadline", "A step of the run did not end in time.",
+        ["Sync again; the step that stalled is named."], event 230;
+    PREVIEW_STALE = "RC-4005", "Preview is out of date", "The directory or the settings changed since the preview.",
+        ["Preview again."];
+    PAUSED = "RC-4006", "Paused", "An operator paused it.",
+        ["Resume when the reason has gone."];
+    NO_IMPORT = "RC-4007", "No import set up", "The agent is there, but nobody chose yet whom to import.",
+        ["Choose OUs or groups on the customer's imports page."];
+    FIRST_SYNC_PENDING = "RC-4008", "Waiting for the first sync", "The import is set up; its first complete reading has not arrived yet.",
+        ["Wait a minute, or look at the agent's page for what it is doing."];
+    REMOVAL_UNPROVEN = "RC-4009", "Removal without evidence refused", "An agent sent a departure that the cloud does not accept.",
+        ["Nothing was removed; a full snapshot was ordered."];
+    SET_DIFFERS = "RC-4010", "Agent and cloud disagree on the set", "Count or digest after the cycle differ.",
+        ["Nothing: a full snapshot was ordered and will settle it."];
+    RECORD_SET_ASIDE = "RC-4011", "A record could not be read", "One record of the batch was set aside; the others were applied.",
+        ["Look at the record in the directory: the run names it."];
+    APPLY_FAILED = "RC-4012", "Run could not be applied", "Applying the cycle failed again and again and now waits for a human.",
+        ["Retry the run; if it fails again, send a bundle to support."];
+}

@@ -1,0 +1,61 @@
+//! The bytes of broken answers, made by hand, since no encoder would make them.
+
+use super::wire::{
+    answer::{self, Code, NOTICE_OF_DISCONNECTION, Outcome, answer_tag},
+    ber::{Writer, tag},
+};
+
+/// An entry whose attribute list announces more bytes than the message has.
+pub fn malformed_entry(message_id: i64) -> Vec<u8> {
+    let mut writer = Writer::default();
+    let message = writer.open(tag::SEQUENCE);
+    writer.integer(tag::INTEGER, message_id);
+    let entry = writer.open(answer_tag::ENTRY);
+    writer.octets(tag::OCTETS, b"CN=Broken,DC=lab,DC=example");
+    writer.raw(&[tag::SEQUENCE, 0x84, 0x00, 0xff, 0xff, 0xff, tag::SEQUENCE, 0x05]);
+    writer.close(entry);
+    writer.close(message);
+    writer.into_bytes()
+}
+
+/// A message of this many sequences, each the only content of the one around it; lengths are true.
+pub fn nested_sequences(depth: usize) -> Vec<u8> {
+    let mut headers: Vec<Vec<u8>> = Vec::with_capacity(depth);
+    let mut length = 0_usize;
+    for _ in 0..depth {
+        let header = header(length);
+        length += header.len();
+        headers.push(header);
+    }
+    headers.into_iter().rev().flatten().collect()
+}
+
+fn header(length: usize) -> Vec<u8> {
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    match length {
+        0..=0x7f => vec![tag::SEQUENCE, length.to_be_bytes()[3]],
+        _ => [&[tag::SEQUENCE, 0x84][..], &length.to_be_bytes()].concat(),
+    }
+}
+
+/// The header of a message of almost two gigabytes, and the first bytes of what never comes.
+pub fn oversize_length() -> Vec<u8> {
+    vec![tag::SEQUENCE, 0x84, 0x7f, 0xff, 0xff, 0xf0, tag::INTEGER, 1, 2]
+}
+
+/// An unsolicited notice that the server is going (RFC 4511 4.4.1).
+pub fn notice_of_disconnection() -> Vec<u8> {
+    answer::extended(0, &Outcome::new(Code::UNAVAILABLE, "00000000: idle too long"), NOTICE_OF_DISCONNECTION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::wire::ber::element_length;
+
+    #[test]
+    fn nested_sequences_have_true_lengths() {
+        let bytes = nested_sequences(1_000);
+        assert_eq!(element_length(&bytes), Ok(Some(bytes.len())));
+    }
+}

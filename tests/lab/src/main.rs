@@ -1,0 +1,69 @@
+//! Runs parts of the lab by hand: `rollcall-lab directory --users 1000 --seed 7 --ca-out ca.pem`.
+
+use clap::Parser;
+use rollcall_lab::directory::{Directory, Plan, Setup};
+use std::{error::Error, io::Write, net::SocketAddr, path::PathBuf};
+
+#[derive(Parser)]
+#[command(name = "rollcall-lab", about = "The lab's servers, stand-alone")]
+enum Command {
+    /// Serves a synthetic Active Directory domain until it is stopped
+    Directory(DirectoryOptions),
+}
+
+#[derive(clap::Args)]
+struct DirectoryOptions {
+    /// Ordinary user objects in the domain
+    #[arg(long, default_value_t = 250)]
+    users: usize,
+    /// The same seed gives the same domain
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[arg(long, default_value = "lab.example")]
+    domain: String,
+    /// Where to listen for LDAPS; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Port for LDAP with StartTLS; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    ldap_port: u16,
+    /// Where to write the certificate of the authority that clients must trust
+    #[arg(long)]
+    ca_out: PathBuf,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    match Command::parse() {
+        Command::Directory(options) => directory(&options),
+    }
+}
+
+/// Prints one JSON line when ready, then serves until killed.
+fn directory(options: &DirectoryOptions) -> Result<(), Box<dyn Error>> {
+    let plan = Plan::new(options.users, options.seed).named(&options.domain);
+    let setup = Setup {
+        address: options.listen.ip(),
+        ldaps_port: options.listen.port(),
+        ldap_port: options.ldap_port,
+        ..Setup::default()
+    };
+    let directory = Directory::start(&plan, setup)?;
+    directory.authority().write_pem(&options.ca_out)?;
+    let line = serde_json::json!({
+        "ldaps": directory.ldaps(),
+        "ldap": directory.ldap(),
+        "host_name": directory.host_name(),
+        "base_dn": directory.base_dn(),
+        "bind_name": directory.bind_name(),
+        "password": directory.password(),
+        "ca": options.ca_out,
+        "users": options.users,
+        "people": directory.people().len(),
+    });
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,75 @@
+//! Decides what a machine lacks for the tests, and installs just that.
+
+use crate::shell::{self, Outcome};
+use std::process::Stdio;
+
+/// Debian packages by what needs them. Everything else is built by cargo.
+const PACKAGES: &[&str] = &[
+    // A real Active Directory domain controller, and a second LDAP client as a judge of it.
+    "samba",
+    "samba-ad-provision",
+    "samba-dsdb-modules",
+    "samba-vfs-modules",
+    "winbind",
+    "ldb-tools",
+    "ldap-utils",
+    "python3-samba",
+    "krb5-user",
+    // The second database.
+    "postgresql",
+    "postgresql-contrib",
+    // A real browser.
+    "chromium",
+    "chromium-driver",
+];
+
+pub fn run() -> Outcome {
+    install_packages()?;
+    // Four minutes to build: worth it where nothing may be skipped.
+    if shell::is_ci() && !shell::has("cargo-deny") {
+        shell::run(shell::cargo().args(["install", "--locked", "--quiet", "cargo-deny"]))?;
+    }
+    Ok(())
+}
+
+fn install_packages() -> Outcome {
+    let missing = missing_packages();
+    if missing.is_empty() {
+        println!("setup: nothing is missing");
+        return Ok(());
+    }
+    println!("setup: installing {}", missing.join(" "));
+    if !shell::has("apt-get") {
+        return Err(format!("this is no Debian; install by hand: {}", missing.join(" ")));
+    }
+    apt(&["update", "--quiet"])?;
+    let mut arguments = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    arguments.extend(missing);
+    apt(&arguments)
+}
+
+fn missing_packages() -> Vec<&'static str> {
+    PACKAGES.iter().copied().filter(|package| !is_installed(package)).collect()
+}
+
+fn is_installed(package: &str) -> bool {
+    shell::command("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status}", package])
+        .stderr(Stdio::null())
+        .output()
+        .is_ok_and(|output| output.stdout == b"installed")
+}
+
+fn apt(arguments: &[&str]) -> Outcome {
+    let is_root = shell::output(shell::command("id").arg("-u"))?.trim() == "0";
+    let mut command = if is_root {
+        shell::command("apt-get")
+    } else {
+        let mut sudo = shell::command("sudo");
+        sudo.args(["--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
+        sudo
+    };
+    // The machine may be starting another installation: wait for the lock instead of failing on it.
+    command.args(["-o", "DPkg::Lock::Timeout=300"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    shell::run(&mut command)
+}
