@@ -13,6 +13,7 @@ pub mod services;
 pub mod ingest;
 pub mod jobs;
 pub mod apply;
+pub mod portal;
 pub mod http;
 pub mod admin;
 pub mod telemetry;
