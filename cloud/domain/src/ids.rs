@@ -18,6 +18,17 @@ pub fn mint(now: DateTime<Utc>, random: [u8; 10]) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
+/// Like [`mint`], but ids of one source and one millisecond sort in the order of `number` (its low 26 bits).
+pub fn mint_numbered(now: DateTime<Utc>, number: u32, random: [u8; 6]) -> Uuid {
+    // The version and the variant take the high bits of the first and of the third byte.
+    let [.., first] = ((number >> 22) & 0x0f).to_be_bytes();
+    let [.., second] = ((number >> 14) & 0xff).to_be_bytes();
+    let [.., third] = ((number >> 8) & 0x3f).to_be_bytes();
+    let [.., fourth] = (number & 0xff).to_be_bytes();
+    let [r0, r1, r2, r3, r4, r5] = random;
+    mint(now, [first, second, third, fourth, r0, r1, r2, r3, r4, r5])
+}
+
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal),+ $(,)?) => {$(
         $(#[$doc])*
@@ -110,6 +121,13 @@ mod tests {
         let id = CustomerId::mint(DateTime::UNIX_EPOCH, [7; 10]);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string(), "cus_00000000-0000-7707-8707-070707070707");
+    }
+
+    #[test]
+    fn numbered_ids_of_one_moment_keep_their_order() {
+        let numbers = [0, 1, 0xff, 0x100, 0x3fff, 0x4000, 0x3f_ffff, 0x40_0000, 0x3ff_ffff];
+        let ids = numbers.map(|number| mint_numbered(DateTime::UNIX_EPOCH, number, [0xff; 6]));
+        assert!(ids.is_sorted());
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! The cloud.
+//! The cloud: takes batches from agents, makes accounts of them, and shows them to the MSP.
+//!
+//! Read it in the order of the `mod` lines: configuration, what everything shares, then the way of a batch.
+//! `ingest`, `apply`, `api` and `portal` do not know one another; they meet in the store and in `services`.
 
 pub mod config;
 pub mod start;
@@ -7,5 +10,11 @@ pub mod keys;
 pub mod live;
 pub mod state;
 pub mod services;
+pub mod ingest;
+pub mod jobs;
+pub mod apply;
 pub mod api;
 pub mod portal;
+pub mod http;
+pub mod admin;
+pub mod telemetry;

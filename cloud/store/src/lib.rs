@@ -43,6 +43,7 @@ pub mod testing;
 pub use db::Db;
 pub use error::StoreError;
 pub use scope::{AgentScope, CustomerScope, JobScope, MspScope, Scope};
+pub use sqlx::types::Json;
 pub use tx::{Tx, WriteTx};
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

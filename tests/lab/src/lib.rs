@@ -2,6 +2,10 @@
 //! from the vendors' documents and share no code with the product.
 
 pub mod authority;
+pub mod demo;
 pub mod directory;
 pub mod ldapsearch;
+pub mod oracle;
+pub mod postgres;
+pub mod samba;
 pub mod world;

@@ -1,14 +1,32 @@
 //! Runs parts of the lab by hand: `rollcall-lab directory --users 1000 --seed 7 --ca-out ca.pem`.
 
 use clap::Parser;
+use rollcall_lab::demo;
 use rollcall_lab::directory::{Directory, Plan, Setup};
-use std::{error::Error, io::Write, net::SocketAddr, path::PathBuf};
+use std::{error::Error, io::Write, net::SocketAddr, path::PathBuf, time::Duration};
 
 #[derive(Parser)]
 #[command(name = "rollcall-lab", about = "The lab's servers, stand-alone")]
 enum Command {
     /// Serves a synthetic Active Directory domain until it is stopped
     Directory(DirectoryOptions),
+    /// Runs the whole product on this machine
+    Demo(DemoOptions),
+}
+
+#[derive(clap::Args)]
+struct DemoOptions {
+    /// User objects of each customer's directory
+    #[arg(long, default_value_t = 250)]
+    users: usize,
+    #[arg(long, default_value_t = 3)]
+    customers: usize,
+    /// Run the journey to its end, check it, print one JSON line, and leave
+    #[arg(long)]
+    once: bool,
+    /// Port of the portal; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
 }
 
 #[derive(clap::Args)]
@@ -35,7 +53,30 @@ struct DirectoryOptions {
 fn main() -> Result<(), Box<dyn Error>> {
     match Command::parse() {
         Command::Directory(options) => directory(&options),
+        Command::Demo(options) => demo(&options),
     }
+}
+
+fn demo(options: &DemoOptions) -> Result<(), Box<dyn Error>> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let port = if options.once { 0 } else { options.port };
+        let wanted = demo::Options { users: options.users, customers: options.customers, port };
+        let mut demo = demo::run(&wanted).await?;
+        let mut out = std::io::stdout();
+        if options.once {
+            writeln!(out, "{}", serde_json::to_string(&demo.report)?)?;
+            return Ok(());
+        }
+        writeln!(out, "Rollcall runs. Sign in once by this link: {}", demo.cloud.signin_link)?;
+        writeln!(out, "API key: {}\nStop with Ctrl-C.", demo.cloud.api_key)?;
+        while demo.is_alive() {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                _ = tokio::signal::ctrl_c() => break,
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Prints one JSON line when ready, then serves until killed.

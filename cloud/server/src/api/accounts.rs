@@ -10,7 +10,8 @@ use rollcall_domain::{
 };
 use rollcall_protocol::person::Person;
 use rollcall_store::{
-    CustomerScope, accounts as store, customers as stored_customers, history, memberships::{self, Membership}, owners,
+    accounts as store, history,
+    memberships::{self, Membership},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,13 +20,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    asking::{Asked, Id, KeyCaller, Page, PageQuery},
+    asking::{Asked, Id, Key, Page, PageQuery},
     problem::Problem,
 };
-use crate::{
-    services::{caller::Caller, customers, refusal::Refusal},
-    state::AppState,
-};
+use crate::{services::reach, state::AppState};
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(history_of))
@@ -129,11 +127,11 @@ pub struct Filter {
     responses((status = OK, body = Page<Account>), (status = NOT_FOUND, body = Problem)))]
 async fn list(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
     Asked(filter): Asked<Filter>,
 ) -> Result<Json<Page<Account>>, Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
+    let (scope, _) = reach::customer(&state, &who, id).await?;
     let query = PageQuery { after: filter.after, limit: filter.limit };
     let wanted = filter.state.filter(|text| !text.is_empty()).map(|text| text.parse::<AccountState>()).transpose();
     let wanted = wanted.map_err(|_| Problem::invalid("/state", "One of active, held, departed."))?;
@@ -158,10 +156,10 @@ async fn list(
     responses((status = OK, body = Account), (status = NOT_FOUND, body = Problem)))]
 async fn get(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<AccountId>,
 ) -> Result<Json<Account>, Problem> {
-    let (scope, account) = find(&state, &caller, id).await?;
+    let (scope, account) = reach::account(&state, &who, id).await?;
     let mut tx = state.db.read(&scope).await?;
     let memberships = memberships::list_of_accounts(&mut tx, &[id]).await?;
     let row = store::Listed {
@@ -179,16 +177,6 @@ async fn get(
         departed_at: account.departed_at,
     };
     Ok(Json(Account::show(row, memberships)))
-}
-
-async fn find(state: &AppState, caller: &Caller, id: AccountId) -> Result<(CustomerScope, store::Account), Refusal> {
-    caller.may(rollcall_domain::role::Act::ViewCustomers)?;
-    let mut tx = state.db.read(&caller.scope).await?;
-    let owner = owners::find_of_account(&mut tx, id).await?.ok_or(Refusal::NotFound)?;
-    let found = stored_customers::find(&mut tx, &caller.scope, owner).await?;
-    let (scope, _) = found.ok_or(Refusal::NotFound)?;
-    let account = store::find(&mut tx, &scope, id).await?.ok_or(Refusal::NotFound)?;
-    Ok((scope, account))
 }
 
 /// One change of one person.
@@ -228,10 +216,10 @@ impl From<history::Line> for HistoryLine {
     responses((status = OK, body = Page<HistoryLine>), (status = NOT_FOUND, body = Problem)))]
 async fn history_of(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<AccountId>,
 ) -> Result<Json<Page<HistoryLine>>, Problem> {
-    let (scope, _) = find(&state, &caller, id).await?;
+    let (scope, _) = reach::account(&state, &who, id).await?;
     let mut tx = state.db.read(&scope).await?;
     let lines = history::list(&mut tx, &scope, id, 500).await?;
     Ok(Json(Page::whole(lines.into_iter().map(HistoryLine::from).collect())))

@@ -12,15 +12,15 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    asking::{Body, Id, KeyCaller, Page},
+    asking::{Body, Id, Key, Page},
     idempotency::Once,
     problem::Problem,
 };
 use crate::{
     services::{
-        agents, customers,
-        enrol_tokens::{self, DEFAULT_LIFETIME},
+        agents,
         installing::{self, Way},
+        reach, tokens,
     },
     state::AppState,
 };
@@ -57,13 +57,12 @@ pub struct Token {
     request_body = NewToken, responses((status = CREATED, body = Token), (status = NOT_FOUND, body = Problem)))]
 async fn create_token(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
     Body(new): Body<NewToken>,
 ) -> Result<(StatusCode, Json<Token>), Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
-    let lifetime = new.lifetime_minutes.map_or(DEFAULT_LIFETIME, |minutes| TimeDelta::minutes(minutes.into()));
-    let made = enrol_tokens::create(&state, &caller, scope, lifetime).await?;
+    let life = new.lifetime_minutes.map(|minutes| TimeDelta::minutes(minutes.into()));
+    let made = tokens::issue(&state, &who, id, life).await?;
     let commands = installing::ways(&state.public_url, &made.token);
     Ok((StatusCode::CREATED, Json(Token { id: made.id, token: made.token, expires_at: made.expires_at, commands })))
 }
@@ -128,10 +127,10 @@ impl Agent {
     responses((status = OK, body = Page<Agent>), (status = NOT_FOUND, body = Problem)))]
 async fn list(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
 ) -> Result<Json<Page<Agent>>, Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
+    let (scope, _) = reach::customer(&state, &who, id).await?;
     let now = state.now();
     let mut tx = state.db.read(&scope).await?;
     let rows = store::list(&mut tx, &scope).await?;
@@ -143,10 +142,10 @@ async fn list(
     responses((status = OK, body = Agent), (status = NOT_FOUND, body = Problem)))]
 async fn get(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<AgentId>,
 ) -> Result<Json<Agent>, Problem> {
-    let (_, agent) = agents::find(&state, &caller, id).await?;
+    let (_, agent) = reach::agent(&state, &who, id).await?;
     Ok(Json(Agent::show(agent, state.now())))
 }
 
@@ -155,10 +154,9 @@ async fn get(
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
 async fn revoke(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<AgentId>,
 ) -> Result<StatusCode, Problem> {
-    let (scope, _) = agents::find(&state, &caller, id).await?;
-    agents::revoke(&state, &caller, &scope).await?;
+    agents::revoke(&state, &who, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

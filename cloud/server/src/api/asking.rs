@@ -1,6 +1,6 @@
 //! Reads what a request of the API brings: who asks (by key), a JSON body, an id in the path, a page of a list.
 
-use std::{net::SocketAddr, str::FromStr};
+use std::str::FromStr;
 
 use axum::{
     Json,
@@ -15,24 +15,28 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 use crate::{
-    services::{caller::Caller, sign_in::Visitor},
+    http::Peer,
+    services::{
+        Who,
+        sign_in::{self, Visitor},
+    },
     state::AppState,
 };
 
-/// A caller with a working key. A session cookie is no key: a browser can never act here in somebody's name.
+/// Who asks, by a working key. A session cookie is no key: a browser can never act here in somebody's name.
 #[derive(Debug)]
-pub struct KeyCaller(pub Caller);
+pub struct Key(pub Who);
 
-impl FromRequestParts<AppState> for KeyCaller {
+impl FromRequestParts<AppState> for Key {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let text = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let key = text.strip_prefix("Bearer ").filter(|key| key.starts_with("rck_")).ok_or_else(Problem::unauthenticated)?;
         let holder = api_keys::find_holder(&state.db, SecretHash::of(key.as_bytes()), state.now()).await?;
-        let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+        let ip = parts.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.0.ip());
         let visitor = Visitor { ip, user_agent: None };
-        holder.map(|holder| Self(Caller::key(holder, &visitor))).ok_or_else(Problem::unauthenticated)
+        holder.map(|holder| Self(sign_in::key_who(holder, &visitor))).ok_or_else(Problem::unauthenticated)
     }
 }
 

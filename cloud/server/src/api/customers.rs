@@ -14,14 +14,17 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    asking::{Asked, Body, Id, KeyCaller, Page, PageQuery},
+    asking::{Asked, Body, Id, Key, Page, PageQuery},
     idempotency::Once,
     problem::Problem,
 };
 use crate::{
     services::{
-        customers::{self, PauseWish},
-        refusal::Refusal,
+        ServiceError, Who,
+        agents::{self, Ask},
+        customers,
+        pauses::{self, Target, Wish},
+        reach,
     },
     state::AppState,
 };
@@ -128,16 +131,16 @@ pub struct Filter {
 #[utoipa::path(get, path = "/customers", tag = "customers", params(Filter), responses((status = OK, body = Page<Customer>)))]
 async fn list(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Asked(filter): Asked<Filter>,
 ) -> Result<Json<Page<Customer>>, Problem> {
-    caller.may(rollcall_domain::role::Act::ViewCustomers)?;
+    who.may(rollcall_domain::role::Act::ViewCustomers)?;
     let query = PageQuery { after: filter.after, limit: filter.limit };
     let page = store::Page { search: filter.q, after: query.after()?, limit: query.limit() };
     let now = state.now();
-    let mut tx = state.db.read(&caller.scope).await?;
+    let mut tx = state.db.read(&who.scope).await?;
     let msp_pause = rollcall_store::msps::get(&mut tx).await?.pause.set();
-    let rows = store::list(&mut tx, &caller.scope, &page).await?;
+    let rows = store::list(&mut tx, &who.scope, &page).await?;
     let cursor = |row: &Overview| (row.customer.name.clone(), row.customer.id);
     Ok(Json(Page::of(rows, page.limit, cursor, |row| Customer::show(row, msp_pause.as_ref(), now))))
 }
@@ -154,11 +157,11 @@ pub struct NewCustomer {
     responses((status = CREATED, body = Customer), (status = UNPROCESSABLE_ENTITY, body = Problem)))]
 async fn create(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Body(new): Body<NewCustomer>,
 ) -> Result<(StatusCode, Json<Customer>), Problem> {
-    let customer = customers::create(&state, &caller, &new.name).await?;
-    Ok((StatusCode::CREATED, Json(load(&state, &caller, customer.id).await?)))
+    let customer = customers::create(&state, &who, &new.name).await?;
+    Ok((StatusCode::CREATED, Json(load(&state, &who, customer.id).await?)))
 }
 
 /// Shows one customer.
@@ -166,14 +169,14 @@ async fn create(
     responses((status = OK, body = Customer), (status = NOT_FOUND, body = Problem)))]
 async fn get(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
 ) -> Result<Json<Customer>, Problem> {
-    Ok(Json(load(&state, &caller, id).await?))
+    Ok(Json(load(&state, &who, id).await?))
 }
 
-async fn load(state: &AppState, caller: &crate::services::caller::Caller, id: CustomerId) -> Result<Customer, Refusal> {
-    let (scope, _) = customers::find(state, caller, id).await?;
+async fn load(state: &AppState, who: &Who, id: CustomerId) -> Result<Customer, ServiceError> {
+    let (scope, _) = reach::customer(state, who, id).await?;
     let mut tx = state.db.read(&scope).await?;
     let msp_pause = rollcall_store::msps::get(&mut tx).await?.pause.set();
     Ok(Customer::show(store::get_overview(&mut tx, &scope).await?, msp_pause.as_ref(), state.now()))
@@ -184,11 +187,10 @@ async fn load(state: &AppState, caller: &crate::services::caller::Caller, id: Cu
     responses((status = ACCEPTED), (status = CONFLICT, body = Problem)))]
 async fn sync(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
 ) -> Result<StatusCode, Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
-    customers::sync_now(&state, &caller, scope).await?;
+    agents::ask(&state, &who, id, Ask::SyncNow).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -197,11 +199,10 @@ async fn sync(
     responses((status = ACCEPTED), (status = CONFLICT, body = Problem)))]
 async fn refresh_structure(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
 ) -> Result<StatusCode, Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
-    customers::refresh_structure(&state, &caller, scope).await?;
+    agents::ask(&state, &who, id, Ask::RefreshStructure).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -214,7 +215,7 @@ pub struct NewPause {
     pub until: Option<DateTime<Utc>>,
 }
 
-impl From<NewPause> for PauseWish {
+impl From<NewPause> for Wish {
     fn from(new: NewPause) -> Self {
         Self { reason: new.reason, until: new.until }
     }
@@ -225,12 +226,11 @@ impl From<NewPause> for PauseWish {
     request_body = NewPause, responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
 async fn pause(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
     Body(new): Body<NewPause>,
 ) -> Result<StatusCode, Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
-    customers::pause(&state, &caller, scope, new.into()).await?;
+    pauses::pause(&state, &who, Target::Customer(id), new.into()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -239,10 +239,9 @@ async fn pause(
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
 async fn resume(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
 ) -> Result<StatusCode, Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
-    customers::resume(&state, &caller, scope).await?;
+    pauses::resume(&state, &who, Target::Customer(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,20 +3,17 @@
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use rollcall_domain::ids::{AgentId, CustomerId, DirectoryId};
-use rollcall_store::{customers as stored_customers, directories as store, owners, structure};
+use rollcall_store::{directories as store, structure};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    asking::{Id, KeyCaller, Page},
+    asking::{Id, Key, Page},
     problem::Problem,
 };
-use crate::{
-    services::{caller::Caller, customers, refusal::Refusal},
-    state::AppState,
-};
+use crate::{services::reach, state::AppState};
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(structure_of))
@@ -65,10 +62,10 @@ impl From<store::Directory> for Directory {
     responses((status = OK, body = Page<Directory>), (status = NOT_FOUND, body = Problem)))]
 async fn list(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
 ) -> Result<Json<Page<Directory>>, Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
+    let (scope, _) = reach::customer(&state, &who, id).await?;
     let mut tx = state.db.read(&scope).await?;
     let rows = store::list(&mut tx, &scope).await?;
     Ok(Json(Page::whole(rows.into_iter().map(Directory::from).collect())))
@@ -111,21 +108,12 @@ const GROUPS: i64 = 10_000;
     responses((status = OK, body = Structure), (status = NOT_FOUND, body = Problem)))]
 async fn structure_of(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<DirectoryId>,
 ) -> Result<Json<Structure>, Problem> {
-    let directory = find(&state, &caller, id).await?;
-    let mut tx = state.db.read(&caller.scope).await?;
+    let (scope, directory) = reach::directory(&state, &who, id).await?;
+    let mut tx = state.db.read(&scope).await?;
     let ous = structure::list_ous(&mut tx, id).await?.into_iter().map(Node::from).collect();
     let groups = structure::search_groups(&mut tx, id, "", GROUPS).await?.into_iter().map(Node::from).collect();
     Ok(Json(Structure { structure_at: directory.structure_at, ous, groups }))
-}
-
-async fn find(state: &AppState, caller: &Caller, id: DirectoryId) -> Result<store::Directory, Refusal> {
-    caller.may(rollcall_domain::role::Act::ViewCustomers)?;
-    let mut tx = state.db.read(&caller.scope).await?;
-    let owner = owners::find_of_directory(&mut tx, id).await?.ok_or(Refusal::NotFound)?;
-    let found = stored_customers::find(&mut tx, &caller.scope, owner).await?;
-    let (scope, _) = found.ok_or(Refusal::NotFound)?;
-    store::find(&mut tx, &scope, id).await?.ok_or(Refusal::NotFound)
 }

@@ -14,13 +14,18 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    asking::{Body, Id, KeyCaller, Page},
+    asking::{Body, Id, Key, Page},
     customers::{NewPause, PauseState},
     idempotency::Once,
     problem::Problem,
 };
 use crate::{
-    services::{customers, imports},
+    services::{
+        agents::{self, Ask},
+        imports,
+        pauses::{self, Target},
+        reach,
+    },
     state::AppState,
 };
 
@@ -112,10 +117,10 @@ impl Import {
     responses((status = OK, body = Page<Import>), (status = NOT_FOUND, body = Problem)))]
 async fn list(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
 ) -> Result<Json<Page<Import>>, Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
+    let (scope, _) = reach::customer(&state, &who, id).await?;
     let now = state.now();
     let mut tx = state.db.read(&scope).await?;
     let counts = memberships::count_by_state(&mut tx, &scope).await?;
@@ -162,13 +167,13 @@ impl NewImport {
     responses((status = CREATED, body = Import), (status = UNPROCESSABLE_ENTITY, body = Problem)))]
 async fn create(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
     Body(new): Body<NewImport>,
 ) -> Result<(StatusCode, Json<Import>), Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
+    let (scope, _) = reach::customer(&state, &who, id).await?;
     let directory = new.directory_id;
-    let import = imports::create(&state, &caller, scope, directory, &new.settings()).await?;
+    let import = imports::create(&state, &who, id, directory, &new.settings()).await?;
     let mut tx = state.db.read(&scope).await?;
     Ok((StatusCode::CREATED, Json(load(&mut tx, scope, import, state.now()).await?)))
 }
@@ -184,10 +189,10 @@ async fn load(tx: &mut Tx, scope: CustomerScope, id: ImportId, now: DateTime<Utc
     responses((status = OK, body = Import), (status = NOT_FOUND, body = Problem)))]
 async fn get(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<ImportId>,
 ) -> Result<Json<Import>, Problem> {
-    let (scope, _) = imports::find(&state, &caller, id).await?;
+    let (scope, _) = reach::import(&state, &who, id).await?;
     let mut tx = state.db.read(&scope).await?;
     Ok(Json(load(&mut tx, scope, id, state.now()).await?))
 }
@@ -224,14 +229,14 @@ impl ImportChange {
     responses((status = OK, body = Import), (status = CONFLICT, body = Problem)))]
 async fn change(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<ImportId>,
     Body(change): Body<ImportChange>,
 ) -> Result<Json<Import>, Problem> {
-    let (scope, import) = imports::find(&state, &caller, id).await?;
+    let (scope, import) = reach::import(&state, &who, id).await?;
     let version = change.version.unwrap_or(import.version);
     let settings = change.onto(import.settings()?);
-    imports::update(&state, &caller, scope, &import, version, &settings).await?;
+    imports::update(&state, &who, import.customer_id, id, version, &settings).await?;
     let mut tx = state.db.read(&scope).await?;
     Ok(Json(load(&mut tx, scope, id, state.now()).await?))
 }
@@ -241,11 +246,11 @@ async fn change(
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
 async fn end(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<ImportId>,
 ) -> Result<StatusCode, Problem> {
-    let (scope, import) = imports::find(&state, &caller, id).await?;
-    imports::delete(&state, &caller, scope, &import).await?;
+    let (_, import) = reach::import(&state, &who, id).await?;
+    imports::delete(&state, &who, import.customer_id, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -254,11 +259,11 @@ async fn end(
     responses((status = ACCEPTED), (status = CONFLICT, body = Problem)))]
 async fn sync(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<ImportId>,
 ) -> Result<StatusCode, Problem> {
-    let (scope, _) = imports::find(&state, &caller, id).await?;
-    customers::sync_now(&state, &caller, scope).await?;
+    let (_, import) = reach::import(&state, &who, id).await?;
+    agents::ask(&state, &who, import.customer_id, Ask::SyncNow).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -267,12 +272,12 @@ async fn sync(
     request_body = NewPause, responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
 async fn pause(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<ImportId>,
     Body(new): Body<NewPause>,
 ) -> Result<StatusCode, Problem> {
-    let (scope, import) = imports::find(&state, &caller, id).await?;
-    imports::pause(&state, &caller, scope, &import, new.into()).await?;
+    let (_, import) = reach::import(&state, &who, id).await?;
+    pauses::pause(&state, &who, Target::Import(import.customer_id, id), new.into()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -281,10 +286,10 @@ async fn pause(
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
 async fn resume(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<ImportId>,
 ) -> Result<StatusCode, Problem> {
-    let (scope, import) = imports::find(&state, &caller, id).await?;
-    imports::resume(&state, &caller, scope, &import).await?;
+    let (_, import) = reach::import(&state, &who, id).await?;
+    pauses::resume(&state, &who, Target::Import(import.customer_id, id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use rollcall_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::services::refusal::Refusal;
+use crate::services::ServiceError;
 
 /// What the API says when it does not do what it was asked for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,28 +61,25 @@ impl Problem {
     }
 
     pub fn not_found() -> Self {
-        Refusal::NotFound.into()
+        ServiceError::NotFound.into()
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let fault = refusal.fault();
-        match refusal {
-            Refusal::NotFound => Self::new(StatusCode::NOT_FOUND, fault),
-            Refusal::Forbidden { needed } => {
-                Self { detail: format!("This needs the role {needed}."), ..Self::new(StatusCode::FORBIDDEN, fault) }
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::NotFound => Self::new(StatusCode::NOT_FOUND, &catalogue::NOT_FOUND),
+            ServiceError::Forbidden { needed } => Self {
+                detail: format!("This needs the role {needed}."),
+                ..Self::new(StatusCode::FORBIDDEN, &catalogue::FORBIDDEN)
+            },
+            ServiceError::Invalid { field, message } => Self::invalid(format!("/{}", field.replace('.', "/")), message),
+            ServiceError::ChangedMeanwhile => Self::new(StatusCode::CONFLICT, &catalogue::CHANGED_MEANWHILE),
+            ServiceError::Store(error) => Self::from(error),
+            ServiceError::Internal(what) => {
+                tracing::error!(what, "an API request failed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, &catalogue::UNEXPECTED)
             }
-            Refusal::Invalid(fields) => {
-                let pointer = |field: &str| format!("/{}", field.replace('.', "/"));
-                let errors = fields
-                    .into_iter()
-                    .map(|field| FieldFault { pointer: pointer(field.field), message: field.message })
-                    .collect();
-                Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, fault) }
-            }
-            Refusal::Conflict(_) => Self::new(StatusCode::CONFLICT, fault),
-            Refusal::Store(error) => Self::from(error),
         }
     }
 }

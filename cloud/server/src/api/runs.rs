@@ -3,23 +3,21 @@
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use rollcall_domain::ids::{AccountId, AgentId, CustomerId, ImportId, RunId};
-use rollcall_store::{CustomerScope, customers as stored_customers, memberships, runs as store};
+use rollcall_store::{memberships, runs as store};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    asking::{Asked, Body, Id, KeyCaller, Page, PageQuery},
+    asking::{Asked, Body, Id, Key, Page, PageQuery},
     idempotency::Once,
     problem::Problem,
 };
 use crate::{
     services::{
-        caller::Caller,
-        customers,
         held::{self, Decision, Seen, Which},
-        refusal::Refusal,
+        reach,
     },
     state::AppState,
 };
@@ -116,29 +114,21 @@ impl From<store::Run> for Run {
     responses((status = OK, body = Page<Run>), (status = NOT_FOUND, body = Problem)))]
 async fn list(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<CustomerId>,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Json<Page<Run>>, Problem> {
-    let (scope, _) = customers::find(&state, &caller, id).await?;
+    let (scope, _) = reach::customer(&state, &who, id).await?;
     let mut tx = state.db.read(&scope).await?;
     let rows = store::list(&mut tx, &scope, query.after()?, query.limit()).await?;
     Ok(Json(Page::of(rows, query.limit(), |row| row.id, Run::from)))
 }
 
-async fn find(state: &AppState, caller: &Caller, id: RunId) -> Result<(CustomerScope, store::Run), Refusal> {
-    caller.may(rollcall_domain::role::Act::ViewCustomers)?;
-    let mut tx = state.db.read(&caller.scope).await?;
-    let run = store::find(&mut tx, &caller.scope, id).await?.ok_or(Refusal::NotFound)?;
-    let (scope, _) = stored_customers::find(&mut tx, &caller.scope, run.customer_id).await?.ok_or(Refusal::NotFound)?;
-    Ok((scope, run))
-}
-
 /// Shows one run.
 #[utoipa::path(get, path = "/runs/{id}", tag = "runs", params(("id" = String, Path)),
     responses((status = OK, body = Run), (status = NOT_FOUND, body = Problem)))]
-async fn get(State(state): State<AppState>, KeyCaller(caller): KeyCaller, Id(id): Id<RunId>) -> Result<Json<Run>, Problem> {
-    let (_, run) = find(&state, &caller, id).await?;
+async fn get(State(state): State<AppState>, Key(who): Key, Id(id): Id<RunId>) -> Result<Json<Run>, Problem> {
+    let (_, run) = reach::run(&state, &who, id).await?;
     Ok(Json(Run::from(run)))
 }
 
@@ -160,10 +150,10 @@ pub struct HeldRemoval {
     responses((status = OK, body = Page<HeldRemoval>), (status = NOT_FOUND, body = Problem)))]
 async fn list_held(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<RunId>,
 ) -> Result<Json<Page<HeldRemoval>>, Problem> {
-    let (scope, _) = find(&state, &caller, id).await?;
+    let (scope, _) = reach::run(&state, &who, id).await?;
     let mut tx = state.db.read(&scope).await?;
     let show = |row: memberships::Held| HeldRemoval {
         account_id: row.account_id,
@@ -195,13 +185,13 @@ pub struct Decided {
     responses((status = OK, body = Decided), (status = UNPROCESSABLE_ENTITY, body = Problem)))]
 async fn approve(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<RunId>,
     Body(approval): Body<Approval>,
 ) -> Result<Json<Decided>, Problem> {
-    let (scope, _) = find(&state, &caller, id).await?;
+    let (_, run) = reach::run(&state, &who, id).await?;
     let seen = [Seen::Count(approval.count)];
-    let people = held::decide(&state, &caller, scope, Which::OfRun(id), &seen, Decision::Approve).await?;
+    let people = held::decide(&state, &who, run.customer_id, Which::OfRun(id), &seen, Decision::Approve).await?;
     Ok(Json(Decided { people }))
 }
 
@@ -210,10 +200,10 @@ async fn approve(
     responses((status = OK, body = Decided), (status = NOT_FOUND, body = Problem)))]
 async fn reject(
     State(state): State<AppState>,
-    KeyCaller(caller): KeyCaller,
+    Key(who): Key,
     Id(id): Id<RunId>,
 ) -> Result<Json<Decided>, Problem> {
-    let (scope, _) = find(&state, &caller, id).await?;
-    let people = held::decide(&state, &caller, scope, Which::OfRun(id), &[], Decision::Reject).await?;
+    let (_, run) = reach::run(&state, &who, id).await?;
+    let people = held::decide(&state, &who, run.customer_id, Which::OfRun(id), &[], Decision::Reject).await?;
     Ok(Json(Decided { people }))
 }

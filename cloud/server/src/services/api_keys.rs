@@ -8,7 +8,10 @@ use rollcall_domain::{
 use rollcall_store::{api_keys, customers};
 use serde_json::json;
 
-use super::{caller::Caller, journal::Journal, refusal::Refusal, sign_in::Fresh};
+use super::{
+    sign_in::Fresh,
+    who::{Note, ServiceError, Who},
+};
 use crate::state::AppState;
 
 /// What a new key is to be.
@@ -29,24 +32,24 @@ pub struct Made {
 }
 
 /// A key may do no more than who makes it.
-pub async fn create(state: &AppState, caller: &Caller, wish: KeyWish) -> Result<Made, Refusal> {
-    caller.may(Act::ManageApiKeys)?;
+pub async fn create(state: &AppState, who: &Who, wish: KeyWish) -> Result<Made, ServiceError> {
+    who.may(Act::ManageApiKeys)?;
     let name = wish.name.trim();
     if name.is_empty() || name.chars().count() > 80 {
-        return Err(Refusal::invalid("name", "A name has 1 to 80 characters."));
+        return Err(ServiceError::invalid("name", "A name has 1 to 80 characters."));
     }
-    if wish.role == Role::Owner || (wish.role == Role::Admin && !matches!(caller.role, Role::Owner | Role::Admin)) {
-        return Err(Refusal::invalid("role", "A key may not have this role."));
+    if wish.role == Role::Owner || (wish.role == Role::Admin && !matches!(who.role, Role::Owner | Role::Admin)) {
+        return Err(ServiceError::invalid("role", "A key may not have this role."));
     }
     let now = state.now();
     let fresh = Fresh::make(state, "rck_");
     let id = state.mint(ApiKeyId::mint);
     let expires_at = wish.lifetime.map(|lifetime| now + lifetime);
-    let mut tx = state.db.write(&caller.scope).await?;
+    let mut tx = state.db.write(&who.scope).await?;
     if let Some(customer) = wish.customer
-        && customers::find(&mut tx, &caller.scope, customer).await?.is_none()
+        && customers::find(&mut tx, &who.scope, customer).await?.is_none()
     {
-        return Err(Refusal::invalid("customer", "There is no such customer."));
+        return Err(ServiceError::invalid("customer", "There is no such customer."));
     }
     let row = api_keys::NewKey {
         id,
@@ -55,25 +58,25 @@ pub async fn create(state: &AppState, caller: &Caller, wish: KeyWish) -> Result<
         prefix: &fresh.secret[..8],
         role: wish.role,
         customer: wish.customer,
-        created_by: &caller.actor.name,
+        created_by: &who.actor.name,
         created_at: now,
         expires_at,
     };
-    api_keys::insert(&mut tx, &caller.scope, row).await?;
+    api_keys::insert(&mut tx, &who.scope, row).await?;
     let after = json!({"name": name, "role": wish.role, "customer": wish.customer, "expires_at": expires_at});
-    Journal::of(caller, "api_key.create").object(id).after(after).write(&mut tx, now).await?;
+    who.note(&mut tx, now, "api_key.create", None, Note::of(id).after(after)).await?;
     tx.commit().await?;
     Ok(Made { id, key: fresh.secret, expires_at })
 }
 
-pub async fn revoke(state: &AppState, caller: &Caller, id: ApiKeyId) -> Result<(), Refusal> {
-    caller.may(Act::ManageApiKeys)?;
+pub async fn revoke(state: &AppState, who: &Who, id: ApiKeyId) -> Result<(), ServiceError> {
+    who.may(Act::ManageApiKeys)?;
     let now = state.now();
-    let mut tx = state.db.write(&caller.scope).await?;
-    if !api_keys::revoke(&mut tx, &caller.scope, id, now).await? {
-        return Err(Refusal::NotFound);
+    let mut tx = state.db.write(&who.scope).await?;
+    if !api_keys::revoke(&mut tx, &who.scope, id, now).await? {
+        return Err(ServiceError::NotFound);
     }
-    Journal::of(caller, "api_key.revoke").object(id).write(&mut tx, now).await?;
+    who.note(&mut tx, now, "api_key.revoke", None, Note::of(id)).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -1,45 +1,72 @@
-//! Removals that wait for a human: approving exactly the list that was seen, or keeping those people.
+//! Held removals: a human approves exactly the list they saw, or keeps the people.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rollcall_domain::{
     account,
-    ids::{AccountId, HistoryId, ImportId, RunId},
+    ids::{AccountId, CustomerId, HistoryId, ImportId, RunId, mint_numbered},
     membership::{Event, MembershipState},
     role::Act,
     run::Change,
 };
-use rollcall_protocol::catalogue;
 use rollcall_store::{
-    CustomerScope, StoreError, WriteTx, accounts, history,
+    WriteTx,
+    accounts::{self, InSnapshot, Leaving},
+    history::{self, By, NewLine},
+    live::{self, Topic},
     memberships::{self, Held, Membership},
 };
-use serde_json::{json, value::to_raw_value};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{caller::Caller, customers::tell, journal::Journal, refusal::Refusal};
+use super::who::{Note, ServiceError, Who};
 use crate::state::AppState;
+
+/// What a human decides about the held removals of one import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// They leave, with the evidence they came with.
+    Approve,
+    /// They stay, although the directory says otherwise.
+    Reject,
+}
+
+impl Decision {
+    const fn event(self) -> Event {
+        match self {
+            Self::Approve => Event::Approved,
+            Self::Reject => Event::Rejected,
+        }
+    }
+
+    const fn change(self) -> Change {
+        match self {
+            Self::Approve => Change::RemovalApproved,
+            Self::Reject => Change::RemovalRejected,
+        }
+    }
+
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Approve => "removals.approve",
+            Self::Reject => "removals.reject",
+        }
+    }
+}
 
 /// Which removals are meant.
 #[derive(Debug, Clone, Copy)]
 pub enum Which {
-    OfRun(RunId),
     OfImport(ImportId),
+    OfRun(RunId),
 }
 
-/// What a human decides about them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    Approve,
-    Reject,
-}
-
-/// By what the human says that they looked at the list.
+/// By what the human shows that they looked at the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// They typed how many there are.
     Count(usize),
-    /// They saw exactly this list, see [`fingerprint`].
+    /// Their page showed exactly this list, see [`fingerprint`].
     List(String),
 }
 
@@ -53,112 +80,94 @@ pub fn fingerprint(held: &[Held]) -> String {
     sha.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Rows changed in one statement, and read back in one.
-const CHUNK: usize = 500;
-
+/// Decides the whole list, if it is still the one that was seen; answers how many were decided.
 pub async fn decide(
     state: &AppState,
-    caller: &Caller,
-    scope: CustomerScope,
+    who: &Who,
+    customer: CustomerId,
     which: Which,
     seen: &[Seen],
     decision: Decision,
-) -> Result<usize, Refusal> {
-    caller.may(Act::DecideHeldRemovals)?;
+) -> Result<usize, ServiceError> {
+    who.may(Act::DecideHeldRemovals)?;
     let now = state.now();
-    let mut tx = state.db.write(&scope).await?;
-    let held = match which {
-        Which::OfRun(run) => memberships::list_held_by_run(&mut tx, &scope, run).await?,
-        Which::OfImport(import) => memberships::list_held(&mut tx, &scope, import).await?,
+    let mut tx = state.db.write(&who.scope).await?;
+    let (scope, _) = who.customer(&mut tx, customer).await?;
+    let (held, object) = match which {
+        Which::OfImport(import) => (memberships::list_held(&mut tx, &scope, import).await?, import.to_string()),
+        Which::OfRun(run) => (memberships::list_held_by_run(&mut tx, &scope, run).await?, run.to_string()),
     };
     check_seen(&held, seen)?;
-    for chunk in held.chunks(CHUNK) {
-        settle(&mut tx, state, caller, chunk, decision).await?;
+    let mut of_import: BTreeMap<ImportId, Vec<AccountId>> = BTreeMap::new();
+    for removal in &held {
+        of_import.entry(removal.import_id).or_default().push(removal.account_id);
     }
-    let (action, object) = match (decision, which) {
-        (Decision::Approve, Which::OfRun(run)) => ("held.approve", run.to_string()),
-        (Decision::Approve, Which::OfImport(import)) => ("held.approve", import.to_string()),
-        (Decision::Reject, Which::OfRun(run)) => ("held.reject", run.to_string()),
-        (Decision::Reject, Which::OfImport(import)) => ("held.reject", import.to_string()),
-    };
-    let line = Journal::of(caller, action).customer(scope.customer()).object(object);
-    line.after(json!({"people": held.len(), "list": fingerprint(&held)})).write(&mut tx, now).await?;
-    tell(&mut tx, scope);
+    for (import, ids) in &of_import {
+        for chunk in ids.chunks(500) {
+            decide_chunk(&mut tx, state, who, *import, decision, chunk).await?;
+        }
+    }
+    let note = Note::of(object).after(json!({ "people": held.len(), "list": fingerprint(&held) }));
+    who.note(&mut tx, now, decision.action(), Some(customer), note).await?;
+    let event = live::Event::of(tx.msp(), Topic::Customer).customer(customer);
+    tx.tell(event);
     tx.commit().await?;
     Ok(held.len())
 }
 
-fn check_seen(held: &[Held], seen: &[Seen]) -> Result<(), Refusal> {
+fn check_seen(held: &[Held], seen: &[Seen]) -> Result<(), ServiceError> {
     if held.is_empty() {
-        return Err(Refusal::NotFound);
+        return Err(ServiceError::NotFound);
     }
     for proof in seen {
         match proof {
             Seen::Count(count) if *count != held.len() => {
-                return Err(Refusal::invalid("count", format!("Type {}, the number of people in the list.", held.len())));
+                return Err(ServiceError::invalid("count", format!("There are {} people in the list.", held.len())));
             }
-            Seen::List(list) if *list != fingerprint(held) => {
-                return Err(Refusal::Conflict(&catalogue::CHANGED_MEANWHILE));
-            }
+            Seen::List(list) if *list != fingerprint(held) => return Err(ServiceError::ChangedMeanwhile),
             Seen::Count(_) | Seen::List(_) => {}
         }
     }
     Ok(())
 }
 
-/// Membership, account and history of some held people, as the decision says.
-async fn settle(
+async fn decide_chunk(
     tx: &mut WriteTx,
     state: &AppState,
-    caller: &Caller,
-    held: &[Held],
+    who: &Who,
+    import: ImportId,
     decision: Decision,
-) -> Result<(), StoreError> {
+    ids: &[AccountId],
+) -> Result<(), ServiceError> {
     let now = state.now();
-    let people: Vec<AccountId> = held.iter().map(|removal| removal.account_id).collect();
-    let mut by_account: HashMap<AccountId, Vec<Membership>> = HashMap::new();
-    for membership in memberships::list_of_accounts(tx, &people).await? {
-        by_account.entry(membership.account_id).or_default().push(membership);
+    let mut of_account: HashMap<AccountId, Vec<Membership>> = HashMap::new();
+    for membership in memberships::list_of_accounts(tx, ids).await? {
+        of_account.entry(membership.account_id).or_default().push(membership);
     }
-    let (event, change) = match decision {
-        Decision::Approve => (Event::Approved, Change::RemovalApproved),
-        Decision::Reject => (Event::Rejected, Change::RemovalRejected),
-    };
-    let mut changed = Vec::with_capacity(held.len());
-    let mut lines = Vec::with_capacity(held.len());
-    for removal in held {
-        let Some(memberships) = by_account.get_mut(&removal.account_id) else { continue };
-        let Some(membership) = memberships.iter_mut().find(|membership| membership.import_id == removal.import_id) else {
-            continue;
-        };
-        membership.state = membership.state.after(event);
-        membership.since = now;
-        changed.push(membership.clone());
-        lines.push(line(state, removal, change)?);
+    let mut changed = Vec::with_capacity(ids.len());
+    let mut lines = Vec::with_capacity(ids.len());
+    for (id, number) in ids.iter().zip(0_u32..) {
+        let mut all = of_account.remove(id).unwrap_or_default();
+        let Some(held) = all.iter_mut().find(|membership| membership.import_id == import) else { continue };
+        held.state = held.state.after(decision.event());
+        held.since = now;
+        let decided = held.clone();
+        let in_directory = all.iter().any(|membership| membership.state == MembershipState::Active);
+        let in_snapshot = if in_directory { InSnapshot::Yes } else { InSnapshot::No };
+        let after = account::decide_state(all.iter().map(|membership| membership.state));
+        accounts::set_leaving(tx, Leaving { id: *id, state: after, in_snapshot }, now).await?;
+        lines.push(NewLine {
+            id: HistoryId::from(mint_numbered(now, number, state.entropy.bytes())),
+            account: *id,
+            import: Some(import.uuid()),
+            change: decision.change(),
+            before: None,
+            after: None,
+            evidence: decided.evidence.as_ref().map(serde_json::value::to_raw_value).transpose().map_err(rollcall_store::StoreError::from)?,
+        });
+        changed.push(decided);
     }
     memberships::upsert(tx, &changed).await?;
-    for (account, memberships) in by_account {
-        let states: Vec<MembershipState> = memberships.iter().map(|membership| membership.state).collect();
-        let leaving = accounts::Leaving {
-            id: account,
-            state: account::decide_state(states),
-            // The hold itself already took the person out of the agent's snapshot where that was due.
-            in_snapshot: accounts::InSnapshot::Yes,
-        };
-        accounts::set_leaving(tx, leaving, now).await?;
-    }
-    history::insert(tx, &lines, history::By { run: None, actor: Some(&caller.actor.name) }, now).await
-}
-
-fn line(state: &AppState, removal: &Held, change: Change) -> Result<history::NewLine, StoreError> {
-    let evidence = removal.evidence.as_ref().map(|evidence| to_raw_value(&evidence.0)).transpose()?;
-    Ok(history::NewLine {
-        id: state.mint(HistoryId::mint),
-        account: removal.account_id,
-        import: Some(removal.import_id.uuid()),
-        change,
-        before: None,
-        after: None,
-        evidence,
-    })
+    history::insert(tx, &lines, By { run: None, actor: Some(&who.actor.name) }, now).await?;
+    Ok(())
 }

@@ -1,16 +1,20 @@
-//! What the portal and the API both do: each act checks the role, changes the row, writes the audit line and tells the
-//! agents, in one transaction.
+//! What an operator or an API key can do: one function per act, called by portal and API alike.
+//!
+//! Each asks first whether the role may, finds the object within reach, then writes change and audit line in one
+//! transaction. What an operator may not reach is "not found", never "forbidden".
 
-pub mod refusal;
+pub mod who;
+pub mod reach;
 pub mod passwords;
 pub mod sign_in;
-pub mod caller;
-pub mod journal;
 pub mod operators;
 pub mod api_keys;
-pub mod customers;
-pub mod enrol_tokens;
 pub mod installing;
-pub mod agents;
+pub mod customers;
+pub mod tokens;
 pub mod imports;
+pub mod pauses;
+pub mod agents;
 pub mod held;
+
+pub use who::{ServiceError, Who};

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::ids::OperatorId;
 use rollcall_store::{
     StoreError, WriteTx,
+    api_keys::Holder,
     audit::{self, Actor, Entry, Source},
     keyring::SecretHash,
     login_attempts::{self, Gate},
@@ -13,7 +14,10 @@ use rollcall_store::{
     signin_links::{self, NewLink},
 };
 
-use super::passwords::{self, Check, Password};
+use super::{
+    passwords::{self, Check, Password},
+    who::Who,
+};
 use crate::state::AppState;
 
 /// Attempts per name and hour, whoever makes them.
@@ -59,6 +63,18 @@ impl Visitor {
         };
         is_public.then(|| SecretHash::of(format!("address\n{:?}", self.ip).as_bytes()))
     }
+}
+
+/// An operator as the services know one who asks.
+pub fn operator_who(known: &Known, visitor: &Visitor) -> Who {
+    let actor = Actor { name: known.operator.name.clone(), source: Source::Portal, ip: visitor.ip_text() };
+    Who { scope: known.scope.clone(), role: known.operator.role, actor }
+}
+
+/// The holder of a key as the services know one who asks.
+pub fn key_who(holder: Holder, visitor: &Visitor) -> Who {
+    let actor = Actor { name: format!("key {}", holder.key.name), source: Source::Api, ip: visitor.ip_text() };
+    Who { scope: holder.scope, role: holder.key.role, actor }
 }
 
 /// A secret that was made just now: given to its owner once, kept only as a hash.
@@ -197,7 +213,7 @@ pub async fn issue_link(state: &AppState, tx: &mut WriteTx, whole: &rollcall_sto
     let fresh = Fresh::make(state, "");
     let expires_at = now + LINK_LIFETIME;
     signin_links::insert(tx, whole, NewLink { hash: fresh.hash, operator, created_at: now, expires_at }).await?;
-    Ok(Link { address: format!("{}/welcome?link={}", state.public_url, fresh.secret), expires_at })
+    Ok(Link { address: format!("{}/login/{}", state.public_url, fresh.secret), expires_at })
 }
 
 /// A one-time link, to be handed over once.

@@ -2,7 +2,7 @@
 
 mod builtin;
 mod company;
-mod names;
+pub(crate) mod names;
 mod people;
 
 use super::forest::{Forest, ForestError};
