@@ -16,7 +16,7 @@ use rollcall_protocol::catalogue;
 
 pub use door::{Door, Peer};
 
-use crate::{admin, config::TlsFiles, ingest, start::StartError, state::AppState};
+use crate::{admin, api, config::TlsFiles, ingest, start::StartError, state::AppState};
 
 /// How long open requests may take to end after shutdown began. Parked polls and live pages end at once.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -26,8 +26,9 @@ pub fn app(state: AppState) -> Router {
     Router::new()
         .merge(ingest::router())
         .merge(admin::health_router())
+        .with_state(state.clone())
+        .merge(api::router(state))
         .layer(middleware::from_fn(finish_what_was_begun))
-        .with_state(state)
 }
 
 /// Runs a request in a task of its own: a client that goes away stops reading the answer, but no transaction half-way.

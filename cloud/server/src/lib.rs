@@ -13,8 +13,12 @@ pub mod services;
 pub mod ingest;
 pub mod jobs;
 pub mod apply;
+pub mod api;
 pub mod portal;
 pub mod http;
 pub mod admin;
 pub mod telemetry;
 pub mod cli;
+
+#[cfg(test)]
+mod testing;

@@ -171,6 +171,7 @@ pub async fn list_set(tx: &mut Tx, directory: DirectoryId, after: Option<Uuid>, 
 pub struct Listed {
     #[sqlx(try_from = "Uuid")]
     pub id: AccountId,
+    pub object_guid: Uuid,
     #[sqlx(try_from = "String")]
     pub state: AccountState,
     pub display_name: String,
@@ -179,6 +180,7 @@ pub struct Listed {
     pub upn: Option<String>,
     pub mail: Option<String>,
     pub enabled: bool,
+    pub person: Json<Box<RawValue>>,
     pub changed_at: DateTime<Utc>,
     pub departed_at: Option<DateTime<Utc>>,
 }
@@ -201,7 +203,7 @@ pub async fn list(tx: &mut Tx, customer: &CustomerScope, page: &Page) -> Result<
     fetch_all!(
         tx,
         Listed,
-        "select id, state, display_name, sort_name, sam, upn, mail, enabled, changed_at, departed_at
+        "select id, object_guid, state, display_name, sort_name, sam, upn, mail, enabled, person, changed_at, departed_at
          from accounts
          where msp_id = $1 and customer_id = $2
              and (sort_name, id) > ($3, $4)

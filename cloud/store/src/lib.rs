@@ -35,6 +35,8 @@ pub mod accounts;
 pub mod memberships;
 pub mod runs;
 pub mod history;
+pub mod owners;
+pub mod across;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 

@@ -74,6 +74,23 @@ pub async fn search_groups(tx: &mut Tx, directory: DirectoryId, words: &str, lim
     )
 }
 
+/// Those behind these objectGUIDs, in no order.
+pub async fn list_by_guids(tx: &mut Tx, directory: DirectoryId, guids: &[Uuid]) -> Result<Vec<Node>> {
+    let mut nodes = Vec::with_capacity(guids.len());
+    for guids in guids.chunks(crate::tx::BULK_ROWS) {
+        let found = fetch_in!(
+            tx,
+            Node,
+            "select guid, kind, parent_guid, name, dn, people, others, blocked from structure_nodes where msp_id = ",
+            [" and directory_id = " => directory.uuid()],
+            " and guid in ",
+            guids
+        )?;
+        nodes.extend(found);
+    }
+    Ok(nodes)
+}
+
 pub async fn find(tx: &mut Tx, directory: DirectoryId, guid: Uuid) -> Result<Option<Node>> {
     fetch_optional!(
         tx,

@@ -1,10 +1,10 @@
 //! Held removals: a human approves exactly the list they saw, or keeps the people.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rollcall_domain::{
     account,
-    ids::{AccountId, CustomerId, HistoryId, ImportId, mint_numbered},
+    ids::{AccountId, CustomerId, HistoryId, ImportId, RunId, mint_numbered},
     membership::{Event, MembershipState},
     role::Act,
     run::Change,
@@ -14,9 +14,10 @@ use rollcall_store::{
     accounts::{self, InSnapshot, Leaving},
     history::{self, By, NewLine},
     live::{self, Topic},
-    memberships::{self, Membership},
+    memberships::{self, Held, Membership},
 };
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::who::{Note, ServiceError, Who};
 use crate::state::AppState;
@@ -53,35 +54,81 @@ impl Decision {
     }
 }
 
-/// `count` is the number the human typed: the list they saw. Another number now means that the list changed.
+/// Which removals are meant.
+#[derive(Debug, Clone, Copy)]
+pub enum Which {
+    OfImport(ImportId),
+    OfRun(RunId),
+}
+
+/// By what the human shows that they looked at the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// They typed how many there are.
+    Count(usize),
+    /// Their page showed exactly this list, see [`fingerprint`].
+    List(String),
+}
+
+/// Stands for a list: any other list has another one.
+pub fn fingerprint(held: &[Held]) -> String {
+    let mut sha = Sha256::new();
+    for removal in held {
+        sha.update(removal.import_id.uuid().as_bytes());
+        sha.update(removal.account_id.uuid().as_bytes());
+    }
+    sha.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Decides the whole list, if it is still the one that was seen; answers how many were decided.
 pub async fn decide(
     state: &AppState,
     who: &Who,
     customer: CustomerId,
-    import: ImportId,
+    which: Which,
+    seen: &[Seen],
     decision: Decision,
-    count: usize,
-) -> Result<(), ServiceError> {
+) -> Result<usize, ServiceError> {
     who.may(Act::DecideHeldRemovals)?;
     let now = state.now();
     let mut tx = state.db.write(&who.scope).await?;
     let (scope, _) = who.customer(&mut tx, customer).await?;
-    let held = memberships::list_held(&mut tx, &scope, import).await?;
-    if held.is_empty() {
-        return Err(ServiceError::NotFound);
+    let (held, object) = match which {
+        Which::OfImport(import) => (memberships::list_held(&mut tx, &scope, import).await?, import.to_string()),
+        Which::OfRun(run) => (memberships::list_held_by_run(&mut tx, &scope, run).await?, run.to_string()),
+    };
+    check_seen(&held, seen)?;
+    let mut of_import: BTreeMap<ImportId, Vec<AccountId>> = BTreeMap::new();
+    for removal in &held {
+        of_import.entry(removal.import_id).or_default().push(removal.account_id);
     }
-    if held.len() != count {
-        return Err(ServiceError::ChangedMeanwhile);
+    for (import, ids) in &of_import {
+        for chunk in ids.chunks(500) {
+            decide_chunk(&mut tx, state, who, *import, decision, chunk).await?;
+        }
     }
-    let ids: Vec<AccountId> = held.iter().map(|held| held.account_id).collect();
-    for chunk in ids.chunks(500) {
-        decide_chunk(&mut tx, state, who, import, decision, chunk).await?;
-    }
-    let note = Note::of(import).after(json!({ "people": count, "accounts": ids }));
+    let note = Note::of(object).after(json!({ "people": held.len(), "list": fingerprint(&held) }));
     who.note(&mut tx, now, decision.action(), Some(customer), note).await?;
     let event = live::Event::of(tx.msp(), Topic::Customer).customer(customer);
     tx.tell(event);
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(held.len())
+}
+
+fn check_seen(held: &[Held], seen: &[Seen]) -> Result<(), ServiceError> {
+    if held.is_empty() {
+        return Err(ServiceError::NotFound);
+    }
+    for proof in seen {
+        match proof {
+            Seen::Count(count) if *count != held.len() => {
+                return Err(ServiceError::invalid("count", format!("There are {} people in the list.", held.len())));
+            }
+            Seen::List(list) if *list != fingerprint(held) => return Err(ServiceError::ChangedMeanwhile),
+            Seen::Count(_) | Seen::List(_) => {}
+        }
+    }
+    Ok(())
 }
 
 async fn decide_chunk(

@@ -86,7 +86,7 @@ async fn refuse_blocked(tx: &mut WriteTx, directory: DirectoryId, settings: &Imp
     for selection in &settings.selections {
         let node = structure::find(tx, directory, selection.guid).await?;
         if let Some(blocked) = node.and_then(|node| node.blocked.map(|why| format!("{} cannot be chosen: {why}", node.name))) {
-            return Err(ServiceError::invalid("selections", blocked));
+            return Err(ServiceError::invalid("include", blocked));
         }
     }
     Ok(())
@@ -102,9 +102,9 @@ async fn concern_agents(tx: &mut WriteTx, scope: &CustomerScope) -> Result<(), S
 fn to_invalid(error: ImportError) -> ServiceError {
     let field = match error {
         ImportError::Name => "name",
-        ImportError::NothingSelected | ImportError::TooManySelections => "selections",
-        ImportError::ChosenAndExcluded => "excludes",
-        ImportError::Schedule => "schedule",
+        ImportError::NothingSelected | ImportError::TooManySelections => "include",
+        ImportError::ChosenAndExcluded => "exclude",
+        ImportError::Schedule => "interval_minutes",
         ImportError::GraceDays => "grace_days",
     };
     ServiceError::invalid(field, error)

@@ -4,6 +4,12 @@
 //! transaction. What an operator may not reach is "not found", never "forbidden".
 
 pub mod who;
+pub mod reach;
+pub mod passwords;
+pub mod sign_in;
+pub mod operators;
+pub mod api_keys;
+pub mod installing;
 pub mod customers;
 pub mod tokens;
 pub mod imports;

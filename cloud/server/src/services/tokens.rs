@@ -72,7 +72,7 @@ fn check_life(life: Option<TimeDelta>) -> Result<TimeDelta, ServiceError> {
     if (TimeDelta::minutes(1)..=of(limits::TOKEN_LIFE_MAX)).contains(&life) {
         Ok(life)
     } else {
-        Err(ServiceError::invalid("life", "a token lives between one minute and seven days"))
+        Err(ServiceError::invalid("lifetime_minutes", "a token lives between one minute and seven days"))
     }
 }
 

@@ -36,7 +36,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("agents", draw(&agents())),
         ("agents_none", draw(&AgentsPage { rows: vec![], ..agents() })),
         ("settings", draw(&settings())),
-        ("settings_new_key", draw(&SettingsPage { new_key: Some("rck_EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE".into()), new_link: Some(NewLink { to: "Joe Park".into(), address: "https://rollcall.northwind.example/welcome?token=EXAMPLE".into(), expires: ago(-60) }), ..settings() })),
+        ("settings_new_key", draw(&SettingsPage { new_key: Some("rck_EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE".into()), new_link: Some(NewLink { to: "Joe Park".into(), address: "https://rollcall.northwind.example/login/EXAMPLE".into(), expires: ago(-60) }), ..settings() })),
         ("settings_helpdesk", draw(&SettingsPage { may_manage_keys: false, may_manage_operators: false, ..settings() })),
         ("audit", draw(&audit())),
         ("audit_none", draw(&AuditPage { rows: vec![], ..audit() })),

@@ -49,7 +49,7 @@ fn alone() -> Vec<(&'static str, String)> {
         code: "RC-7008",
         title: "This sign-in link no longer works",
         detail: "It was used already, or its time is over. Ask an owner of your organisation for a new one.",
-        action: Link::to("Go to sign-in", "/sign-in"),
+        action: Link::to("Go to sign-in", "/login"),
     };
     let missing = RefusedPage {
         frame: frame("Not found", Section::Customers),
