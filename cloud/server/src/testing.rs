@@ -76,6 +76,7 @@ impl TestCloud {
         let relayed = test.db.clone();
         tokio::spawn(async move { relayed.relay_events().await });
         let who = found(&test.db, &state, "Northwind IT").await;
+        seconds.fetch_add(1, Ordering::SeqCst);
         let made = crate::services::customers::create(&state, &who, "Contoso GmbH").await.unwrap();
         let mut tx = state.db.read(&who.scope).await.unwrap();
         let (scope, _) = customers::find(&mut tx, &who.scope, made.id).await.unwrap().unwrap();
@@ -106,6 +107,8 @@ impl TestCloud {
 
     /// Does all work that is due; a job that failed and waits for its next try is a failure of the test.
     pub async fn work(&self) {
+        // Time goes on, so that what came later sorts later.
+        self.pass(TimeDelta::seconds(1));
         jobs::run_due(&self.state).await.unwrap();
         assert_eq!(rollcall_store::jobs::count_all(self.db()).await.unwrap(), [], "jobs left in the queue");
     }
@@ -152,11 +155,15 @@ impl TestCloud {
 
     /// The words of a person's history, oldest first.
     pub async fn changes_of(&self, name: &str) -> Vec<&'static str> {
+        self.history_of(name).await.iter().rev().map(|line| line.change.as_str()).collect()
+    }
+
+    /// Newest first.
+    pub async fn history_of(&self, name: &str) -> Vec<history::Line> {
         let everybody = [self.list(None).await, self.list(Some(rollcall_domain::account::AccountState::Departed)).await];
         let account = everybody.concat().into_iter().find(|listed| listed.display_name == name).unwrap();
         let mut tx = self.db().read(&self.scope).await.unwrap();
-        let lines = history::list(&mut tx, &self.scope, account.id, 100).await.unwrap();
-        lines.iter().rev().map(|line| line.change.as_str()).collect()
+        history::list(&mut tx, &self.scope, account.id, 100).await.unwrap()
     }
 
     pub async fn held(&self, import: ImportId) -> Vec<String> {

@@ -161,7 +161,7 @@ impl TestAgent {
         answer
     }
 
-    /// The batch of a delta reading; the snapshot moves on.
+    /// The batch of a reading, the first one full; the snapshot moves on.
     pub fn read(&mut self, cloud: &TestCloud, people: Vec<Person>, evidence: &Evidence) -> Sealed {
         let now: BTreeMap<Uuid, PersonRecord> =
             people.into_iter().map(|person| (person.guid, PersonRecord::write(person).unwrap())).collect();
@@ -180,7 +180,8 @@ impl TestAgent {
         self.people = now;
         let base = self.snapshot;
         self.snapshot += 1;
-        self.seal(cloud, CycleKind::Delta, base, &[items]).remove(0)
+        let kind = if base == 0 { CycleKind::Full } else { CycleKind::Delta };
+        self.seal(cloud, kind, base, &[items]).remove(0)
     }
 
     /// Everybody, in as many parts as asked for.
