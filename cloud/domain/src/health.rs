@@ -1,0 +1,129 @@
+//! Decides the one state of a customer that portal, API and metrics show, with its reason, since when, and what to do next.
+
+use chrono::{DateTime, Utc};
+
+use crate::{agent, pause::Pause, words::words};
+
+words! {
+    pub enum State {
+        NeverSynced = "never_synced",
+        Healthy = "healthy",
+        Attention = "attention",
+        Held = "held",
+        Paused = "paused",
+        AgentOffline = "agent_offline",
+        Quarantined = "quarantined",
+    }
+}
+
+words! {
+    /// What a human does next; the portal knows the page behind each.
+    pub enum NextAction {
+        InstallAgent = "install_agent",
+        ChooseImport = "choose_import",
+        WaitForFirstSync = "wait_for_first_sync",
+        ReviewHeld = "review_held",
+        Resume = "resume",
+        CheckAgent = "check_agent",
+        DecideClone = "decide_clone",
+        ReadRun = "read_run",
+    }
+}
+
+/// Everything the decision needs about one customer.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    pub created_at: DateTime<Utc>,
+    pub paused: Option<Pause>,
+    pub agents: i64,
+    pub last_seen_at: Option<DateTime<Utc>>,
+    pub quarantined_at: Option<DateTime<Utc>>,
+    pub imports: i64,
+    pub held: i64,
+    pub held_since: Option<DateTime<Utc>>,
+    pub last_good_run_at: Option<DateTime<Utc>>,
+    /// Of the newest run, if it did not end well; or of the agent's own report.
+    pub trouble: Option<Trouble>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    pub code: String,
+    pub since: DateTime<Utc>,
+}
+
+/// A state other than healthy always says why, since when and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    Healthy { since: DateTime<Utc> },
+    Not { state: State, reason_code: String, since: DateTime<Utc>, next: NextAction },
+}
+
+impl Health {
+    pub const fn state(&self) -> State {
+        match self {
+            Health::Healthy { .. } => State::Healthy,
+            Health::Not { state, .. } => *state,
+        }
+    }
+}
+
+/// The most urgent truth wins: a clone, a pause, silence, waiting removals, trouble, nothing yet.
+pub fn decide(facts: &Facts, now: DateTime<Utc>) -> Health {
+    let not = |state, code: &str, since, next| Health::Not { state, reason_code: code.to_owned(), since, next };
+    if let Some(at) = facts.quarantined_at {
+        return not(State::Quarantined, "RC-3103", at, NextAction::DecideClone);
+    }
+    if let Some(pause) = facts.paused.as_ref().filter(|pause| pause.holds(now)) {
+        return not(State::Paused, "RC-4006", pause.at, NextAction::Resume);
+    }
+    if facts.agents == 0 {
+        return not(State::NeverSynced, "RC-1007", facts.created_at, NextAction::InstallAgent);
+    }
+    if agent::is_silent(facts.last_seen_at, now) {
+        let since = facts.last_seen_at.unwrap_or(facts.created_at);
+        return not(State::AgentOffline, "RC-1008", since, NextAction::CheckAgent);
+    }
+    if facts.held > 0 {
+        return not(State::Held, "RC-4003", facts.held_since.unwrap_or(now), NextAction::ReviewHeld);
+    }
+    if let Some(trouble) = &facts.trouble {
+        return not(State::Attention, &trouble.code, trouble.since, NextAction::ReadRun);
+    }
+    match facts.last_good_run_at {
+        Some(since) => Health::Healthy { since },
+        None if facts.imports == 0 => not(State::NeverSynced, "RC-4007", facts.created_at, NextAction::ChooseImport),
+        None => not(State::NeverSynced, "RC-4008", facts.created_at, NextAction::WaitForFirstSync),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    fn running(now: DateTime<Utc>) -> Facts {
+        Facts { agents: 1, imports: 1, last_seen_at: Some(now), last_good_run_at: Some(now), ..Facts::default() }
+    }
+
+    #[test]
+    fn a_customer_that_syncs_is_healthy() {
+        let now = DateTime::UNIX_EPOCH;
+        assert_eq!(decide(&running(now), now), Health::Healthy { since: now });
+    }
+
+    #[test]
+    fn silence_is_noticed_after_three_missed_polls() {
+        let now = DateTime::UNIX_EPOCH;
+        let later = now + agent::SILENT_AFTER + TimeDelta::seconds(1);
+        assert_eq!(decide(&running(now), later).state(), State::AgentOffline);
+    }
+
+    #[test]
+    fn held_removals_are_shown_before_other_trouble() {
+        let now = DateTime::UNIX_EPOCH;
+        let trouble = Some(Trouble { code: "RC-2303".into(), since: now });
+        assert_eq!(decide(&Facts { held: 2, trouble: trouble.clone(), ..running(now) }, now).state(), State::Held);
+        assert_eq!(decide(&Facts { trouble, ..running(now) }, now).state(), State::Attention);
+    }
+}

@@ -1,0 +1,66 @@
+//! Decides how a membership (one account in one import) moves between its states.
+
+use crate::words::words;
+
+words! {
+    pub enum MembershipState {
+        Active = "active",
+        /// The agent says the person left, among too many others; a human decides.
+        Held = "held",
+        /// A human decided that the person stays although the directory says otherwise.
+        Kept = "kept",
+        Departed = "departed",
+    }
+}
+
+/// What can happen to a membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The agent read the person in this import.
+    Read,
+    /// The agent says, with evidence, that the person left.
+    Departed,
+    /// The same, but in a cycle whose removals wait for a human.
+    DepartedHeld,
+    /// The human removed the person after all.
+    Approved,
+    /// The human keeps the person.
+    Rejected,
+}
+
+impl MembershipState {
+    pub const fn after(self, event: Event) -> MembershipState {
+        match (self, event) {
+            (_, Event::Read) => MembershipState::Active,
+            (MembershipState::Departed, _) | (_, Event::Departed) => MembershipState::Departed,
+            // A person kept by a human is not put on the list again by the next held cycle.
+            (MembershipState::Kept, Event::DepartedHeld | Event::Approved | Event::Rejected) => MembershipState::Kept,
+            (MembershipState::Active | MembershipState::Held, Event::DepartedHeld) => MembershipState::Held,
+            (MembershipState::Held, Event::Approved) => MembershipState::Departed,
+            (MembershipState::Held, Event::Rejected) => MembershipState::Kept,
+            (MembershipState::Active, Event::Approved | Event::Rejected) => MembershipState::Active,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_seen_again_leaves_the_list_of_held_removals() {
+        assert_eq!(MembershipState::Held.after(Event::Read), MembershipState::Active);
+    }
+
+    #[test]
+    fn only_an_approval_removes_a_held_person() {
+        assert_eq!(MembershipState::Held.after(Event::Approved), MembershipState::Departed);
+        assert_eq!(MembershipState::Held.after(Event::Rejected), MembershipState::Kept);
+        assert_eq!(MembershipState::Held.after(Event::DepartedHeld), MembershipState::Held);
+    }
+
+    #[test]
+    fn a_late_approval_does_not_remove_a_person_who_came_back() {
+        assert_eq!(MembershipState::Active.after(Event::Approved), MembershipState::Active);
+    }
+}

@@ -1,0 +1,104 @@
+//! Loads the next cycle of an agent, and decides whether it is whole and continues what the cloud holds.
+
+use rollcall_domain::ids::DirectoryId;
+use rollcall_protocol::{
+    batch::{BatchClaims, CycleKind, CyclePart},
+    catalogue::{self, Fault},
+    jws::Unverified,
+};
+use rollcall_store::{
+    AgentScope, StoreError, WriteTx,
+    agents::Agent,
+    directories::{self, Directory, Pin},
+    inbox::{self, Envelope},
+};
+
+use crate::state::AppState;
+
+/// All parts of one reading.
+#[derive(Debug)]
+pub struct Cycle {
+    /// In order of their numbers.
+    pub batches: Vec<Envelope>,
+    /// What the last part says of the whole.
+    pub told: CyclePart,
+    pub bytes: i64,
+}
+
+/// Why a whole cycle is not applied. A full snapshot heals all of these.
+#[derive(Debug)]
+pub struct Unfit {
+    pub fault: &'static Fault,
+    pub detail: String,
+}
+
+impl Cycle {
+    /// The oldest cycle that waits, if all of its parts are here.
+    pub async fn find_next(tx: &mut WriteTx, scope: &AgentScope) -> Result<Option<Self>, StoreError> {
+        let batches = inbox::list_next_cycle(tx, scope).await?;
+        let Some(last) = batches.last() else { return Ok(None) };
+        let told = read_claims(last)?;
+        let whole = last.part == last.parts && batches.len() as u64 == u64::from(told.parts);
+        let in_order = batches.iter().zip(1..).all(|(batch, number)| batch.part == number);
+        Ok((whole && in_order).then(|| Self { batches, told, bytes: 0 }))
+    }
+
+    pub const fn is_full(&self) -> bool {
+        matches!(self.told.kind, CycleKind::Full)
+    }
+
+    pub fn first(&self) -> Option<&Envelope> {
+        self.batches.first()
+    }
+
+    pub fn epoch(&self) -> i64 {
+        self.first().map_or(0, |batch| batch.epoch)
+    }
+}
+
+/// The signature held when the batch came in; here only the words are read again.
+fn read_claims(batch: &Envelope) -> Result<CyclePart, StoreError> {
+    let unreadable = |_| StoreError::Unreadable(format!("claims of batch {}", batch.seq));
+    let claims: BatchClaims = Unverified::parse(&batch.jws).map_err(unreadable)?.peek().map_err(unreadable)?;
+    Ok(claims.link.cycle)
+}
+
+/// The directory of this cycle, pinned now if it is the first.
+pub async fn get_directory(
+    tx: &mut WriteTx,
+    state: &AppState,
+    scope: &AgentScope,
+    cycle: &Cycle,
+) -> Result<Directory, StoreError> {
+    let customer = scope.customer();
+    let domain = &cycle.told.domain;
+    if let Some(known) = directories::find_by_domain(tx, &customer, domain.guid).await? {
+        return Ok(known);
+    }
+    let id = state.mint(DirectoryId::mint);
+    let pin = Pin { guid: domain.guid, sid: &domain.sid, dns_name: &domain.dns_name };
+    directories::insert(tx, &customer, id, scope.agent(), &pin, state.now()).await?;
+    rollcall_store::agents::join_directory(tx, scope, id).await?;
+    let made = directories::find(tx, &customer, id).await?;
+    made.ok_or_else(|| StoreError::Unreadable("a directory that was just made".into()))
+}
+
+/// Pure: whether this cycle may be laid on what the cloud holds of the directory.
+pub fn decide_fit(cycle: &Cycle, agent: &Agent, directory: &Directory) -> Result<(), Unfit> {
+    let unfit = |fault, detail: String| Err(Unfit { fault, detail });
+    let told = &cycle.told;
+    if agent.directory_id.is_some_and(|own| own != directory.id.uuid()) || directory.domain_sid != told.domain.sid {
+        return unfit(&catalogue::OTHER_DOMAIN, format!("the reading came from {}", told.domain.dns_name));
+    }
+    if directory.agent_id != agent.id {
+        return unfit(&catalogue::SET_DIFFERS, "another agent reads this directory".to_owned());
+    }
+    let continues = directory.applied_agent_id == Some(agent.id.uuid())
+        && directory.applied_epoch == cycle.epoch()
+        && u64::try_from(directory.snapshot) == Ok(told.base);
+    if !cycle.is_full() && !continues {
+        let detail = format!("the cycle starts from snapshot {}, the cloud holds {}", told.base, directory.snapshot);
+        return unfit(&catalogue::SET_DIFFERS, detail);
+    }
+    Ok(())
+}

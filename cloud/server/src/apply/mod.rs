@@ -1,0 +1,20 @@
+//! Makes accounts of a cycle: one reading of a directory, applied whole in one transaction.
+//!
+//! Read it in the order of the `mod` lines: load the cycle, check that it continues what we have, apply people, then
+//! departures under the guard, replace the structure, compare the set, write the run.
+
+mod cycle;
+mod record;
+mod diff;
+mod people;
+mod departures;
+mod structure;
+mod set;
+mod reason;
+mod refuse;
+mod run;
+
+pub use run::apply_next;
+
+#[cfg(test)]
+mod tests;

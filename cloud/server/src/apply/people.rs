@@ -1,0 +1,275 @@
+//! Applies the people a cycle shows: new, changed, back again, or the same.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use rollcall_domain::{
+    account::{self, AccountState},
+    ids::{AccountId, DirectoryId, HistoryId, ImportId, RunId, mint_numbered},
+    membership::{Event, MembershipState},
+    run::{Change, Counts},
+};
+use rollcall_protocol::{catalogue, hash::Hash, person::Person};
+use rollcall_store::{
+    CustomerScope, Json, StoreError, WriteTx,
+    accounts::{self, Row, Stored},
+    history::{self, By, NewLine},
+    memberships::{self, Membership},
+    runs::SetAside,
+};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{diff, record};
+use crate::clock::Entropy;
+
+/// People of one multi-row statement.
+pub const CHUNK: usize = 500;
+
+/// What stays the same for the whole cycle.
+#[derive(Debug)]
+pub struct Frame<'a> {
+    pub customer: CustomerScope,
+    pub directory: DirectoryId,
+    pub run: RunId,
+    pub now: DateTime<Utc>,
+    pub entropy: &'a Entropy,
+    /// Every import of the directory, deleted ones too.
+    pub imports: HashSet<ImportId>,
+}
+
+/// What a cycle did so far.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub counts: Counts,
+    /// Newcomers per import: an import that still gains people is not empty.
+    pub joined: HashMap<ImportId, u64>,
+    pub set_aside: Vec<SetAside>,
+    /// Everybody a full snapshot showed.
+    pub seen: HashSet<Uuid>,
+    /// Whether the set can differ from what it was before.
+    pub touched: Touched,
+    /// Number of the next id, so that ids of one run sort as they were made.
+    next_id: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Touched {
+    #[default]
+    Nobody,
+    Somebody,
+}
+
+impl Tally {
+    pub fn mint(&mut self, frame: &Frame<'_>) -> Uuid {
+        self.next_id = self.next_id.wrapping_add(1);
+        mint_numbered(frame.now, self.next_id, frame.entropy.bytes())
+    }
+
+    /// One record that cannot be applied stops none of the others.
+    pub fn set_aside(&mut self, line: i64, guid: Option<Uuid>, detail: impl ToString) {
+        self.counts.set_aside += 1;
+        let code = catalogue::RECORD_SET_ASIDE.code.to_owned();
+        self.set_aside.push(SetAside { line, object_guid: guid, code, detail: detail.to_string() });
+    }
+}
+
+/// A person whose record could be read.
+#[derive(Debug)]
+pub struct Present {
+    pub person: Person,
+    pub json: Box<RawValue>,
+}
+
+/// Reads one record, or says why it cannot be taken.
+pub fn read(json: Box<RawValue>) -> Result<Present, String> {
+    // PostgreSQL stores no NUL in a text, so neither engine takes one.
+    if json.get().contains("\\u0000") {
+        return Err("holds a NUL character".to_owned());
+    }
+    match serde_json::from_str(json.get()) {
+        Ok(person) => Ok(Present { person, json }),
+        Err(error) => Err(format!("not a person (line {}, column {})", error.line(), error.column())),
+    }
+}
+
+/// Applies at most [`CHUNK`] people, each of another objectGUID.
+pub async fn apply(tx: &mut WriteTx, frame: &Frame<'_>, tally: &mut Tally, people: Vec<Present>) -> Result<(), StoreError> {
+    let guids: Vec<Uuid> = people.iter().map(|present| present.person.guid).collect();
+    let mut stored: HashMap<Uuid, Stored> = accounts::list_by_guids(tx, frame.directory, &guids)
+        .await?
+        .into_iter()
+        .map(|stored| (stored.object_guid, stored))
+        .collect();
+    let ids: Vec<AccountId> = stored.values().map(|stored| stored.id).collect();
+    let mut memberships: HashMap<AccountId, Vec<Membership>> = HashMap::new();
+    for membership in memberships::list_of_accounts(tx, &ids).await? {
+        memberships.entry(membership.account_id).or_default().push(membership);
+    }
+    let mut writes = Writes::default();
+    for present in people {
+        let known = stored.remove(&present.person.guid);
+        let in_imports = known.as_ref().and_then(|known| memberships.remove(&known.id)).unwrap_or_default();
+        decide(frame, tally, &mut writes, present, known, in_imports)?;
+    }
+    writes.write(tx, frame, tally).await
+}
+
+#[derive(Debug, Default)]
+struct Writes {
+    accounts: Vec<Row>,
+    memberships: Vec<Membership>,
+    history: Vec<NewLine>,
+}
+
+impl Writes {
+    async fn write(self, tx: &mut WriteTx, frame: &Frame<'_>, tally: &mut Tally) -> Result<(), StoreError> {
+        if !self.accounts.is_empty() {
+            tally.touched = Touched::Somebody;
+        }
+        accounts::upsert(tx, frame.customer.customer(), frame.directory, &self.accounts).await?;
+        memberships::upsert(tx, &self.memberships).await?;
+        history::insert(tx, &self.history, By { run: Some(frame.run), actor: None }, frame.now).await
+    }
+}
+
+/// What becomes of one person.
+fn decide(
+    frame: &Frame<'_>,
+    tally: &mut Tally,
+    writes: &mut Writes,
+    present: Present,
+    known: Option<Stored>,
+    before: Vec<Membership>,
+) -> Result<(), StoreError> {
+    let hash = *Hash::of(present.json.get().as_bytes()).as_bytes();
+    let id = match &known {
+        Some(known) => known.id,
+        None => tally.mint(frame).into(),
+    };
+    let after = decide_memberships(frame, tally, id, &present.person, before);
+    let settled = after.changed.is_empty()
+        && known.as_ref().is_some_and(|known| {
+            known.state == AccountState::Active && known.reading_hash.as_deref() == Some(hash.as_slice())
+        });
+    if settled {
+        tally.counts.unchanged += 1;
+        return Ok(());
+    }
+    let difference = match &known {
+        Some(known) => diff::compare(&known.person.0, &present.json)?,
+        None => None,
+    };
+    let change = decide_change(known.as_ref(), &after, difference.is_some());
+    count(&mut tally.counts, change);
+    if let Some(change) = change {
+        let (old, new) = match (&known, difference) {
+            (None, _) => (None, Some(present.json.clone())),
+            (Some(_), Some(difference)) => (Some(difference.before), Some(difference.after)),
+            (Some(_), None) => (None, None),
+        };
+        let id_of_line = HistoryId::from(tally.mint(frame));
+        writes.history.push(NewLine { id: id_of_line, account: id, import: None, change, before: old, after: new, evidence: None });
+    }
+    let moved = change.is_some();
+    writes.memberships.extend(after.changed);
+    writes.accounts.push(to_row(frame, id, after.state, present, hash, known.as_ref(), moved));
+    Ok(())
+}
+
+struct After {
+    /// Memberships to be written.
+    changed: Vec<Membership>,
+    state: AccountState,
+    /// A removal waited, and the person is here after all.
+    hold_cleared: bool,
+}
+
+/// Every import the record names holds the person now. Memberships it does not name stay as they are: they end by
+/// a departure with evidence, never by silence.
+fn decide_memberships(
+    frame: &Frame<'_>,
+    tally: &mut Tally,
+    account: AccountId,
+    person: &Person,
+    mut before: Vec<Membership>,
+) -> After {
+    let mut changed = Vec::new();
+    let mut states = Vec::with_capacity(person.imports.len());
+    let mut hold_cleared = false;
+    for within in &person.imports {
+        let import = ImportId::from(within.import);
+        if !frame.imports.contains(&import) {
+            tally.set_aside(0, Some(person.guid), format!("names import {import}, which this directory does not have"));
+            continue;
+        }
+        let old = before.iter().position(|membership| membership.import_id == import).map(|at| before.swap_remove(at));
+        let was = old.as_ref().map(|old| old.state);
+        states.push(MembershipState::Departed.after(Event::Read));
+        hold_cleared |= was == Some(MembershipState::Held);
+        if matches!(was, None | Some(MembershipState::Departed)) {
+            *tally.joined.entry(import).or_default() += 1;
+        }
+        if old.as_ref().is_some_and(|old| old.state == MembershipState::Active && old.via.0 == within.via) {
+            continue;
+        }
+        let since = old.filter(|old| old.state == MembershipState::Active).map_or(frame.now, |old| old.since);
+        changed.push(Membership {
+            import_id: import,
+            account_id: account,
+            state: MembershipState::Active,
+            via: Json(within.via.clone()),
+            since,
+            evidence: None,
+            run_id: Some(frame.run.uuid()),
+        });
+    }
+    states.extend(before.iter().map(|membership| membership.state));
+    After { changed, state: account::decide_state(states), hold_cleared }
+}
+
+fn decide_change(known: Option<&Stored>, after: &After, differs: bool) -> Option<Change> {
+    match known {
+        None => Some(Change::Joined),
+        Some(known) if known.state == AccountState::Departed => Some(Change::Returned),
+        Some(_) if after.hold_cleared => Some(Change::HoldCleared),
+        Some(_) => differs.then_some(Change::Updated),
+    }
+}
+
+fn count(counts: &mut Counts, change: Option<Change>) {
+    match change {
+        Some(Change::Joined) => counts.added += 1,
+        Some(Change::Returned) => counts.returned += 1,
+        Some(_) => counts.updated += 1,
+        None => counts.unchanged += 1,
+    }
+}
+
+fn to_row(
+    frame: &Frame<'_>,
+    id: AccountId,
+    state: AccountState,
+    present: Present,
+    reading_hash: [u8; 32],
+    known: Option<&Stored>,
+    moved: bool,
+) -> Row {
+    let shown = record::decide_shown(&present.person);
+    Row {
+        id,
+        object_guid: present.person.guid,
+        state,
+        display_name: shown.display_name,
+        sort_name: shown.sort_name,
+        search: shown.search,
+        sam: present.person.account_name,
+        upn: present.person.user_principal_name,
+        mail: present.person.mail,
+        enabled: present.person.status.enabled,
+        person: present.json,
+        reading_hash,
+        first_seen_at: known.map_or(frame.now, |known| known.first_seen_at),
+        changed_at: known.filter(|_| !moved).map_or(frame.now, |known| known.changed_at),
+    }
+}

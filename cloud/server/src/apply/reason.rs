@@ -1,0 +1,41 @@
+//! Decides what a run says of itself: the most serious thing it met.
+
+use rollcall_domain::run::{Counts, RunResult};
+use rollcall_protocol::{
+    batch::CyclePart,
+    catalogue::{self, Fault},
+};
+
+/// Result and reason of an applied run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub result: RunResult,
+    pub fault: Option<&'static Fault>,
+    pub detail: Option<String>,
+}
+
+/// Whether count and digest agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sets {
+    Agree,
+    Differ,
+}
+
+pub fn decide(told: &CyclePart, counts: &Counts, sets: Sets) -> Verdict {
+    let verdict = |result, fault, detail: String| Verdict { result, fault: Some(fault), detail: Some(detail) };
+    if counts.set_aside > 0 {
+        let detail = format!("{} records were set aside", counts.set_aside);
+        return verdict(RunResult::Partial, &catalogue::RECORD_SET_ASIDE, detail);
+    }
+    if sets == Sets::Differ {
+        return verdict(RunResult::Partial, &catalogue::SET_DIFFERS, "a full snapshot was ordered".to_owned());
+    }
+    if !told.unavailable.is_empty() {
+        let detail = format!("{} selected objects could not be found or read", told.unavailable.len());
+        return verdict(RunResult::Partial, &catalogue::SCOPE_GONE, detail);
+    }
+    if counts.held > 0 {
+        return verdict(RunResult::Ok, &catalogue::REMOVALS_HELD, format!("{} removals wait", counts.held));
+    }
+    Verdict { result: RunResult::Ok, fault: None, detail: None }
+}

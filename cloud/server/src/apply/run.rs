@@ -1,0 +1,332 @@
+//! One job: the oldest whole cycle of an agent becomes one run, in one transaction that also ends the job.
+
+use std::collections::HashSet;
+
+use rollcall_domain::{
+    ids::{AgentId, RunId},
+    run::{Counts, RunKind},
+};
+use rollcall_protocol::{
+    batch::{StructurePart, Trigger},
+    body::{Poison, Reader},
+    catalogue,
+    desired::Order,
+    digest::SetSummary,
+    evidence::Departure,
+    hash::Hash,
+    item::Item,
+    limits,
+};
+use rollcall_store::{
+    AgentScope, JobScope, StoreError, WriteTx,
+    agents::{self, Agent},
+    directories::{self, Directory, Reading},
+    imports, inbox, jobs,
+    live::{Event, Topic},
+    memberships,
+    runs::{self, NewRun},
+    structure::{self as structure_store, Node},
+};
+use uuid::Uuid;
+
+use super::{
+    cycle::{self, Cycle, Unfit},
+    departures::{self, Members},
+    people::{self, CHUNK, Frame, Present, Tally, Touched},
+    reason::{self, Sets},
+    refuse, set, structure,
+};
+use crate::state::AppState;
+
+/// Why the job must be tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Found while applying: the transaction is thrown away and the cycle refused in a fresh one.
+    #[error("batch {seq}: {poison}")]
+    Poisoned { epoch: i64, seq: i64, poison: Poison },
+}
+
+/// Applies the oldest whole cycle of `agent`, if there is one, and ends the job with it.
+pub async fn apply_next(state: &AppState, job: &JobScope, agent: AgentId) -> Result<(), ApplyError> {
+    let mut tx = state.db.write(job).await?;
+    match apply_in(&mut tx, state, agent).await {
+        Ok(()) => {}
+        Err(ApplyError::Poisoned { epoch, seq, poison }) => {
+            // Everything written so far goes; the refusal is the whole story of this cycle.
+            drop(tx);
+            tx = state.db.write(job).await?;
+            refuse_poisoned(&mut tx, state, agent, epoch, seq, poison).await?;
+        }
+        Err(error @ ApplyError::Store(_)) => return Err(error),
+    }
+    jobs::finish(&mut tx, job).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn apply_in(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result<(), ApplyError> {
+    let Some((scope, agent)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
+    let Some(mut cycle) = Cycle::find_next(tx, &scope).await? else { return Ok(()) };
+    let directory = cycle::get_directory(tx, state, &scope, &cycle).await?;
+    // The agent as it is now: the directory may just have become its own.
+    let agent = Agent { directory_id: agent.directory_id.or(Some(directory.id.uuid())), ..agent };
+    if let Err(unfit) = cycle::decide_fit(&cycle, &agent, &directory) {
+        return Ok(refuse::record(tx, state, &scope, Some(&directory), &cycle, &unfit).await?);
+    }
+    apply_cycle(tx, state, &scope, &directory, &mut cycle).await
+}
+
+async fn refuse_poisoned(
+    tx: &mut WriteTx,
+    state: &AppState,
+    agent: AgentId,
+    epoch: i64,
+    seq: i64,
+    poison: Poison,
+) -> Result<(), ApplyError> {
+    let Some((scope, _)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
+    let Some(cycle) = Cycle::find_next(tx, &scope).await? else { return Ok(()) };
+    let directory = cycle::get_directory(tx, state, &scope, &cycle).await?;
+    let detail = format!("batch {seq}: {poison}");
+    inbox::mark_poison(tx, &scope, epoch, seq, catalogue::BATCH_POISONED.code, &poison.to_string()).await?;
+    let unfit = Unfit { fault: &catalogue::BATCH_POISONED, detail };
+    Ok(refuse::record(tx, state, &scope, Some(&directory), &cycle, &unfit).await?)
+}
+
+async fn apply_cycle(
+    tx: &mut WriteTx,
+    state: &AppState,
+    scope: &AgentScope,
+    directory: &Directory,
+    cycle: &mut Cycle,
+) -> Result<(), ApplyError> {
+    let imports: HashSet<_> = imports::list_of_directory(tx, directory.id).await?.into_iter().map(|import| import.id).collect();
+    let frame = Frame {
+        customer: scope.customer(),
+        directory: directory.id,
+        run: state.mint(RunId::mint),
+        now: state.now(),
+        entropy: &state.entropy,
+        imports,
+    };
+    let members = count_members(tx, directory).await?;
+    let mut tally = Tally::default();
+    let rest = apply_people(tx, &frame, &mut tally, scope, cycle).await?;
+    departures::apply(tx, &frame, &mut tally, &members, &rest.departures).await?;
+    if cycle.told.structure == StructurePart::Included {
+        structure_store::replace(tx, directory.id, &rest.nodes).await?;
+        directories::record_structure(tx, directory.id, frame.now).await?;
+    }
+    let sets = compare_sets(tx, state, scope, directory, cycle, &mut tally).await?;
+    write_run(tx, state, scope, &frame, cycle, &mut tally, sets).await?;
+    Ok(())
+}
+
+async fn count_members(tx: &mut WriteTx, directory: &Directory) -> Result<Members, StoreError> {
+    let counts = memberships::count_members(tx, directory.id).await?;
+    Ok(counts.into_iter().map(|(import, count)| (import, u64::try_from(count).unwrap_or_default())).collect())
+}
+
+/// What waits until all people are in.
+#[derive(Default)]
+struct Rest {
+    departures: Vec<Departure>,
+    nodes: Vec<Node>,
+}
+
+/// Streams every batch once: one body, one chunk of people in memory at a time.
+async fn apply_people(
+    tx: &mut WriteTx,
+    frame: &Frame<'_>,
+    tally: &mut Tally,
+    scope: &AgentScope,
+    cycle: &mut Cycle,
+) -> Result<Rest, ApplyError> {
+    let mut rest = Rest::default();
+    let mut chunk = Chunk::default();
+    let mut line = 0;
+    for batch in &cycle.batches {
+        let (epoch, seq) = (batch.epoch, batch.seq);
+        let poisoned = |poison| ApplyError::Poisoned { epoch, seq, poison };
+        let body = inbox::get_body(tx, scope, epoch, seq).await?;
+        cycle.bytes += i64::try_from(body.len()).unwrap_or(i64::MAX);
+        let mut reader = Reader::new(&body).map_err(poisoned)?;
+        while let Some(item) = reader.next_item().map_err(poisoned)? {
+            line += 1;
+            match item {
+                Ok(Item::Present(json)) => match people::read(json) {
+                    Ok(present) => {
+                        if cycle.is_full() {
+                            tally.seen.insert(present.person.guid);
+                        }
+                        if let Some(full) = chunk.push(present) {
+                            people::apply(tx, frame, tally, full).await?;
+                        }
+                    }
+                    Err(why) => tally.set_aside(line, None, why),
+                },
+                Ok(Item::Departed(departure)) => rest.departures.push(departure),
+                Ok(Item::Ou(ou)) => rest.nodes.push(structure::of_ou(ou)),
+                Ok(Item::Group(group)) => rest.nodes.push(structure::of_group(group)),
+                Err(bad) => tally.set_aside(line, None, bad),
+            }
+        }
+    }
+    people::apply(tx, frame, tally, chunk.people).await?;
+    Ok(rest)
+}
+
+/// People that wait for their multi-row statement; no person twice in it.
+#[derive(Default)]
+struct Chunk {
+    people: Vec<Present>,
+    guids: HashSet<Uuid>,
+}
+
+impl Chunk {
+    /// Answers the chunk before when this person needs a new one.
+    fn push(&mut self, present: Present) -> Option<Vec<Present>> {
+        let full = self.people.len() >= CHUNK || self.guids.contains(&present.person.guid);
+        let before = full.then(|| {
+            self.guids.clear();
+            std::mem::take(&mut self.people)
+        });
+        self.guids.insert(present.person.guid);
+        self.people.push(present);
+        before
+    }
+}
+
+/// What the cloud holds after the cycle, and whether that is what the agent holds.
+struct Compared {
+    ours: SetSummary,
+    sets: Sets,
+}
+
+async fn compare_sets(
+    tx: &mut WriteTx,
+    state: &AppState,
+    scope: &AgentScope,
+    directory: &Directory,
+    cycle: &Cycle,
+    tally: &mut Tally,
+) -> Result<Compared, StoreError> {
+    if cycle.is_full() {
+        let missing = set::clear_unconfirmed(tx, directory.id, &tally.seen).await?;
+        for guids in missing.guids.chunks(limits::CONFIRM) {
+            refuse::order(tx, state, scope, Order::Confirm { guids: guids.to_vec() }).await?;
+        }
+        if !missing.guids.is_empty() {
+            tally.touched = Touched::Somebody;
+        }
+    }
+    let ours = match (tally.touched, known_summary(directory)) {
+        // Nobody was touched, so the set is the one that was compared before.
+        (Touched::Nobody, Some(known)) => known,
+        (Touched::Nobody | Touched::Somebody, _) => set::summarise(tx, directory.id).await?,
+    };
+    let sets = if ours == cycle.told.set { Sets::Agree } else { Sets::Differ };
+    match sets {
+        Sets::Agree => directories::want_full(tx, directory.id, None).await?,
+        // Records set aside explain the difference, and would be set aside again.
+        Sets::Differ if tally.counts.set_aside == 0 && !was_just_full(cycle, directory) => {
+            refuse::order_full_snapshot(tx, state, scope, directory).await?;
+        }
+        Sets::Differ => {}
+    }
+    Ok(Compared { ours, sets })
+}
+
+/// A full snapshot that was ordered and still differs is not ordered again at once: that would never end.
+fn was_just_full(cycle: &Cycle, directory: &Directory) -> bool {
+    cycle.is_full() && directory.full_wanted_at.is_some()
+}
+
+fn known_summary(directory: &Directory) -> Option<SetSummary> {
+    let digest = Hash::try_from(directory.digest.as_deref()?).ok()?;
+    Some(SetSummary { people: u64::try_from(directory.people).ok()?, digest })
+}
+
+async fn write_run(
+    tx: &mut WriteTx,
+    state: &AppState,
+    scope: &AgentScope,
+    frame: &Frame<'_>,
+    cycle: &Cycle,
+    tally: &mut Tally,
+    compared: Compared,
+) -> Result<(), StoreError> {
+    let told = &cycle.told;
+    let (Some(first), Some(last)) = (cycle.batches.first(), cycle.batches.last()) else { return Ok(()) };
+    let people = i64::try_from(told.set.people).unwrap_or(i64::MAX);
+    let unchanged = people - tally.counts.added - tally.counts.updated - tally.counts.returned;
+    let counts = Counts { people, unchanged: unchanged.max(0), ..tally.counts };
+    let verdict = reason::decide(told, &counts, compared.sets);
+    let run = NewRun {
+        id: frame.run,
+        directory: Some(frame.directory),
+        cycle: told.cycle,
+        cause: cause(told.trigger),
+        kind: if cycle.is_full() { RunKind::Full } else { RunKind::Delta },
+        result: verdict.result,
+        reason_code: verdict.fault.map(|fault| fault.code),
+        reason_detail: verdict.detail.as_deref(),
+        started_at: told.started_at,
+        received_at: last.received_at,
+        finished_at: state.now(),
+        epoch: first.epoch,
+        first_seq: first.seq,
+        last_seq: last.seq,
+        batches: i64::try_from(cycle.batches.len()).unwrap_or(i64::MAX),
+        bytes: cycle.bytes,
+        counts,
+        digest_agrees: Some(compared.sets == Sets::Agree),
+        dc_host: Some(&told.dc.dns_name),
+    };
+    runs::insert(tx, scope, &run).await?;
+    runs::insert_set_aside(tx, frame.run, &number_lines(&tally.set_aside)).await?;
+    inbox::mark_applied(tx, scope, told.cycle, frame.run, frame.now, cycle.batches.len() as u64).await?;
+    directories::record_reading(tx, frame.directory, reading(scope, cycle, &compared.ours)).await?;
+    let event = Event::of(tx.msp(), Topic::Run).customer(frame.customer.customer()).agent(scope.agent());
+    tx.tell(event);
+    Ok(())
+}
+
+/// Each record set aside has a line of its own, also those that came from a place without one.
+fn number_lines(records: &[runs::SetAside]) -> Vec<runs::SetAside> {
+    let numbered = records.iter().zip(1..).map(|(record, line)| runs::SetAside { line, ..record.clone() });
+    // A broken agent may break every record; the count says how many, the first thousand say how.
+    numbered.take(1_000).collect()
+}
+
+fn reading<'a>(scope: &AgentScope, cycle: &'a Cycle, ours: &SetSummary) -> Reading<'a> {
+    let told = &cycle.told;
+    let column = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    Reading {
+        agent: scope.agent(),
+        epoch: cycle.epoch(),
+        snapshot: column(told.snapshot),
+        dns_name: &told.domain.dns_name,
+        dc_host: &told.dc.dns_name,
+        dc_ntds_guid: told.dc.ntds_guid,
+        dc_invocation_id: told.dc.invocation_id,
+        dc_usn: told.dc.usn,
+        people: column(ours.people),
+        people_seen: column(told.people_seen),
+        digest: *ours.digest.as_bytes(),
+        read_at: told.finished_at,
+    }
+}
+
+pub fn cause(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::Schedule => "schedule",
+        Trigger::SyncNow => "sync_now",
+        Trigger::Start => "start",
+        Trigger::SelectionChanged => "selection_changed",
+        Trigger::SecondReading => "second_reading",
+        Trigger::FullSnapshotOrdered => "full_snapshot_ordered",
+        Trigger::CommandLine => "command_line",
+    }
+}

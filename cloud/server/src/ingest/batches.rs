@@ -1,0 +1,128 @@
+//! `POST /agent/v1/batches`: the chain decides, then inbox row and job are one transaction, and only then comes a receipt.
+
+use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use rollcall_domain::{
+    agent::{AgentState, KeyState},
+    ids::JobId,
+    job::JobKind,
+};
+use rollcall_protocol::{
+    answer::{Receipt, Refusal},
+    batch::{BatchLink, CyclePart},
+    chain::{self, ChainHead, Verdict},
+    hash::Hash,
+    jws::Kind,
+    limits, path,
+};
+use rollcall_store::{
+    AgentScope, WriteTx, agent_keys,
+    agents::{self, Agent, Head},
+    audit::{self, Actor, Entry, Source},
+    inbox::{self, NewBatch},
+    jobs::{self, NewJob},
+};
+use serde_json::json;
+
+use super::{
+    refuse::Refused,
+    verify::{self, Route, Verified, column, protocol},
+};
+use crate::state::AppState;
+
+const ROUTE: Route = Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED };
+
+pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Json<Receipt>, Refused> {
+    let batch: Verified<BatchLink> = verify::verify(&state, &headers, body, ROUTE).await?;
+    check_part(&batch.claims.link.cycle)?;
+    let jws = Hash::of(batch.jws.as_bytes());
+    let mut tx = state.db.write(&batch.scope).await?;
+    let agent = agents::get(&mut tx, &batch.scope).await?;
+    let head = head_of(&agent)?;
+    let link = batch.claims.link.chain;
+    let stored = inbox::find_hash(&mut tx, &batch.scope, column(link.epoch)?, column(link.seq)?).await?;
+    match chain::judge(&head, stored.map(Hash::from_bytes).as_ref(), &link, &jws) {
+        Verdict::Next => {}
+        Verdict::Duplicate => return Ok(Json(Receipt { head })),
+        Verdict::Fork => return Err(quarantine(tx, &state, &batch.scope, &agent).await),
+        Verdict::Gap { expected } => return Err(Refusal::Gap { expected }.into()),
+        Verdict::WrongEpoch => return Err(Refusal::Epoch.into()),
+    }
+    store(&mut tx, &state, &batch, &head, jws).await?;
+    tx.commit().await?;
+    Ok(Json(Receipt { head: head.then(jws) }))
+}
+
+fn check_part(part: &CyclePart) -> Result<(), Refused> {
+    let fits = (1..=limits::PARTS).contains(&part.parts) && (1..=part.parts).contains(&part.part);
+    if fits && part.items <= limits::ITEMS { Ok(()) } else { Err(Refusal::Malformed.into()) }
+}
+
+fn head_of(agent: &Agent) -> Result<ChainHead, Refused> {
+    let prev = Hash::try_from(agent.head.as_slice()).map_err(|_| Refusal::Unavailable { retry_after_seconds: 60 })?;
+    Ok(ChainHead { epoch: protocol(agent.epoch), seq: protocol(agent.next_seq), prev })
+}
+
+async fn store(
+    tx: &mut WriteTx,
+    state: &AppState,
+    batch: &Verified<BatchLink>,
+    head: &ChainHead,
+    jws: Hash,
+) -> Result<(), Refused> {
+    let now = state.now();
+    let part = &batch.claims.link.cycle;
+    let new = NewBatch {
+        epoch: column(head.epoch)?,
+        seq: column(head.seq)?,
+        cycle: part.cycle,
+        part: i64::from(part.part),
+        parts: i64::from(part.parts),
+        jws_hash: *jws.as_bytes(),
+        jws: &batch.jws,
+        body: &batch.body,
+        received_at: now,
+    };
+    inbox::insert(tx, &batch.scope, new).await?;
+    let from = Head { epoch: column(head.epoch)?, next_seq: column(head.seq)?, prev: *head.prev.as_bytes() };
+    if !agents::advance(tx, &batch.scope, from, *jws.as_bytes(), now).await? {
+        // Another request took this place between our look and now; the agent asks again and is then a duplicate.
+        return Err(Refusal::Busy { retry_after_seconds: 1 }.into());
+    }
+    if batch.key_state == KeyState::Pending {
+        agent_keys::promote(tx, &batch.scope, batch.kid, now).await?;
+    }
+    if part.is_last() {
+        let job = NewJob {
+            id: state.mint(JobId::mint),
+            kind: JobKind::ApplyCycle,
+            lane: batch.scope.customer().customer().uuid(),
+            payload: json!({ "agent": batch.scope.agent() }),
+            due_at: now,
+        };
+        jobs::enqueue(tx, job).await?;
+    }
+    Ok(())
+}
+
+/// Both copies stop: which of them is the true one only a human knows.
+async fn quarantine(mut tx: WriteTx, state: &AppState, scope: &AgentScope, agent: &Agent) -> Refused {
+    let actor = Actor { name: agent.hostname.clone(), source: Source::Agent, ip: None };
+    let entry = Entry {
+        at: state.now(),
+        actor: &actor,
+        action: "agent.quarantine",
+        customer: Some(agent.customer_id),
+        object: Some(agent.id.to_string()),
+        before: Some(json!({ "state": agent.state })),
+        after: Some(json!({ "state": AgentState::Quarantined })),
+    };
+    let done = async {
+        agents::set_state(&mut tx, scope, AgentState::Quarantined, state.now()).await?;
+        audit::append(&mut tx, entry).await?;
+        tx.commit().await
+    };
+    match done.await {
+        Ok(()) => Refusal::Fork.into(),
+        Err(error) => error.into(),
+    }
+}

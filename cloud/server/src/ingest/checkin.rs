@@ -1,0 +1,235 @@
+//! `POST /agent/v1/checkin`: what the agent says is recorded, then it waits until something concerns it.
+
+use std::time::Duration;
+
+use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use rollcall_domain::ids::{AgentId, DirectoryId, RunId};
+use rollcall_domain::{
+    agent::AgentState,
+    run::{Counts, RunKind, RunResult},
+};
+use rollcall_protocol::{
+    answer::Refusal,
+    chain::Epoch,
+    checkin::{AgentStatus, CheckinRequest, CheckinResponse, CycleOutcome, CycleReport, EpochWish},
+    directory::DomainPin,
+    hash::Hash,
+    jws::Kind,
+    limits, path,
+};
+use rollcall_store::{
+    AgentScope, WriteTx,
+    agents::{self, Agent, Report},
+    commands, directories, inbox,
+    live::{Event, Topic},
+    runs::{self, NewRun},
+};
+use serde_json::json;
+
+use super::{
+    desired,
+    refuse::Refused,
+    verify::{self, Route, Verified, column, protocol},
+};
+use crate::state::AppState;
+
+const ROUTE: Route = Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE };
+
+pub async fn handle(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<CheckinResponse>, Refused> {
+    let verified: Verified<()> = verify::verify(&state, &headers, body, ROUTE).await?;
+    verify::check_fresh(&state, &verified.claims)?;
+    let request: CheckinRequest = serde_json::from_slice(&verified.body).map_err(|_| Refusal::Malformed)?;
+    // Before anything is looked at, so that no change falls between the look and the wait.
+    let place = state.hub.wait_for_agent(verified.scope.agent());
+    let woken = place.notified();
+    tokio::pin!(woken);
+    woken.as_mut().enable();
+    let recorded = record(&state, &verified, &request).await?;
+    if recorded.epoch.is_none() && recorded.desired_version <= request.desired_version {
+        wait(&state, woken, &request).await;
+    }
+    let desired = desired::document_if_newer(&state, &verified.scope, request.desired_version).await?;
+    Ok(Json(CheckinResponse { server_time: state.now(), desired, epoch: recorded.epoch }))
+}
+
+/// Until something concerns this agent, the time is over, or the program ends.
+async fn wait(state: &AppState, woken: impl Future<Output = ()>, request: &CheckinRequest) {
+    let longest = Duration::from_secs(u64::from(request.wait_seconds)).min(limits::LONG_POLL);
+    tokio::select! {
+        () = woken => {}
+        () = tokio::time::sleep(longest) => {}
+        () = state.shutdown.begun() => {}
+    }
+}
+
+struct Recorded {
+    desired_version: u64,
+    epoch: Option<Epoch>,
+}
+
+/// One transaction for everything a check-in says.
+async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequest) -> Result<Recorded, Refused> {
+    let scope = &verified.scope;
+    let now = state.now();
+    let mut tx = state.db.write(scope).await?;
+    verify::take_once(&mut tx, state, scope, &verified.claims).await?;
+    let before = agents::get(&mut tx, scope).await?;
+    record_status(&mut tx, state, scope, request).await?;
+    commands::mark_done(&mut tx, scope, &request.done, now).await?;
+    let epoch = match request.epoch {
+        EpochWish::Keep => None,
+        EpochWish::New => Some(begin_epoch(&mut tx, state, scope).await?),
+    };
+    if let Some(domain) = &request.status.domain {
+        join_directory(&mut tx, state, scope, &before, domain).await?;
+    }
+    if let Some(report) = &request.status.last_cycle {
+        record_failed_run(&mut tx, state, scope, &before, report, &request.status).await?;
+    }
+    if is_news(&before, &request.status) {
+        let event = Event::of(tx.msp(), Topic::Agent).customer(before.customer_id).agent(before.id);
+        tx.tell(event);
+    }
+    let desired_version = protocol(agents::get(&mut tx, scope).await?.desired_version);
+    tx.commit().await?;
+    Ok(Recorded { desired_version, epoch })
+}
+
+async fn record_status(
+    tx: &mut WriteTx,
+    state: &AppState,
+    scope: &AgentScope,
+    request: &CheckinRequest,
+) -> Result<(), Refused> {
+    let status = &request.status;
+    let worst = status.problems.first();
+    let report = Report {
+        hostname: &status.host,
+        os: &status.os,
+        version: &status.version,
+        applied_version: column(request.desired_version)?,
+        clock_skew_ms: status.clock_offset_ms,
+        queued: column(status.spool_batches)?,
+        dc_host: status.dc.as_ref().map(|dc| dc.dns_name.as_str()),
+        transport: status.transport.as_deref(),
+        reason_code: worst.map(|problem| problem.code.as_str()),
+        reason_detail: worst.map(|problem| problem.detail.as_str()),
+        reason_since: worst.map(|problem| problem.since),
+        whole: json!(status),
+    };
+    Ok(agents::record_checkin(tx, scope, report, state.now()).await?)
+}
+
+/// The old epoch's unfinished cycle will never be whole; a full snapshot follows in the new one.
+async fn begin_epoch(tx: &mut WriteTx, state: &AppState, scope: &AgentScope) -> Result<Epoch, Refused> {
+    let start = Hash::from_bytes(state.entropy.bytes());
+    let number = agents::begin_epoch(tx, scope, *start.as_bytes()).await?;
+    inbox::abandon_epochs_before(tx, scope, number, state.now()).await?;
+    Ok(Epoch { number: protocol(number), start })
+}
+
+/// The first domain an agent names is its own. A second agent of the same domain stands by.
+async fn join_directory(
+    tx: &mut WriteTx,
+    state: &AppState,
+    scope: &AgentScope,
+    agent: &Agent,
+    domain: &DomainPin,
+) -> Result<(), Refused> {
+    if agent.directory_id.is_some() {
+        return Ok(());
+    }
+    let customer = scope.customer();
+    let directory = match directories::find_by_domain(tx, &customer, domain.guid).await? {
+        Some(known) => known.id,
+        None => {
+            let id = state.mint(DirectoryId::mint);
+            let pin = directories::Pin { guid: domain.guid, sid: &domain.sid, dns_name: &domain.dns_name };
+            directories::insert(tx, &customer, id, scope.agent(), &pin, state.now()).await?;
+            id
+        }
+    };
+    agents::join_directory(tx, scope, directory).await?;
+    let reader = directories::find(tx, &customer, directory).await?.map(|directory| directory.agent_id);
+    if reader != Some(scope.agent()) && !takes_over(tx, scope, directory, reader).await? {
+        agents::set_state(tx, scope, AgentState::Standby, state.now()).await?;
+    }
+    Ok(agents::renew_desired(tx, scope).await?)
+}
+
+/// A reader that was revoked leaves its place to the next one.
+async fn takes_over(
+    tx: &mut WriteTx,
+    scope: &AgentScope,
+    directory: DirectoryId,
+    reader: Option<AgentId>,
+) -> Result<bool, Refused> {
+    let Some(reader) = reader else { return Ok(false) };
+    let gone = match agents::find_for_job(tx, reader).await? {
+        Some((_, reader)) => reader.state == AgentState::Revoked,
+        None => true,
+    };
+    if gone {
+        directories::set_reader(tx, &scope.customer(), directory, scope.agent()).await?;
+    }
+    Ok(gone)
+}
+
+/// An incomplete reading sends no batch: this line is all there is of it.
+async fn record_failed_run(
+    tx: &mut WriteTx,
+    state: &AppState,
+    scope: &AgentScope,
+    agent: &Agent,
+    report: &CycleReport,
+    status: &AgentStatus,
+) -> Result<(), Refused> {
+    let problem = match &report.outcome {
+        CycleOutcome::Complete => return Ok(()),
+        CycleOutcome::Incomplete { problem, .. } => problem,
+    };
+    if runs::is_recorded(tx, scope, report.cycle).await? {
+        return Ok(());
+    }
+    let run = NewRun {
+        id: state.mint(RunId::mint),
+        directory: agent.directory_id.map(DirectoryId::from),
+        cycle: report.cycle,
+        cause: "schedule",
+        kind: RunKind::Delta,
+        result: RunResult::Failed,
+        reason_code: Some(&problem.code),
+        reason_detail: Some(&problem.detail),
+        started_at: report.started_at,
+        received_at: state.now(),
+        finished_at: report.finished_at,
+        epoch: agent.epoch,
+        first_seq: 0,
+        last_seq: 0,
+        batches: 0,
+        bytes: 0,
+        counts: Counts::default(),
+        digest_agrees: None,
+        dc_host: status.dc.as_ref().map(|dc| dc.dns_name.as_str()),
+    };
+    runs::insert(tx, scope, &run).await?;
+    let event = Event::of(tx.msp(), Topic::Run).customer(agent.customer_id).agent(agent.id);
+    tx.tell(event);
+    Ok(())
+}
+
+/// Whether open pages should look again: a parked poll that merely returns is no news.
+fn is_news(before: &Agent, status: &AgentStatus) -> bool {
+    let whole = json!(status);
+    let told = before.report.as_ref().map(|report| &report.0);
+    before.checkins == 0
+        || told.is_none_or(|told| {
+            ["phase", "problems", "dc", "transport", "domain", "version", "host"]
+                .iter()
+                .any(|field| told.get(field) != whole.get(field))
+        })
+}

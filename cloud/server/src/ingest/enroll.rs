@@ -1,0 +1,150 @@
+//! `POST /agent/v1/enroll`: a one-time token and a new key become an agent, in one transaction.
+
+use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use rollcall_domain::{agent::KeyState, ids::AgentId};
+use rollcall_protocol::{
+    answer::{Refusal, TokenFault},
+    chain::Epoch,
+    enrol::{EnrolLink, EnrolRequest, EnrolResponse, EnrolToken},
+    hash::{BodyDigest, Hash},
+    jws::{Kind, Unverified},
+    limits, path,
+    request::{Expected, RequestClaims},
+};
+use rollcall_store::{
+    CustomerScope, StoreError, WriteTx,
+    agent_keys::{self, NewKey},
+    agents::{self, NewAgent},
+    audit::{self, Actor, Entry, Source},
+    customers,
+    enrol_tokens::{self, TokenHolder, Use},
+    keyring::SecretHash,
+    live::{Event, Topic},
+    msps,
+};
+use serde_json::json;
+
+use super::{
+    refuse::Refused,
+    verify::{self, NOBODY},
+};
+use crate::state::AppState;
+
+pub async fn handle(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<EnrolResponse>, Refused> {
+    let jws = verify::bearer(&headers)?;
+    verify::check_length(&headers, limits::MESSAGE)?;
+    let body = verify::read_body(body, limits::MESSAGE).await?;
+    let request: EnrolRequest = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
+    let claims = prove_possession(&state, jws, &request, &body)?;
+    verify::check_fresh(&state, &claims)?;
+    let holder = find_holder(&state, &request.token).await?;
+    enrol(&state, holder, &request).await.map(Json)
+}
+
+/// The new key signs the whole request, the token's hash with it: nobody enrols a key they do not hold.
+fn prove_possession(
+    state: &AppState,
+    jws: &str,
+    request: &EnrolRequest,
+    body: &[u8],
+) -> Result<RequestClaims<EnrolLink>, Refused> {
+    let statement = Unverified::parse(jws).map_err(|_| Refusal::Unauthorized)?;
+    let claims: RequestClaims<EnrolLink> =
+        statement.verify(Kind::Enrol, &request.public_key).map_err(|_| Refusal::Unauthorized)?;
+    let expected = Expected { agent: NOBODY, cloud: state.cloud.id, method: "POST", path: path::ENROL };
+    claims.check_route(&expected).map_err(|_| Refusal::Unauthorized)?;
+    claims.check_body(&BodyDigest::of(body)).map_err(|_| Refusal::Unauthorized)?;
+    let same_token = claims.link.token_sha256 == Hash::of(request.token.as_bytes());
+    if same_token { Ok(claims) } else { Err(Refusal::Unauthorized.into()) }
+}
+
+async fn find_holder(state: &AppState, token: &str) -> Result<TokenHolder, Refused> {
+    let unknown = Refusal::Token { reason: TokenFault::Unknown };
+    EnrolToken::verify(token, &state.cloud.public()).map_err(|_| unknown.clone())?;
+    let hash = SecretHash::of(token.as_bytes());
+    Ok(enrol_tokens::find_holder(&state.db, hash, state.now()).await?.ok_or(unknown)?)
+}
+
+async fn enrol(state: &AppState, holder: TokenHolder, request: &EnrolRequest) -> Result<EnrolResponse, Refused> {
+    let now = state.now();
+    let agent = state.mint(AgentId::mint);
+    let mut tx = state.db.write(&holder).await?;
+    let customer = match enrol_tokens::use_up(&mut tx, holder, agent, now).await? {
+        Use::Granted(customer) => customer,
+        Use::Expired => return Err(refused(TokenFault::Expired)),
+        Use::AlreadyUsed => return Err(refused(TokenFault::Used)),
+        Use::Revoked => return Err(refused(TokenFault::Revoked)),
+    };
+    let epoch = Epoch { number: 1, start: Hash::from_bytes(state.entropy.bytes()) };
+    create(&mut tx, state, &customer, agent, request, epoch).await?;
+    let msp = msps::get(&mut tx).await?;
+    let name = customers::get(&mut tx, &customer).await?.name;
+    tx.commit().await?;
+    Ok(EnrolResponse {
+        agent: agent.uuid(),
+        cloud: state.cloud.id,
+        cloud_key: state.cloud.public(),
+        msp: msp.name,
+        customer: name,
+        epoch,
+        server_time: now,
+    })
+}
+
+fn refused(reason: TokenFault) -> Refused {
+    Refusal::Token { reason }.into()
+}
+
+async fn create(
+    tx: &mut WriteTx,
+    state: &AppState,
+    customer: &CustomerScope,
+    agent: AgentId,
+    request: &EnrolRequest,
+    epoch: Epoch,
+) -> Result<(), Refused> {
+    let now = state.now();
+    let machine = &request.machine;
+    let new = NewAgent {
+        id: agent,
+        hostname: &machine.host,
+        os: &machine.os,
+        version: &machine.agent_version,
+        facts: json!(machine),
+        epoch_start: *epoch.start.as_bytes(),
+        enrolled_at: now,
+    };
+    agents::insert(tx, customer, new).await?;
+    let public_key = request.public_key.to_bytes();
+    let key = NewKey {
+        kid: SecretHash::from_digest(*request.public_key.id().hash().as_bytes()),
+        customer: customer.customer(),
+        agent,
+        public_key: &public_key,
+        state: KeyState::Active,
+        created_at: now,
+    };
+    agent_keys::insert(tx, key).await.map_err(|error| match error {
+        // A key is one agent for ever; a second enrolment makes a second key.
+        StoreError::Taken => Refused(Refusal::Malformed),
+        other => other.into(),
+    })?;
+    let actor = Actor { name: machine.host.clone(), source: Source::Agent, ip: None };
+    let entry = Entry {
+        at: now,
+        actor: &actor,
+        action: "agent.enrol",
+        customer: Some(customer.customer()),
+        object: Some(agent.to_string()),
+        before: None,
+        after: Some(json!({ "host": machine.host, "key": request.public_key.id() })),
+    };
+    audit::append(tx, entry).await?;
+    let event = Event::of(tx.msp(), Topic::Agent).customer(customer.customer()).agent(agent);
+    tx.tell(event);
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! What agents send: limits, then the signature, then one transaction, then the answer. Nothing is inflated here.
+
+mod refuse;
+mod verify;
+mod enroll;
+mod checkin;
+mod desired;
+mod batches;
+mod rotate;
+
+use axum::{Router, extract::DefaultBodyLimit, routing::post};
+use rollcall_protocol::path;
+
+use crate::state::AppState;
+
+/// The agent's side of the cloud.
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route(path::ENROL, post(enroll::handle))
+        .route(path::CHECKIN, post(checkin::handle))
+        .route(path::BATCHES, post(batches::handle))
+        .route(path::ROTATE, post(rotate::handle))
+        // Each handler has its own limit, which answers in the words of the protocol.
+        .layer(DefaultBodyLimit::disable())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! `POST /agent/v1/rotate`: the old key introduces a new one. Both hold until the first batch by the new one.
+
+use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use rollcall_domain::agent::KeyState;
+use rollcall_protocol::{
+    answer::Refusal,
+    hash::Hash,
+    jws::{Kind, Unverified},
+    limits, path,
+    rotate::{RotateRequest, RotateResponse},
+};
+use rollcall_store::{
+    StoreError,
+    agent_keys::{self, NewKey},
+    keyring::SecretHash,
+};
+
+use super::{
+    refuse::Refused,
+    verify::{self, Route, Verified},
+};
+use crate::state::AppState;
+
+const ROUTE: Route = Route { kind: Kind::Request, path: path::ROTATE, body_limit: limits::MESSAGE };
+
+pub async fn handle(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<RotateResponse>, Refused> {
+    let verified: Verified<()> = verify::verify(&state, &headers, body, ROUTE).await?;
+    verify::check_fresh(&state, &verified.claims)?;
+    let request: RotateRequest = serde_json::from_slice(&verified.body).map_err(|_| Refusal::Malformed)?;
+    let old = Unverified::parse(&verified.jws).map_err(|_| Refusal::Unauthorized)?;
+    request.check(verified.scope.agent().uuid(), *old.kid()).map_err(|_| Refusal::Malformed)?;
+    let key: Hash = *request.new_key.id().hash();
+    introduce(&state, &verified, &request, SecretHash::from_digest(*key.as_bytes())).await?;
+    Ok(Json(RotateResponse { key: request.new_key.id() }))
+}
+
+async fn introduce(
+    state: &AppState,
+    verified: &Verified<()>,
+    request: &RotateRequest,
+    kid: SecretHash,
+) -> Result<(), Refused> {
+    let mut tx = state.db.write(&verified.scope).await?;
+    verify::take_once(&mut tx, state, &verified.scope, &verified.claims).await?;
+    if !agent_keys::is_of_agent(&mut tx, &verified.scope, kid).await? {
+        let public_key = request.new_key.to_bytes();
+        let key = NewKey {
+            kid,
+            customer: verified.scope.customer().customer(),
+            agent: verified.scope.agent(),
+            public_key: &public_key,
+            state: KeyState::Pending,
+            created_at: state.now(),
+        };
+        agent_keys::insert(&mut tx, key).await.map_err(|error| match error {
+            StoreError::Taken => Refused(Refusal::Malformed),
+            other => other.into(),
+        })?;
+    }
+    Ok(tx.commit().await?)
+}

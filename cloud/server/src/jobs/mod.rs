@@ -1,0 +1,6 @@
+//! The workers: claim a due job of the next tenant in turn, run it under a lease, and say how it ended.
+
+mod worker;
+mod lease;
+
+pub use worker::{run_due, run_workers};

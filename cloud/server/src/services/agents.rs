@@ -1,0 +1,121 @@
+//! Agents: sync now, refresh the structure, revoke, and let a quarantined one start again.
+
+use rollcall_domain::{
+    agent::AgentState,
+    ids::{AgentId, CommandId, CustomerId},
+    role::Act,
+};
+use rollcall_protocol::desired::Order;
+use rollcall_store::{
+    AgentScope, WriteTx,
+    agents::{self, Agent},
+    commands::{self, NewCommand},
+};
+use serde_json::json;
+
+use super::who::{Note, ServiceError, Who};
+use crate::state::AppState;
+
+/// What an operator can ask an agent to do once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    SyncNow,
+    RefreshStructure,
+    FullSnapshot,
+}
+
+impl Ask {
+    fn order(self) -> Order {
+        match self {
+            Self::SyncNow => Order::SyncNow,
+            Self::RefreshStructure => Order::RefreshStructure,
+            Self::FullSnapshot => Order::FullSnapshot,
+        }
+    }
+
+    const fn action(self) -> &'static str {
+        match self {
+            Self::SyncNow => "sync.now",
+            Self::RefreshStructure => "structure.refresh",
+            Self::FullSnapshot => "sync.full",
+        }
+    }
+}
+
+/// Asks every active agent of the customer; answers how many were asked. They start within about a second.
+pub async fn ask(state: &AppState, who: &Who, customer: CustomerId, ask: Ask) -> Result<usize, ServiceError> {
+    who.may(Act::SyncNow)?;
+    let now = state.now();
+    let mut tx = state.db.write(&who.scope).await?;
+    let (scope, _) = who.customer(&mut tx, customer).await?;
+    let mut asked = 0;
+    for agent in agents::list(&mut tx, &scope).await? {
+        if agent.state == AgentState::Active && give(&mut tx, state, who, &agent, ask).await? {
+            asked += 1;
+        }
+    }
+    if asked == 0 {
+        return Err(ServiceError::invalid("customer", "has no active agent that could be asked"));
+    }
+    who.note(&mut tx, now, ask.action(), Some(customer), Note::of(customer)).await?;
+    tx.commit().await?;
+    Ok(asked)
+}
+
+/// An order that still waits is not doubled: pressing a button twice is one sync.
+async fn give(tx: &mut WriteTx, state: &AppState, who: &Who, agent: &Agent, ask: Ask) -> Result<bool, ServiceError> {
+    let Some((scope, _)) = agents::find(tx, &who.scope, agent.id).await? else { return Ok(false) };
+    let payload = json!(ask.order());
+    let open = commands::list_open(tx, agent.id).await?;
+    if open.iter().any(|command| command.payload.0 == payload) {
+        return Ok(true);
+    }
+    let command = NewCommand {
+        id: state.mint(CommandId::mint),
+        kind: ask.action(),
+        payload,
+        created_by: &who.actor.name,
+        created_at: state.now(),
+    };
+    commands::insert(tx, agent.id, command).await?;
+    agents::renew_desired(tx, &scope).await?;
+    Ok(true)
+}
+
+/// For ever: the agent's next request is answered with `revoked`, and it wipes its spool.
+pub async fn revoke(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
+    who.may(Act::RevokeAgent)?;
+    change_state(state, who, agent, AgentState::Revoked, "agent.revoke").await
+}
+
+/// After a fork: the operator says which machine is the true one by letting this identity go on. The chain continues
+/// where the cloud holds it; the copy that is behind then needs a new epoch.
+pub async fn release(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
+    who.may(Act::RevokeAgent)?;
+    change_state(state, who, agent, AgentState::Active, "agent.release").await
+}
+
+async fn change_state(
+    state: &AppState,
+    who: &Who,
+    agent: AgentId,
+    to: AgentState,
+    action: &'static str,
+) -> Result<(), ServiceError> {
+    let now = state.now();
+    let mut tx = state.db.write(&who.scope).await?;
+    let (scope, before) = find(&mut tx, who, agent).await?;
+    if before.state == AgentState::Revoked {
+        return Err(ServiceError::invalid("agent", "is revoked for ever"));
+    }
+    agents::set_state(&mut tx, &scope, to, now).await?;
+    // A parked check-in of this agent hears of it at once.
+    agents::renew_desired(&mut tx, &scope).await?;
+    let note = Note::of(agent).before(json!({ "state": before.state })).after(json!({ "state": to }));
+    who.note(&mut tx, now, action, Some(before.customer_id), note).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn find(tx: &mut WriteTx, who: &Who, agent: AgentId) -> Result<(AgentScope, Agent), ServiceError> {
+    agents::find(tx, &who.scope, agent).await?.ok_or(ServiceError::NotFound)
+}

@@ -1,0 +1,238 @@
+//! Signing in and out: a password or a one-time link becomes a session, within limits that all instances share.
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use chrono::{DateTime, TimeDelta, Utc};
+use rollcall_domain::ids::OperatorId;
+use rollcall_store::{
+    StoreError, WriteTx,
+    api_keys::Holder,
+    audit::{self, Actor, Entry, Source},
+    keyring::SecretHash,
+    login_attempts::{self, Gate},
+    operators::{self, Known},
+    sessions::{self, NewSession},
+    signin_links::{self, NewLink},
+};
+
+use super::{
+    passwords::{self, Check, Password},
+    who::Who,
+};
+use crate::state::AppState;
+
+/// Attempts per name and hour, whoever makes them.
+const TRIES_PER_NAME: i64 = 20;
+/// Attempts per address and hour, whatever the name.
+const TRIES_PER_ADDRESS: i64 = 200;
+/// A link waits this long for its owner.
+pub const LINK_LIFETIME: TimeDelta = TimeDelta::hours(24);
+
+/// Why somebody was not signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Name and password do not belong together. Which of the two is wrong is not said.
+    #[error("refused")]
+    Refused,
+    #[error("too many attempts until {until}")]
+    TooMany { until: DateTime<Utc> },
+    #[error("the password is too short or too long")]
+    WeakPassword,
+    #[error("the link was used or is over")]
+    LinkSpent,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Where a request comes from, as far as it is known.
+#[derive(Debug, Clone, Default)]
+pub struct Visitor {
+    pub ip: Option<std::net::IpAddr>,
+    pub user_agent: Option<String>,
+}
+
+impl Visitor {
+    fn ip_text(&self) -> Option<String> {
+        self.ip.map(|ip| ip.to_string())
+    }
+
+    /// Behind a proxy on our own network everybody has its address, so only public ones are counted.
+    fn counted_address(&self) -> Option<SecretHash> {
+        let is_public = match self.ip? {
+            std::net::IpAddr::V4(ip) => !(ip.is_private() || ip.is_loopback() || ip.is_link_local()),
+            std::net::IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()),
+        };
+        is_public.then(|| SecretHash::of(format!("address\n{:?}", self.ip).as_bytes()))
+    }
+}
+
+/// An operator as the services know one who asks.
+pub fn operator_who(known: &Known, visitor: &Visitor) -> Who {
+    let actor = Actor { name: known.operator.name.clone(), source: Source::Portal, ip: visitor.ip_text() };
+    Who { scope: known.scope.clone(), role: known.operator.role, actor }
+}
+
+/// The holder of a key as the services know one who asks.
+pub fn key_who(holder: Holder, visitor: &Visitor) -> Who {
+    let actor = Actor { name: format!("key {}", holder.key.name), source: Source::Api, ip: visitor.ip_text() };
+    Who { scope: holder.scope, role: holder.key.role, actor }
+}
+
+/// A secret that was made just now: given to its owner once, kept only as a hash.
+#[derive(Debug)]
+pub struct Fresh {
+    pub secret: String,
+    pub hash: SecretHash,
+}
+
+impl Fresh {
+    /// 256 random bits.
+    pub fn make(state: &AppState, prefix: &str) -> Self {
+        let secret = format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(state.entropy.bytes::<32>()));
+        let hash = SecretHash::of(secret.as_bytes());
+        Self { secret, hash }
+    }
+}
+
+/// A session that was begun just now.
+#[derive(Debug)]
+pub struct Begun {
+    pub secret: String,
+    pub known: Known,
+}
+
+pub async fn with_password(
+    state: &AppState,
+    email: &str,
+    password: Password,
+    visitor: &Visitor,
+) -> Result<Begun, SignInError> {
+    let now = state.now();
+    let name = operators::signin_name(email);
+    pass_gate(state, name, TRIES_PER_NAME, now).await?;
+    if let Some(address) = visitor.counted_address() {
+        pass_gate(state, address, TRIES_PER_ADDRESS, now).await?;
+    }
+    let mut claimed = operators::list_claimed(&state.db, name, now).await?;
+    if claimed.is_empty() {
+        passwords::check(password, None).await;
+        return Err(SignInError::Refused);
+    }
+    while let Some(operator) = claimed.pop() {
+        let stored = operator.password_hash().map(str::to_owned);
+        let outcome = passwords::check(password.clone(), stored).await;
+        let proven = operator.prove(|_| match outcome {
+            Check::Right => Ok(()),
+            Check::Wrong => Err(SignInError::Refused),
+        });
+        if let Ok(known) = proven {
+            login_attempts::forget(&state.db, name, now).await?;
+            let mut tx = state.db.write(&known.scope).await?;
+            let secret = begin(state, &mut tx, &known, visitor, "session.begin").await?;
+            tx.commit().await?;
+            return Ok(Begun { secret, known });
+        }
+    }
+    Err(SignInError::Refused)
+}
+
+async fn pass_gate(state: &AppState, subject: SecretHash, limit: i64, now: DateTime<Utc>) -> Result<(), SignInError> {
+    match login_attempts::take_place(&state.db, subject, limit, now).await? {
+        Gate::Open => Ok(()),
+        Gate::ClosedUntil(until) => Err(SignInError::TooMany { until }),
+    }
+}
+
+/// A new id at every sign-in: one that was planted before is worth nothing.
+async fn begin(
+    state: &AppState,
+    tx: &mut WriteTx,
+    known: &Known,
+    visitor: &Visitor,
+    action: &'static str,
+) -> Result<String, StoreError> {
+    let now = state.now();
+    let fresh = Fresh::make(state, "");
+    let ip = visitor.ip_text();
+    let user_agent = visitor.user_agent.as_deref().map(|text| text.chars().take(300).collect::<String>());
+    let session = NewSession {
+        hash: fresh.hash,
+        operator: known.operator.id,
+        ip: ip.as_deref(),
+        user_agent: user_agent.as_deref(),
+        now,
+    };
+    sessions::insert(tx, session).await?;
+    write_down(tx, known, visitor, action, now).await?;
+    Ok(fresh.secret)
+}
+
+async fn write_down(
+    tx: &mut WriteTx,
+    known: &Known,
+    visitor: &Visitor,
+    action: &'static str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let actor = Actor { name: known.operator.name.clone(), source: Source::Portal, ip: visitor.ip_text() };
+    let object = Some(known.operator.id.to_string());
+    audit::append(tx, Entry { at, actor: &actor, action, customer: None, object, before: None, after: None }).await
+}
+
+/// Whom a link would sign in; looking does not use it up.
+pub async fn find_by_link(state: &AppState, link: &str) -> Result<Option<Known>, StoreError> {
+    signin_links::find(&state.db, SecretHash::of(link.as_bytes()), state.now()).await
+}
+
+/// Uses the link up, sets the password, ends every older session, and begins one: all or nothing.
+pub async fn with_link(
+    state: &AppState,
+    link: &str,
+    password: Password,
+    visitor: &Visitor,
+) -> Result<Begun, SignInError> {
+    if !password.is_acceptable() {
+        return Err(SignInError::WeakPassword);
+    }
+    let known = find_by_link(state, link).await?.ok_or(SignInError::LinkSpent)?;
+    let hash = passwords::hash(password, state.entropy.bytes()).await.ok_or(SignInError::WeakPassword)?;
+    let now = state.now();
+    let mut tx = state.db.write(&known.scope).await?;
+    if !signin_links::use_up(&mut tx, SecretHash::of(link.as_bytes()), now).await? {
+        return Err(SignInError::LinkSpent);
+    }
+    operators::set_password(&mut tx, known.operator.id, &hash, now).await?;
+    sessions::end_all(&mut tx, known.operator.id).await?;
+    let secret = begin(state, &mut tx, &known, visitor, "operator.set_password").await?;
+    tx.commit().await?;
+    Ok(Begun { secret, known })
+}
+
+/// A one-time link for an operator. The caller has checked that it may be made, and writes the audit line.
+pub async fn issue_link(state: &AppState, tx: &mut WriteTx, whole: &rollcall_store::MspScope, operator: OperatorId) -> Result<Link, StoreError> {
+    let now = state.now();
+    let fresh = Fresh::make(state, "");
+    let expires_at = now + LINK_LIFETIME;
+    signin_links::insert(tx, whole, NewLink { hash: fresh.hash, operator, created_at: now, expires_at }).await?;
+    Ok(Link { address: format!("{}/login/{}", state.public_url, fresh.secret), expires_at })
+}
+
+/// A one-time link, to be handed over once.
+#[derive(Debug)]
+pub struct Link {
+    pub address: String,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Who is behind a session's secret, if it still holds.
+pub async fn find(state: &AppState, secret: &str) -> Result<Option<(Known, sessions::Session)>, StoreError> {
+    sessions::find(&state.db, SecretHash::of(secret.as_bytes()), state.now()).await
+}
+
+pub async fn sign_out(state: &AppState, secret: &str, visitor: &Visitor) -> Result<(), StoreError> {
+    let hash = SecretHash::of(secret.as_bytes());
+    let Some((known, _)) = sessions::find(&state.db, hash, state.now()).await? else { return Ok(()) };
+    let mut tx = state.db.write(&known.scope).await?;
+    sessions::end(&mut tx, known.operator.id, hash).await?;
+    write_down(&mut tx, &known, visitor, "session.end", state.now()).await?;
+    tx.commit().await
+}

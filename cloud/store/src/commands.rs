@@ -1,0 +1,73 @@
+//! One-shot commands for an agent: they stand in its desired state until it reports them done.
+
+use chrono::{DateTime, Utc};
+use rollcall_domain::ids::{AgentId, CommandId};
+use serde_json::Value;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::{AgentScope, Result, Tx, WriteTx};
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Command {
+    #[sqlx(try_from = "Uuid")]
+    pub id: CommandId,
+    pub kind: String,
+    pub payload: Json<Value>,
+    pub created_by: String,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Debug)]
+pub struct NewCommand<'a> {
+    pub id: CommandId,
+    /// The order's kind and its whole form, as the protocol spells them.
+    pub kind: &'a str,
+    pub payload: Value,
+    pub created_by: &'a str,
+    pub created_at: DateTime<Utc>,
+}
+
+pub async fn insert(tx: &mut WriteTx, agent: AgentId, command: NewCommand<'_>) -> Result<()> {
+    execute!(
+        tx,
+        "insert into commands (msp_id, id, agent_id, kind, payload, created_by, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        command.id.uuid(),
+        agent.uuid(),
+        command.kind,
+        Json(command.payload),
+        command.created_by,
+        command.created_at,
+    )?
+    .exactly(1)
+}
+
+/// Oldest first. At most as many as a desired state may well carry; the rest follow when these are done.
+pub async fn list_open(tx: &mut Tx, agent: AgentId) -> Result<Vec<Command>> {
+    fetch_all!(
+        tx,
+        Command,
+        "select id, kind, payload, created_by, created_at
+         from commands
+         where msp_id = $1 and agent_id = $2 and done_at is null
+         order by id
+         limit 20",
+        agent.uuid(),
+    )
+}
+
+/// Commands of other agents, and those already done, are left as they are.
+pub async fn mark_done(tx: &mut WriteTx, scope: &AgentScope, ids: &[Uuid], now: DateTime<Utc>) -> Result<()> {
+    for id in ids.iter().take(100) {
+        execute!(
+            tx,
+            "update commands set done_at = $4 where msp_id = $1 and agent_id = $2 and id = $3 and done_at is null",
+            scope.agent().uuid(),
+            *id,
+            now,
+        )?
+        .count();
+    }
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The customers of a tenant, with everything the list needs to say how each of them fares.
+
+use chrono::{DateTime, Utc};
+use rollcall_domain::{
+    customer::{CustomerName, Slug},
+    health::{Facts, Trouble},
+    ids::CustomerId,
+    pause::Pause,
+    role::Reach,
+};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::{CustomerScope, MspScope, Result, Scope as _, Tx, WriteTx, msps::PauseColumns};
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Customer {
+    #[sqlx(try_from = "Uuid")]
+    pub id: CustomerId,
+    pub slug: String,
+    pub name: String,
+    pub created_at: DateTime<Utc>,
+    #[sqlx(flatten)]
+    pub pause: PauseColumns,
+}
+
+/// A customer and the numbers behind its state.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Overview {
+    #[sqlx(flatten)]
+    pub customer: Customer,
+    pub agents: i64,
+    pub last_seen_at: Option<DateTime<Utc>>,
+    pub quarantined_at: Option<DateTime<Utc>>,
+    pub imports: i64,
+    pub people: i64,
+    pub held: i64,
+    pub held_since: Option<DateTime<Utc>>,
+    pub last_good_run_at: Option<DateTime<Utc>>,
+    pub last_result: Option<String>,
+    pub last_code: Option<String>,
+    pub last_run_at: Option<DateTime<Utc>>,
+    pub agent_code: Option<String>,
+    pub agent_code_since: Option<DateTime<Utc>>,
+}
+
+impl Overview {
+    /// `msp_pause`: a pause of the whole MSP pauses every customer.
+    pub fn facts(&self, msp_pause: Option<&Pause>, now: DateTime<Utc>) -> Facts {
+        let own = self.customer.pause.set();
+        Facts {
+            created_at: self.customer.created_at,
+            paused: rollcall_domain::pause::in_force(own.iter().chain(msp_pause), now).cloned(),
+            agents: self.agents,
+            last_seen_at: self.last_seen_at,
+            quarantined_at: self.quarantined_at,
+            imports: self.imports,
+            held: self.held,
+            held_since: self.held_since,
+            last_good_run_at: self.last_good_run_at,
+            trouble: self.trouble(),
+        }
+    }
+
+    /// The newest run counts if it did not end well; else what the agent itself reports.
+    fn trouble(&self) -> Option<Trouble> {
+        let of_run = match (self.last_result.as_deref(), &self.last_code, self.last_run_at) {
+            (Some("ok"), _, _) | (None, _, _) => None,
+            (Some(_), code, since) => {
+                Some(Trouble { code: code.clone().unwrap_or_else(|| "RC-9001".into()), since: since? })
+            }
+        };
+        of_run.or_else(|| Some(Trouble { code: self.agent_code.clone()?, since: self.agent_code_since? }))
+    }
+}
+
+const COLUMNS: &str = "c.id, c.slug, c.name, c.created_at, c.paused_at, c.paused_until, c.paused_reason, c.paused_by";
+
+/// One subquery per number, each on an index that begins with tenant and customer: a page has at most some fifty rows.
+const OVERVIEW: &str = "
+    (select count(*) from agents a where a.msp_id = c.msp_id and a.customer_id = c.id and a.state <> 'revoked') as agents,
+    (select max(a.last_seen_at) from agents a
+        where a.msp_id = c.msp_id and a.customer_id = c.id and a.state <> 'revoked') as last_seen_at,
+    (select min(a.quarantined_at) from agents a
+        where a.msp_id = c.msp_id and a.customer_id = c.id and a.state = 'quarantined') as quarantined_at,
+    (select count(*) from imports i
+        where i.msp_id = c.msp_id and i.customer_id = c.id and i.deleted_at is null) as imports,
+    (select count(*) from accounts p
+        where p.msp_id = c.msp_id and p.customer_id = c.id and p.state <> 'departed') as people,
+    (select count(*) from memberships m join imports i on i.msp_id = m.msp_id and i.id = m.import_id
+        where i.msp_id = c.msp_id and i.customer_id = c.id and m.state = 'held') as held,
+    (select min(m.since) from memberships m join imports i on i.msp_id = m.msp_id and i.id = m.import_id
+        where i.msp_id = c.msp_id and i.customer_id = c.id and m.state = 'held') as held_since,
+    (select max(r.finished_at) from runs r
+        where r.msp_id = c.msp_id and r.customer_id = c.id and r.result in ('ok', 'partial')) as last_good_run_at,
+    (select r.result from runs r
+        where r.msp_id = c.msp_id and r.customer_id = c.id order by r.id desc limit 1) as last_result,
+    (select r.reason_code from runs r
+        where r.msp_id = c.msp_id and r.customer_id = c.id order by r.id desc limit 1) as last_code,
+    (select r.finished_at from runs r
+        where r.msp_id = c.msp_id and r.customer_id = c.id order by r.id desc limit 1) as last_run_at,
+    (select min(a.reason_code) from agents a
+        where a.msp_id = c.msp_id and a.customer_id = c.id and a.state = 'active') as agent_code,
+    (select min(a.reason_since) from agents a
+        where a.msp_id = c.msp_id and a.customer_id = c.id and a.state = 'active') as agent_code_since";
+
+pub async fn insert(
+    tx: &mut WriteTx,
+    _msp: &MspScope,
+    id: CustomerId,
+    name: &CustomerName,
+    slug: &Slug,
+    now: DateTime<Utc>,
+) -> Result<CustomerScope> {
+    execute!(
+        tx,
+        "insert into customers (msp_id, id, slug, name, created_at)
+         values ($1, $2, $3, $4, $5)",
+        id.uuid(),
+        slug.as_str(),
+        name.as_str(),
+        now,
+    )?
+    .exactly(1)?;
+    Ok(CustomerScope::new(tx.msp(), id))
+}
+
+/// The first of `slug`, `slug-2`, `slug-3` … that nobody has.
+pub async fn find_free_slug(tx: &mut Tx, _msp: &MspScope, wanted: &Slug) -> Result<Slug> {
+    let taken: Vec<(String,)> = fetch_all!(
+        tx,
+        (String,),
+        "select slug from customers where msp_id = $1 and (slug = $2 or slug like $3)",
+        wanted.as_str(),
+        format!("{}-%", wanted.as_str()),
+    )?;
+    let is_free = |slug: &Slug| !taken.iter().any(|(other,)| other == slug.as_str());
+    let free = std::iter::once(wanted.clone()).chain((2..).map(|number| wanted.numbered(number))).find(is_free);
+    Ok(free.unwrap_or_else(|| wanted.clone()))
+}
+
+/// The customer, and the right to ask about it, if this scope reaches it.
+pub async fn find(tx: &mut Tx, msp: &MspScope, id: CustomerId) -> Result<Option<(CustomerScope, Customer)>> {
+    let customer = fetch_optional!(
+        tx,
+        Customer,
+        "select id, slug, name, created_at, paused_at, paused_until, paused_reason, paused_by
+         from customers
+         where msp_id = $1 and id = $2 and archived_at is null",
+        id.uuid(),
+    )?;
+    Ok(within_reach(msp, customer))
+}
+
+pub async fn find_by_slug(tx: &mut Tx, msp: &MspScope, slug: &str) -> Result<Option<(CustomerScope, Customer)>> {
+    let customer = fetch_optional!(
+        tx,
+        Customer,
+        "select id, slug, name, created_at, paused_at, paused_until, paused_reason, paused_by
+         from customers
+         where msp_id = $1 and slug = $2 and archived_at is null",
+        slug,
+    )?;
+    Ok(within_reach(msp, customer))
+}
+
+fn within_reach(msp: &MspScope, customer: Option<Customer>) -> Option<(CustomerScope, Customer)> {
+    let customer = customer.filter(|customer| msp.reach().covers(customer.id))?;
+    Some((CustomerScope::new(msp.msp(), customer.id), customer))
+}
+
+/// The customer a scope stands for.
+pub async fn get(tx: &mut Tx, scope: &CustomerScope) -> Result<Customer> {
+    fetch_one!(
+        tx,
+        Customer,
+        "select id, slug, name, created_at, paused_at, paused_until, paused_reason, paused_by
+         from customers
+         where msp_id = $1 and id = $2",
+        scope.customer().uuid(),
+    )
+}
+
+pub async fn get_overview(tx: &mut Tx, scope: &CustomerScope) -> Result<Overview> {
+    let sql = format!("select {COLUMNS}, {OVERVIEW} from customers c where c.msp_id = $1 and c.id = $2");
+    fetch_one!(tx, Overview, AssertSqlSafe(sql), scope.customer().uuid())
+}
+
+/// What part of the list is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Part of the name, in any case.
+    pub search: String,
+    /// Name and id of the last row of the page before.
+    pub after: Option<(String, CustomerId)>,
+    pub limit: i64,
+}
+
+/// In order of the name, as far as this scope reaches.
+pub async fn list(tx: &mut Tx, msp: &MspScope, page: &Page) -> Result<Vec<Overview>> {
+    let chosen: &[CustomerId] = match msp.reach() {
+        Reach::All => &[],
+        Reach::Chosen(chosen) if chosen.is_empty() => return Ok(Vec::new()),
+        Reach::Chosen(chosen) => chosen,
+    };
+    let within = if chosen.is_empty() { String::new() } else { format!("and c.id in ({})", placeholders(6, chosen.len())) };
+    let sql = format!(
+        "select {COLUMNS}, {OVERVIEW}
+         from customers c
+         where c.msp_id = $1
+             and c.archived_at is null
+             and (c.name > $2 or (c.name = $2 and c.id > $3))
+             and lower(c.name) like $4 escape '\\'
+             {within}
+         order by c.name, c.id
+         limit $5"
+    );
+    let (name, id) = page.after.clone().map_or((String::new(), Uuid::nil()), |(name, id)| (name, id.uuid()));
+    let like = contains(&page.search);
+    let msp = tx.msp().uuid();
+    either!(&mut tx.inner, c => {
+        let mut query = sqlx::query_as::<_, Overview>(AssertSqlSafe(sql)).bind(msp).bind(name).bind(id).bind(like).bind(page.limit);
+        for id in chosen {
+            query = query.bind(id.uuid());
+        }
+        query.fetch_all(c)
+    })
+}
+
+/// `$6, $7, …`
+fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A `like` pattern for "contains this, whatever its signs mean to `like`".
+pub(crate) fn contains(text: &str) -> String {
+    let escaped = text.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+pub async fn set_pause(tx: &mut WriteTx, scope: &CustomerScope, pause: Option<&Pause>) -> Result<()> {
+    execute!(
+        tx,
+        "update customers
+         set paused_at = $3, paused_until = $4, paused_reason = $5, paused_by = $6
+         where msp_id = $1 and id = $2",
+        scope.customer().uuid(),
+        pause.map(|pause| pause.at),
+        pause.and_then(|pause| pause.until),
+        pause.map(|pause| pause.reason.as_str()),
+        pause.map(|pause| pause.by.as_str()),
+    )?
+    .exactly(1)
+}

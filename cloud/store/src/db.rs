@@ -1,0 +1,196 @@
+//! Opens the database named by a URL, and hands out transactions to those who hold a scope.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use sqlx::{PgPool, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
+
+use crate::{
+    Result, StoreError,
+    dialect::{self, SqliteHalves},
+    live::Live,
+    scope::Scope,
+    tx::{Inner, SystemTx, Tx, WriteTx},
+};
+
+/// Where the data is. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pub(crate) engine: Engine,
+    live: Live,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Engine {
+    Sqlite(SqliteHalves),
+    Postgres(PgPool),
+}
+
+/// A database, named by a URL and understood.
+#[derive(Debug, Clone)]
+pub enum Place {
+    Sqlite { file: PathBuf },
+    Postgres(Box<PgConnectOptions>),
+}
+
+/// The URL names no database that Rollcall knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a database URL begins with sqlite:// or postgres://")]
+pub struct BadUrl;
+
+impl Place {
+    pub fn parse(url: &str) -> Result<Self, BadUrl> {
+        if let Some(file) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+            let file = file.split('?').next().unwrap_or_default();
+            return if file.is_empty() { Err(BadUrl) } else { Ok(Self::Sqlite { file: file.into() }) };
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return PgConnectOptions::from_str(url).map(|options| Self::Postgres(Box::new(options))).map_err(|_| BadUrl);
+        }
+        Err(BadUrl)
+    }
+
+    pub fn sqlite(file: impl AsRef<Path>) -> Self {
+        Self::Sqlite { file: file.as_ref().to_owned() }
+    }
+
+    /// For people: without a password.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Sqlite { file } => format!("SQLite at {}", file.display()),
+            Self::Postgres(options) => format!(
+                "PostgreSQL database {} at {}:{} as {}",
+                options.get_database().unwrap_or("(default)"),
+                options.get_host(),
+                options.get_port(),
+                options.get_username()
+            ),
+        }
+    }
+}
+
+/// How many connections: readers of SQLite, or all of PostgreSQL.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSize(pub u32);
+
+impl Db {
+    pub async fn open(place: &Place, size: PoolSize) -> Result<Self> {
+        let live = Live::new();
+        let engine = match place {
+            Place::Sqlite { file } => {
+                Engine::Sqlite(dialect::open_sqlite(SqliteConnectOptions::new().filename(file), size.0).await?)
+            }
+            Place::Postgres(options) => Engine::Postgres(dialect::open_postgres((**options).clone(), size.0).await?),
+        };
+        Ok(Self { engine, live })
+    }
+
+    /// Brings the tables up to this version.
+    pub async fn migrate(&self) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(halves) => sqlx::migrate!("migrations/sqlite").run(&halves.write).await?,
+            Engine::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Refuses to go on where the wall between tenants would not stand.
+    pub async fn check_wall(&self) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(pool) => dialect::refuse_bypass(pool).await,
+        }
+    }
+
+    pub const fn engine_name(&self) -> &'static str {
+        match self.engine {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgres",
+        }
+    }
+
+    pub const fn live(&self) -> &Live {
+        &self.live
+    }
+
+    pub async fn read(&self, scope: &impl Scope) -> Result<Tx> {
+        let inner = match &self.engine {
+            Engine::Sqlite(halves) => Inner::Sqlite(dialect::begin_sqlite(halves.read.clone(), "begin").await?),
+            Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), Some(scope.msp())).await?),
+        };
+        Ok(Tx::new(inner, scope.msp()))
+    }
+
+    pub async fn write(&self, scope: &impl Scope) -> Result<WriteTx> {
+        let inner = match &self.engine {
+            Engine::Sqlite(halves) => {
+                Inner::Sqlite(dialect::begin_sqlite(halves.write.clone(), "begin immediate").await?)
+            }
+            Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), Some(scope.msp())).await?),
+        };
+        Ok(WriteTx::new(Tx::new(inner, scope.msp()), self.live.clone()))
+    }
+
+    /// For the tables without a tenant.
+    pub(crate) async fn system(&self) -> Result<SystemTx> {
+        let inner = match &self.engine {
+            Engine::Sqlite(halves) => {
+                Inner::Sqlite(dialect::begin_sqlite(halves.write.clone(), "begin immediate").await?)
+            }
+            Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), None).await?),
+        };
+        Ok(SystemTx { inner })
+    }
+
+    /// The same, reading only; on SQLite it does not wait for the writer.
+    pub(crate) async fn system_read(&self) -> Result<SystemTx> {
+        let inner = match &self.engine {
+            Engine::Sqlite(halves) => Inner::Sqlite(dialect::begin_sqlite(halves.read.clone(), "begin").await?),
+            Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), None).await?),
+        };
+        Ok(SystemTx { inner })
+    }
+
+    /// One round trip: is the database there?
+    pub async fn ping(&self) -> Result<()> {
+        let mut tx = self.system_read().await?;
+        let (_,): (i32,) = either!(&mut tx.inner, c => sqlx::query_as("select 1").fetch_one(c))?;
+        Ok(())
+    }
+
+    /// Lets open transactions end, then closes.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite(halves) => {
+                halves.read.close().await;
+                halves.write.close().await;
+            }
+            Engine::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl From<BadUrl> for StoreError {
+    fn from(error: BadUrl) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_sqlite_or_postgres_and_nothing_else() {
+        assert!(matches!(Place::parse("sqlite:///var/lib/x.db"), Ok(Place::Sqlite { file }) if file == Path::new("/var/lib/x.db")));
+        assert!(matches!(Place::parse("postgres://u:p@h/db"), Ok(Place::Postgres(_))));
+        assert_eq!(Place::parse("mysql://h/db").err(), Some(BadUrl));
+        assert_eq!(Place::parse("sqlite://").err(), Some(BadUrl));
+    }
+
+    #[test]
+    fn a_password_is_never_described() {
+        let place = Place::parse("postgres://ana:s3cret@db.example:6432/rollcall").unwrap();
+        assert_eq!(place.describe(), "PostgreSQL database rollcall at db.example:6432 as ana");
+    }
+}

@@ -1,0 +1,97 @@
+//! The only file where SQLite and PostgreSQL differ: opening, guarding and beginning.
+
+use std::time::Duration;
+
+use rollcall_domain::ids::MspId;
+use sqlx::{
+    AssertSqlSafe, Executor as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{Result, StoreError};
+
+/// Longest wait for a free connection. Longer means overload, and overload is told to the caller.
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone)]
+pub(crate) struct SqliteHalves {
+    /// One connection: SQLite has one writer, and waiting for it here is fair and needs no retry.
+    pub(crate) write: SqlitePool,
+    pub(crate) read: SqlitePool,
+}
+
+pub(crate) async fn open_sqlite(options: SqliteConnectOptions, readers: u32) -> Result<SqliteHalves> {
+    let options = options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(ACQUIRE)
+        .statement_cache_capacity(200)
+        .pragma("cache_size", "-32768")
+        .pragma("temp_store", "memory");
+    let write = sqlite_pool(1).connect_with(options.clone()).await?;
+    let read = sqlite_pool(readers).connect_with(options.pragma("query_only", "true")).await?;
+    Ok(SqliteHalves { write, read })
+}
+
+fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        // Outside a transaction a rollback is an error; that it succeeds shows a connection left inside one.
+        .after_release(|connection, _| Box::pin(async move { Ok(connection.execute("rollback").await.is_err()) }))
+}
+
+pub(crate) async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<PgPool> {
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            Box::pin(async move {
+                // Inside an open transaction now() is the time it began, not that of this statement.
+                let idle = connection.fetch_one("select now() = statement_timestamp()").await?;
+                sqlx::Row::try_get::<bool, _>(&idle, 0)
+            })
+        })
+        // Ends a transaction whose begin() was dropped half-way (sqlx 0.9.0 forgets it). Inside an aborted one the
+        // begin fails, and the connection is closed instead. A bare rollback would log a warning each time.
+        .after_release(|connection, _| Box::pin(async move { connection.execute("begin; rollback").await.map(|_| true) }))
+        .connect_with(options)
+        .await?;
+    Ok(pool)
+}
+
+/// Refuses a role for which the wall between tenants does not stand.
+pub(crate) async fn refuse_bypass(pool: &PgPool) -> Result<()> {
+    let bypasses: bool =
+        sqlx::query_scalar("select rolsuper or rolbypassrls from pg_roles where rolname = current_user").fetch_one(pool).await?;
+    if bypasses { Err(StoreError::RoleBypassesWall) } else { Ok(()) }
+}
+
+/// `begin` runs in a task of its own: a caller that goes away cannot stop it half-way (sqlx#4385, #4409). The finished
+/// transaction is then dropped whole, which rolls it back.
+pub(crate) async fn begin_sqlite(pool: SqlitePool, statement: &'static str) -> Result<Transaction<'static, Sqlite>> {
+    finish(tokio::spawn(async move { pool.begin_with(statement).await })).await
+}
+
+/// The tenant is set in the same round trip. The text is safe: it is printed from a typed UUID.
+pub(crate) async fn begin_postgres(pool: PgPool, msp: Option<MspId>) -> Result<Transaction<'static, Postgres>> {
+    let statement = match msp {
+        Some(msp) => format!("begin; set local app.msp_id = '{}'", msp.uuid()),
+        None => "begin".to_owned(),
+    };
+    finish(tokio::spawn(async move { pool.begin_with(AssertSqlSafe(statement)).await })).await
+}
+
+async fn finish<T>(task: tokio::task::JoinHandle<sqlx::Result<T>>) -> Result<T> {
+    match task.await {
+        Ok(begun) => Ok(begun?),
+        Err(_) => Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed)),
+    }
+}

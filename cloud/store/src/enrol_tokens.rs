@@ -1,0 +1,136 @@
+//! One-time enrolment tokens: made by an operator, used up in the transaction that creates the agent.
+
+use chrono::{DateTime, Utc};
+use rollcall_domain::ids::{AgentId, EnrolTokenId, MspId};
+use uuid::Uuid;
+
+use crate::{
+    CustomerScope, Db, Result, Scope, Tx, WriteTx,
+    keyring::{self, KeyKind, SecretHash},
+};
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct EnrolToken {
+    #[sqlx(try_from = "Uuid")]
+    pub id: EnrolTokenId,
+    pub created_by: String,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub used_at: Option<DateTime<Utc>>,
+    pub agent_id: Option<Uuid>,
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug)]
+pub struct NewToken<'a> {
+    pub id: EnrolTokenId,
+    pub hash: SecretHash,
+    pub created_by: &'a str,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+pub async fn insert(tx: &mut WriteTx, customer: &CustomerScope, token: NewToken<'_>) -> Result<()> {
+    execute!(
+        tx,
+        "insert into enrol_tokens (msp_id, id, customer_id, token_hash, created_by, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        token.id.uuid(),
+        customer.customer().uuid(),
+        token.hash.as_bytes(),
+        token.created_by,
+        token.created_at,
+        token.expires_at,
+    )?
+    .exactly(1)?;
+    // No expiry here: a late token must still be answered with "expired" and not with "unknown".
+    keyring::add(tx, KeyKind::EnrolToken, token.hash, token.id.uuid(), None).await
+}
+
+/// Newest first.
+pub async fn list(tx: &mut Tx, customer: &CustomerScope, limit: i64) -> Result<Vec<EnrolToken>> {
+    fetch_all!(
+        tx,
+        EnrolToken,
+        "select id, created_by, created_at, expires_at, used_at, agent_id, revoked_at
+         from enrol_tokens
+         where msp_id = $1 and customer_id = $2
+         order by id desc
+         limit $3",
+        customer.customer().uuid(),
+        limit,
+    )
+}
+
+/// False if it was used, revoked, or is not this customer's.
+pub async fn revoke(tx: &mut WriteTx, customer: &CustomerScope, id: EnrolTokenId, now: DateTime<Utc>) -> Result<bool> {
+    let changed = execute!(
+        tx,
+        "update enrol_tokens
+         set revoked_at = $4
+         where msp_id = $1 and customer_id = $2 and id = $3 and used_at is null and revoked_at is null",
+        customer.customer().uuid(),
+        id.uuid(),
+        now,
+    )?;
+    Ok(changed.any())
+}
+
+/// Whoever holds an issued token, for the length of one enrolment.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenHolder {
+    msp: MspId,
+    token: EnrolTokenId,
+}
+
+crate::scope::seal!(TokenHolder);
+
+impl Scope for TokenHolder {
+    fn msp(&self) -> MspId {
+        self.msp
+    }
+}
+
+pub async fn find_holder(db: &Db, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<TokenHolder>> {
+    let owner = keyring::find_owner(db, KeyKind::EnrolToken, hash, now).await?;
+    Ok(owner.map(|owner| TokenHolder { msp: owner.msp, token: owner.subject.into() }))
+}
+
+/// What came of the attempt to use a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Used up, by this transaction alone, for an agent of this customer.
+    Granted(CustomerScope),
+    Expired,
+    AlreadyUsed,
+    Revoked,
+}
+
+/// The conditional update decides the race: of two who come at once, one changes the row.
+pub async fn use_up(tx: &mut WriteTx, holder: TokenHolder, agent: AgentId, now: DateTime<Utc>) -> Result<Use> {
+    let granted: Option<(Uuid,)> = fetch_optional!(
+        tx,
+        (Uuid,),
+        "update enrol_tokens
+         set used_at = $3, agent_id = $4
+         where msp_id = $1 and id = $2 and used_at is null and revoked_at is null and expires_at > $3
+         returning customer_id",
+        holder.token.uuid(),
+        now,
+        agent.uuid(),
+    )?;
+    if let Some((customer,)) = granted {
+        return Ok(Use::Granted(CustomerScope::new(holder.msp, customer.into())));
+    }
+    let (used_at, revoked_at): (Option<DateTime<Utc>>, Option<DateTime<Utc>>) = fetch_one!(
+        tx,
+        (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+        "select used_at, revoked_at from enrol_tokens where msp_id = $1 and id = $2",
+        holder.token.uuid(),
+    )?;
+    Ok(match (used_at, revoked_at) {
+        (Some(_), _) => Use::AlreadyUsed,
+        (None, Some(_)) => Use::Revoked,
+        (None, None) => Use::Expired,
+    })
+}

@@ -1,0 +1,63 @@
+//! Decides what a failed query means to the caller.
+
+/// Why the store could not do it. Nothing of it is fit to be shown to a person.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique key is taken: the caller chose it, so the caller must choose.
+    #[error("already there")]
+    Taken,
+    /// A statement changed another number of rows than it must.
+    #[error("changed {found} rows instead of {expected}")]
+    WrongCount { expected: u64, found: u64 },
+    /// Stored data that this version cannot read.
+    #[error("stored data cannot be read: {0}")]
+    Unreadable(String),
+    /// The database role could see other tenants' rows.
+    #[error("the database role may bypass row-level security")]
+    RoleBypassesWall,
+    /// No connection became free in time, or the database is away.
+    #[error("the database is not available: {0}")]
+    Unavailable(sqlx::Error),
+    #[error("migration failed: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("database: {0}")]
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) {
+            return Self::Taken;
+        }
+        let away = matches!(
+            error,
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed
+        );
+        if away { Self::Unavailable(error) } else { Self::Database(error) }
+    }
+}
+
+impl From<rollcall_domain::words::UnknownWord> for StoreError {
+    fn from(error: rollcall_domain::words::UnknownWord) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+/// How many rows a statement changed.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a statement that changed no row is usually a mistake: say `exactly`, or `count`"]
+pub struct Changed(pub(crate) u64);
+
+impl Changed {
+    pub fn exactly(self, expected: u64) -> crate::Result<()> {
+        if self.0 == expected { Ok(()) } else { Err(StoreError::WrongCount { expected, found: self.0 }) }
+    }
+
+    pub const fn count(self) -> u64 {
+        self.0
+    }
+
+    pub const fn any(self) -> bool {
+        self.0 > 0
+    }
+}

@@ -1,0 +1,179 @@
+//! The imports: which people of a directory an MSP chose, and how.
+
+use chrono::{DateTime, Utc};
+use rollcall_domain::{
+    ids::{CustomerId, DirectoryId, ImportId},
+    import::{ImportSettings, RemovalPolicy, Schedule, Selection},
+    pause::Pause,
+};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::{CustomerScope, Result, StoreError, Tx, WriteTx, msps::PauseColumns};
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Import {
+    #[sqlx(try_from = "Uuid")]
+    pub id: ImportId,
+    #[sqlx(try_from = "Uuid")]
+    pub customer_id: CustomerId,
+    #[sqlx(try_from = "Uuid")]
+    pub directory_id: DirectoryId,
+    pub name: String,
+    pub selections: Json<Vec<Selection>>,
+    pub excludes: Json<Vec<Uuid>>,
+    pub schedule: Json<Schedule>,
+    #[sqlx(try_from = "String")]
+    pub removal_policy: RemovalPolicy,
+    pub grace_days: i64,
+    pub version: i64,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    #[sqlx(flatten)]
+    pub pause: PauseColumns,
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+impl Import {
+    pub fn settings(&self) -> Result<ImportSettings> {
+        Ok(ImportSettings {
+            name: self.name.clone(),
+            selections: self.selections.0.clone(),
+            excludes: self.excludes.0.clone(),
+            schedule: self.schedule.0.clone(),
+            removal_policy: self.removal_policy,
+            grace_days: u16::try_from(self.grace_days).map_err(|_| StoreError::Unreadable("days of grace".into()))?,
+        })
+    }
+}
+
+macro_rules! columns {
+    () => {
+        "id, customer_id, directory_id, name, selections, excludes, schedule, removal_policy, grace_days, version,
+         created_at, updated_at, paused_at, paused_until, paused_reason, paused_by, deleted_at"
+    };
+}
+
+pub async fn insert(
+    tx: &mut WriteTx,
+    customer: &CustomerScope,
+    directory: DirectoryId,
+    id: ImportId,
+    settings: &ImportSettings,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    execute!(
+        tx,
+        "insert into imports
+             (msp_id, id, customer_id, directory_id, name, selections, excludes, schedule, removal_policy, grace_days,
+              version, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11)",
+        id.uuid(),
+        customer.customer().uuid(),
+        directory.uuid(),
+        settings.name.trim(),
+        Json(&settings.selections),
+        Json(&settings.excludes),
+        Json(&settings.schedule),
+        settings.removal_policy.as_str(),
+        i64::from(settings.grace_days),
+        now,
+    )?
+    .exactly(1)
+}
+
+/// False if somebody else changed it since `version` was read.
+pub async fn update(
+    tx: &mut WriteTx,
+    customer: &CustomerScope,
+    id: ImportId,
+    version: i64,
+    settings: &ImportSettings,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let changed = execute!(
+        tx,
+        "update imports
+         set name = $5, selections = $6, excludes = $7, schedule = $8, removal_policy = $9, grace_days = $10,
+             version = version + 1, updated_at = $11
+         where msp_id = $1 and customer_id = $2 and id = $3 and version = $4 and deleted_at is null",
+        customer.customer().uuid(),
+        id.uuid(),
+        version,
+        settings.name.trim(),
+        Json(&settings.selections),
+        Json(&settings.excludes),
+        Json(&settings.schedule),
+        settings.removal_policy.as_str(),
+        i64::from(settings.grace_days),
+        now,
+    )?;
+    Ok(changed.any())
+}
+
+pub async fn find(tx: &mut Tx, customer: &CustomerScope, id: ImportId) -> Result<Option<Import>> {
+    fetch_optional!(
+        tx,
+        Import,
+        concat!(
+            "select ",
+            columns!(),
+            " from imports where msp_id = $1 and customer_id = $2 and id = $3 and deleted_at is null"
+        ),
+        customer.customer().uuid(),
+        id.uuid(),
+    )
+}
+
+pub async fn list(tx: &mut Tx, customer: &CustomerScope) -> Result<Vec<Import>> {
+    fetch_all!(
+        tx,
+        Import,
+        concat!(
+            "select ",
+            columns!(),
+            " from imports where msp_id = $1 and customer_id = $2 and deleted_at is null order by id limit 200"
+        ),
+        customer.customer().uuid(),
+    )
+}
+
+/// Of one directory; deleted ones too, because their people may still be on their way out.
+pub async fn list_of_directory(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<Import>> {
+    fetch_all!(
+        tx,
+        Import,
+        concat!("select ", columns!(), " from imports where msp_id = $1 and directory_id = $2 order by id limit 1000"),
+        directory.uuid(),
+    )
+}
+
+pub async fn set_pause(tx: &mut WriteTx, customer: &CustomerScope, id: ImportId, pause: Option<&Pause>) -> Result<bool> {
+    let changed = execute!(
+        tx,
+        "update imports
+         set paused_at = $4, paused_until = $5, paused_reason = $6, paused_by = $7
+         where msp_id = $1 and customer_id = $2 and id = $3 and deleted_at is null",
+        customer.customer().uuid(),
+        id.uuid(),
+        pause.map(|pause| pause.at),
+        pause.and_then(|pause| pause.until),
+        pause.map(|pause| pause.reason.as_str()),
+        pause.map(|pause| pause.by.as_str()),
+    )?;
+    Ok(changed.any())
+}
+
+/// Takes the import away; its people then leave with the evidence `deselected`, under the same guard as always.
+pub async fn delete(tx: &mut WriteTx, customer: &CustomerScope, id: ImportId, now: DateTime<Utc>) -> Result<bool> {
+    let changed = execute!(
+        tx,
+        "update imports
+         set deleted_at = $4
+         where msp_id = $1 and customer_id = $2 and id = $3 and deleted_at is null",
+        customer.customer().uuid(),
+        id.uuid(),
+        now,
+    )?;
+    Ok(changed.any())
+}

@@ -1,0 +1,157 @@
+//! Batches exactly as they came: proof, and the work of apply.
+
+use chrono::{DateTime, Utc};
+use rollcall_domain::ids::RunId;
+use uuid::Uuid;
+
+use crate::{AgentScope, Result, StoreError, Tx, WriteTx};
+
+#[derive(Debug)]
+pub struct NewBatch<'a> {
+    pub epoch: i64,
+    pub seq: i64,
+    pub cycle: Uuid,
+    pub part: i64,
+    pub parts: i64,
+    pub jws_hash: [u8; 32],
+    pub jws: &'a str,
+    pub body: &'a [u8],
+    pub received_at: DateTime<Utc>,
+}
+
+pub async fn insert(tx: &mut WriteTx, scope: &AgentScope, batch: NewBatch<'_>) -> Result<()> {
+    execute!(
+        tx,
+        "insert into inbox (msp_id, agent_id, epoch, seq, cycle, part, parts, jws_hash, jws, body, received_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        scope.agent().uuid(),
+        batch.epoch,
+        batch.seq,
+        batch.cycle,
+        batch.part,
+        batch.parts,
+        batch.jws_hash.as_slice(),
+        batch.jws,
+        batch.body,
+        batch.received_at,
+    )?
+    .exactly(1)
+}
+
+/// The hash of the batch at this place, if one is stored.
+pub async fn find_hash(tx: &mut Tx, scope: &AgentScope, epoch: i64, seq: i64) -> Result<Option<[u8; 32]>> {
+    let row: Option<(Vec<u8>,)> = fetch_optional!(
+        tx,
+        (Vec<u8>,),
+        "select jws_hash from inbox where msp_id = $1 and agent_id = $2 and epoch = $3 and seq = $4",
+        scope.agent().uuid(),
+        epoch,
+        seq,
+    )?;
+    row.map(|(hash,)| hash.try_into().map_err(|_| StoreError::Unreadable("hash of a batch".into()))).transpose()
+}
+
+/// A batch without its body.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Envelope {
+    pub epoch: i64,
+    pub seq: i64,
+    pub cycle: Uuid,
+    pub part: i64,
+    pub parts: i64,
+    pub jws: String,
+    pub received_at: DateTime<Utc>,
+}
+
+/// The batches of the oldest cycle that waits to be applied, in order. Perhaps not all of its parts are there yet.
+pub async fn list_next_cycle(tx: &mut Tx, scope: &AgentScope) -> Result<Vec<Envelope>> {
+    fetch_all!(
+        tx,
+        Envelope,
+        "select epoch, seq, cycle, part, parts, jws, received_at
+         from inbox
+         where msp_id = $1 and agent_id = $2 and applied_at is null and cycle = (
+             select cycle
+             from inbox
+             where msp_id = $1 and agent_id = $2 and applied_at is null
+             order by epoch, seq
+             limit 1)
+         order by epoch, seq",
+        scope.agent().uuid(),
+    )
+}
+
+pub async fn get_body(tx: &mut Tx, scope: &AgentScope, epoch: i64, seq: i64) -> Result<Vec<u8>> {
+    let (body,): (Vec<u8>,) = fetch_one!(
+        tx,
+        (Vec<u8>,),
+        "select body from inbox where msp_id = $1 and agent_id = $2 and epoch = $3 and seq = $4",
+        scope.agent().uuid(),
+        epoch,
+        seq,
+    )?;
+    Ok(body)
+}
+
+/// Ties every batch of a cycle to its run.
+pub async fn mark_applied(
+    tx: &mut WriteTx,
+    scope: &AgentScope,
+    cycle: Uuid,
+    run: RunId,
+    now: DateTime<Utc>,
+    batches: u64,
+) -> Result<()> {
+    execute!(
+        tx,
+        "update inbox
+         set applied_at = $4, run_id = $5
+         where msp_id = $1 and agent_id = $2 and cycle = $3 and applied_at is null",
+        scope.agent().uuid(),
+        cycle,
+        now,
+        run.uuid(),
+    )?
+    .exactly(batches)
+}
+
+/// Why this batch could not be applied; kept beside it for whoever looks.
+pub async fn mark_poison(
+    tx: &mut WriteTx,
+    scope: &AgentScope,
+    epoch: i64,
+    seq: i64,
+    code: &str,
+    detail: &str,
+) -> Result<()> {
+    execute!(
+        tx,
+        "update inbox
+         set poison_code = $5, poison_detail = $6
+         where msp_id = $1 and agent_id = $2 and epoch = $3 and seq = $4",
+        scope.agent().uuid(),
+        epoch,
+        seq,
+        code,
+        detail,
+    )?
+    .exactly(1)
+}
+
+/// Parts of a cycle that will never be whole, because its epoch ended: they are not waited for.
+pub async fn abandon_epochs_before(tx: &mut WriteTx, scope: &AgentScope, epoch: i64, now: DateTime<Utc>) -> Result<u64> {
+    let changed = execute!(
+        tx,
+        "update inbox
+         set applied_at = $4, poison_code = 'RC-4010', poison_detail = 'the epoch ended before the cycle was whole'
+         where msp_id = $1 and agent_id = $2 and epoch < $3 and applied_at is null
+             and not exists (
+                 select 1 from inbox last
+                 where last.msp_id = inbox.msp_id and last.agent_id = inbox.agent_id
+                     and last.cycle = inbox.cycle and last.part = last.parts)",
+        scope.agent().uuid(),
+        epoch,
+        now,
+    )?;
+    Ok(changed.count())
+}

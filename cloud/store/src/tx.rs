@@ -1,0 +1,232 @@
+//! A transaction of one tenant, and the macros that run one SQL text on either engine.
+
+use std::ops::{Deref, DerefMut};
+
+use rollcall_domain::ids::MspId;
+use sqlx::{Postgres, Sqlite, Transaction};
+
+use crate::{Result, live::Event, live::Live};
+
+#[derive(Debug)]
+pub(crate) enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Reads of one tenant, all from one moment. Dropping it ends it.
+#[derive(Debug)]
+pub struct Tx {
+    pub(crate) inner: Inner,
+    msp: MspId,
+}
+
+impl Tx {
+    pub(crate) const fn new(inner: Inner, msp: MspId) -> Self {
+        Self { inner, msp }
+    }
+
+    pub const fn msp(&self) -> MspId {
+        self.msp
+    }
+}
+
+/// Reads and writes of one tenant. Without `commit` nothing happened.
+#[derive(Debug)]
+pub struct WriteTx {
+    tx: Tx,
+    live: Live,
+    events: Vec<Event>,
+}
+
+impl WriteTx {
+    pub(crate) const fn new(tx: Tx, live: Live) -> Self {
+        Self { tx, live, events: Vec::new() }
+    }
+
+    /// The macros that write go through here, so that a read transaction cannot.
+    pub(crate) const fn writer(&mut self) -> &mut Inner {
+        &mut self.tx.inner
+    }
+
+    /// Told to whoever listens, on all instances, once this transaction is committed.
+    pub fn tell(&mut self, event: Event) {
+        if !self.events.contains(&event) {
+            self.events.push(event);
+        }
+    }
+
+    pub async fn commit(mut self) -> Result<()> {
+        let events = std::mem::take(&mut self.events);
+        match self.tx.inner {
+            Inner::Sqlite(tx) => {
+                tx.commit().await?;
+                self.live.publish(events);
+            }
+            Inner::Postgres(mut tx) => {
+                // The server sends them at commit, and only then; our own listener hears them too.
+                for event in &events {
+                    sqlx::query("select pg_notify($1, $2)")
+                        .bind(crate::live::CHANNEL)
+                        .bind(event.to_text())
+                        .execute(&mut *tx)
+                        .await?;
+                }
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Deref for WriteTx {
+    type Target = Tx;
+
+    fn deref(&self) -> &Tx {
+        &self.tx
+    }
+}
+
+impl DerefMut for WriteTx {
+    fn deref_mut(&mut self) -> &mut Tx {
+        &mut self.tx
+    }
+}
+
+/// Reads and writes of the few tables without a tenant: keyring, jobs, sign-in attempts, the cloud's keys.
+#[derive(Debug)]
+pub(crate) struct SystemTx {
+    pub(crate) inner: Inner,
+}
+
+impl SystemTx {
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self.inner {
+            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Runs one expression on whichever connection there is.
+macro_rules! either {
+    ($inner:expr, $connection:ident => $body:expr) => {
+        match $inner {
+            $crate::tx::Inner::Sqlite(tx) => {
+                let $connection = &mut **tx;
+                $body.await
+            }
+            $crate::tx::Inner::Postgres(tx) => {
+                let $connection = &mut **tx;
+                $body.await
+            }
+        }
+        .map_err($crate::StoreError::from)
+    };
+}
+
+/// `fetch_all!(tx, Row, "select …  where msp_id = $1 and …", binds…)`: `$1` is always the tenant of the transaction.
+macro_rules! fetch_all {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let msp = $tx.msp().uuid();
+        either!(&mut $tx.inner, c => sqlx::query_as::<_, $row>($sql).bind(msp)$(.bind($bind))*.fetch_all(c))
+    }};
+}
+
+macro_rules! fetch_optional {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let msp = $tx.msp().uuid();
+        either!(&mut $tx.inner, c => sqlx::query_as::<_, $row>($sql).bind(msp)$(.bind($bind))*.fetch_optional(c))
+    }};
+}
+
+macro_rules! fetch_one {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let msp = $tx.msp().uuid();
+        either!(&mut $tx.inner, c => sqlx::query_as::<_, $row>($sql).bind(msp)$(.bind($bind))*.fetch_one(c))
+    }};
+}
+
+/// Writes; only a `WriteTx` can. Answers how many rows changed.
+macro_rules! execute {
+    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let msp = $tx.msp().uuid();
+        match $tx.writer() {
+            $crate::tx::Inner::Sqlite(tx) => {
+                sqlx::query($sql).bind(msp)$(.bind($bind))*.execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+            $crate::tx::Inner::Postgres(tx) => {
+                sqlx::query($sql).bind(msp)$(.bind($bind))*.execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+        }
+        .map($crate::error::Changed)
+        .map_err($crate::StoreError::from)
+    }};
+}
+
+/// Writes many rows with multi-row statements: `bulk!(tx, "insert into t (msp_id, …)", rows, |row| [a, b], " on conflict …")`.
+/// The tenant is bound first in every row. Not `unnest`: row-level security refuses that under Citus, and SQLite has none.
+macro_rules! bulk {
+    ($tx:expr, $head:expr, $rows:expr, |$row:ident| [$($bind:expr),+ $(,)?], $tail:expr) => {{
+        let msp = $tx.msp().uuid();
+        let mut changed = 0_u64;
+        for rows in $rows.chunks($crate::tx::BULK_ROWS) {
+            changed += match $tx.writer() {
+                $crate::tx::Inner::Sqlite(tx) => bulk_one!(sqlx::Sqlite, tx, msp, $head, rows, |$row| [$($bind),+], $tail),
+                $crate::tx::Inner::Postgres(tx) => bulk_one!(sqlx::Postgres, tx, msp, $head, rows, |$row| [$($bind),+], $tail),
+            }?;
+        }
+        Ok::<_, $crate::StoreError>($crate::error::Changed(changed))
+    }};
+}
+
+macro_rules! bulk_one {
+    ($engine:ty, $tx:expr, $msp:expr, $head:expr, $rows:expr, |$row:ident| [$($bind:expr),+], $tail:expr) => {{
+        let mut query = sqlx::QueryBuilder::<$engine>::new($head);
+        query.push(" ");
+        query.push_values($rows, |mut values, $row| {
+            values.push_bind($msp);
+            $(values.push_bind($bind);)+
+        });
+        query.push($tail);
+        let full = $rows.len() == $crate::tx::BULK_ROWS;
+        // Only the full length is worth a place in the statement cache.
+        let query = query.build().persistent(full);
+        query.execute(&mut **$tx).await.map(|done| done.rows_affected()).map_err($crate::StoreError::from)
+    }};
+}
+
+/// Reads the rows whose last column of the condition is one of many:
+/// `fetch_in!(tx, Row, "select … where msp_id = ", [" and directory_id = " => id], " and guid in ", guids)`.
+macro_rules! fetch_in {
+    ($tx:expr, $row:ty, $head:expr, [$($and:expr => $bind:expr),*], $in:expr, $values:expr) => {{
+        let msp = $tx.msp().uuid();
+        match &mut $tx.inner {
+            $crate::tx::Inner::Sqlite(tx) => {
+                fetch_in_one!(sqlx::Sqlite, tx, $row, msp, $head, [$($and => $bind),*], $in, $values)
+            }
+            $crate::tx::Inner::Postgres(tx) => {
+                fetch_in_one!(sqlx::Postgres, tx, $row, msp, $head, [$($and => $bind),*], $in, $values)
+            }
+        }
+    }};
+}
+
+macro_rules! fetch_in_one {
+    ($engine:ty, $tx:expr, $row:ty, $msp:expr, $head:expr, [$($and:expr => $bind:expr),*], $in:expr, $values:expr) => {{
+        let mut query = sqlx::QueryBuilder::<$engine>::new($head);
+        query.push_bind($msp);
+        $(query.push($and).push_bind($bind);)*
+        query.push($in).push("(");
+        let mut list = query.separated(", ");
+        for value in $values {
+            list.push_bind(value);
+        }
+        query.push(")");
+        let full = $values.len() == $crate::tx::BULK_ROWS;
+        query.build_query_as::<$row>().persistent(full).fetch_all(&mut **$tx).await.map_err($crate::StoreError::from)
+    }};
+}
+
+/// Rows of one multi-row statement: 20 columns stay well under the 32,766 variables of SQLite.
+pub(crate) const BULK_ROWS: usize = 500;
