@@ -1,0 +1,10 @@
+//! The agent's program as it is installed: enrolled, run, killed and asked, against a scripted directory and a stand-in
+//! for the cloud that answers over HTTP as the protocol says, or as a test wants.
+
+mod cloud;
+mod home;
+mod enrolment;
+mod commands;
+mod service;
+mod answers;
+mod crashes;
