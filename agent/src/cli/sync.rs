@@ -121,9 +121,8 @@ impl Hand<'_> {
                 keeping::save_desired(&self.config.data_dir, &text).map_err(Diagnostic::unexpected)?;
                 Ok(*desired)
             }
-            Instructions::AsBefore => {
-                stored.ok_or_else(|| Diagnostic::new(catalogue::NO_IMPORT, "the cloud sent no instructions", Exit::Failed))
-            }
+            Instructions::AsBefore => stored
+                .ok_or_else(|| Diagnostic::new(catalogue::NO_IMPORT, "the cloud sent no instructions", Exit::Failed)),
             Instructions::Refused(disobey) => Err(Diagnostic::from(&disobey)),
         }
     }
