@@ -139,7 +139,9 @@ fn unescape(value: &str) -> Option<String> {
 }
 
 fn escaped(rest: &[u8]) -> Option<(u8, &[u8])> {
-    let hex = rest.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+    // `from_str_radix` would also take `+B`, which is an escaped plus sign before a B.
+    let pair = rest.get(..2).filter(|pair| pair.iter().all(u8::is_ascii_hexdigit));
+    let hex = pair.and_then(|pair| std::str::from_utf8(pair).ok());
     if let Some(byte) = hex.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
         return Some((byte, rest.get(2..).unwrap_or_default()));
     }
@@ -183,6 +185,11 @@ mod tests {
         assert_eq!(twin.leaf(), "Ana Silva\nCNF:1b6c");
         assert_eq!(odd.leaf(), "#1 \"best\" + 漢字 ");
         assert_eq!(odd.parent(), Some("OU=a\\\\b,DC=lab"));
+    }
+
+    #[test]
+    fn an_escaped_sign_before_a_hex_digit_is_the_sign() {
+        assert_eq!(dn("CN=A\\+B \\,C,DC=lab").leaf(), "A+B ,C");
     }
 
     #[test]

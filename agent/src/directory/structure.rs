@@ -24,7 +24,7 @@ pub struct Structure {
 }
 
 const OU_FILTER: &str = "(objectClass=organizationalUnit)";
-const GROUP_FILTER: &str = "(objectCategory=group)";
+const GROUP_FILTER: &str = "(objectClass=group)";
 const COUNTED: &[&str] = &["objectSid", "sAMAccountName", "isCriticalSystemObject", "primaryGroupID", "memberOf"];
 
 /// Reads the structure of the whole domain.
