@@ -121,8 +121,9 @@ impl Hand<'_> {
                 keeping::save_desired(&self.config.data_dir, &text).map_err(Diagnostic::unexpected)?;
                 Ok(*desired)
             }
-            Instructions::AsBefore => stored
-                .ok_or_else(|| Diagnostic::new(catalogue::NO_IMPORT, "the cloud sent no instructions", Exit::Failed)),
+            Instructions::AsBefore => {
+                stored.ok_or_else(|| Diagnostic::new(catalogue::NO_IMPORT, "the cloud sent no instructions", Exit::Failed))
+            }
             Instructions::Refused(disobey) => Err(Diagnostic::from(&disobey)),
         }
     }

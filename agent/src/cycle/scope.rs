@@ -129,8 +129,7 @@ impl Scope {
         let mut by_selection: BTreeMap<Selection, Vec<HoldIndex>> = BTreeMap::new();
         for (index, hold) in self.holds.iter().enumerate() {
             let readable = self.imports.get(&hold.import).is_some_and(|import| !self.is_still(import));
-            if let (true, Ok(index)) =
-                (readable && !self.is_unavailable(hold.selection.guid), HoldIndex::try_from(index))
+            if let (true, Ok(index)) = (readable && !self.is_unavailable(hold.selection.guid), HoldIndex::try_from(index))
             {
                 by_selection.entry(hold.selection).or_default().push(index);
             }

@@ -127,7 +127,11 @@ fn unreachable(target: &Target, error: &io::Error) -> ConnectError {
     ConnectError::Unreachable { host: target.host.clone(), port: target.port, why: error.kind().to_string() }
 }
 
-async fn within<T>(target: &Target, stage: &'static str, work: impl Future<Output = T>) -> Result<T, ConnectError> {
+async fn within<T>(
+    target: &Target,
+    stage: &'static str,
+    work: impl Future<Output = T>,
+) -> Result<T, ConnectError> {
     let limit = target.timeouts.connect;
     let timed_out = || ConnectError::TimedOut { host: target.host.clone(), stage, seconds: limit.as_secs() };
     tokio::time::timeout(limit, work).await.map_err(|_| timed_out())

@@ -169,8 +169,12 @@ impl DirectoryReader {
 
     /// Searches a subtree page by page and gives the sink back only when the whole of it was read.
     pub async fn search_into<S: Sink>(&mut self, search: &Search<'_>, sink: S) -> Result<Complete<S>, Incomplete> {
-        let asked =
-            Asked { base: search.base, scope: Scope::Subtree, filter: search.filter, attributes: search.attributes };
+        let asked = Asked {
+            base: search.base,
+            scope: Scope::Subtree,
+            filter: search.filter,
+            attributes: search.attributes,
+        };
         let mut found = Found { sink, entries: 0, references: 0 };
         let mut cookie = Vec::new();
         for page in 1..=MAX_PAGES {

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport, Phase};
 use rollcall_protocol::desired::DesiredState;
+use rollcall_protocol::catalogue;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -209,8 +209,12 @@ impl<'a> Worker<'a> {
             chance: &self.link.chance,
             progress: &progress,
         };
-        let wish =
-            Wish { trigger: run.trigger, extent: run.extent, confirm: run.confirm.clone(), purpose: Purpose::Publish };
+        let wish = Wish {
+            trigger: run.trigger,
+            extent: run.extent,
+            confirm: run.confirm.clone(),
+            purpose: Purpose::Publish,
+        };
         cycle.run(&wish).await.map_err(|error: CycleError| Diagnostic::from(&error))
     }
 
@@ -313,3 +317,4 @@ async fn wait(
         _ = epoch.changed() => {}
     }
 }
+

@@ -141,8 +141,9 @@ fn compare<E: From<SpoolError>>(
     db: &rusqlite::Connection,
     mut visit: impl FnMut(Compared) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut found =
-        db.prepare("select guid, draft, holds from reading.found order by guid").map_err(SpoolError::from)?;
+    let mut found = db
+        .prepare("select guid, draft, holds from reading.found order by guid")
+        .map_err(SpoolError::from)?;
     let mut known = db.prepare("select guid, hash, imports from person order by guid").map_err(SpoolError::from)?;
     let mut found = found.query([]).map_err(SpoolError::from)?;
     let mut known = known.query([]).map_err(SpoolError::from)?;
