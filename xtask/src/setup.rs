@@ -15,6 +15,7 @@ const PACKAGES: &[&str] = &[
     "ldap-utils",
     "python3-samba",
     "krb5-user",
+    "libsasl2-modules-gssapi-mit",
     // The second database.
     "postgresql",
     "postgresql-contrib",

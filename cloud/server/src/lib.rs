@@ -18,3 +18,7 @@ pub mod portal;
 pub mod http;
 pub mod admin;
 pub mod telemetry;
+pub mod cli;
+
+#[cfg(test)]
+mod testing;

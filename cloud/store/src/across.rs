@@ -23,7 +23,8 @@ where
     pub row: T,
 }
 
-const PERSON: &str = "a.id, a.object_guid, a.state, a.display_name, a.sort_name, a.sam, a.upn, a.mail, a.enabled, a.person,
+const PERSON: &str =
+    "a.id, a.object_guid, a.state, a.display_name, a.sort_name, a.sam, a.upn, a.mail, a.enabled, a.person,
     a.changed_at, a.departed_at";
 const RUN: &str = "r.id, r.customer_id, r.directory_id, r.agent_id, r.cycle, r.cause, r.kind, r.result, r.reason_code,
     r.reason_detail, r.started_at, r.received_at, r.finished_at, r.epoch, r.first_seq, r.last_seq, r.batches, r.bytes,
@@ -64,7 +65,8 @@ macro_rules! fetch_within {
 
 /// In order of the name.
 pub async fn list_people(tx: &mut Tx, msp: &MspScope, page: &accounts::Page) -> Result<Vec<Of<accounts::Listed>>> {
-    let (name, id) = page.after.clone().map_or((String::new(), Uuid::nil()), |(name, id): (String, AccountId)| (name, id.uuid()));
+    let (name, id) =
+        page.after.clone().map_or((String::new(), Uuid::nil()), |(name, id): (String, AccountId)| (name, id.uuid()));
     let sql = format!(
         "select c.slug as customer_slug, c.name as customer_name, {PERSON}
          from accounts a

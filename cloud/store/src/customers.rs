@@ -203,7 +203,8 @@ pub async fn list(tx: &mut Tx, msp: &MspScope, page: &Page) -> Result<Vec<Overvi
         Reach::Chosen(chosen) if chosen.is_empty() => return Ok(Vec::new()),
         Reach::Chosen(chosen) => chosen,
     };
-    let within = if chosen.is_empty() { String::new() } else { format!("and c.id in ({})", placeholders(6, chosen.len())) };
+    let within =
+        if chosen.is_empty() { String::new() } else { format!("and c.id in ({})", placeholders(6, chosen.len())) };
     let sql = format!(
         "select {COLUMNS}, {OVERVIEW}
          from customers c

@@ -5,7 +5,7 @@ use rollcall_domain::ids::MspId;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::{Db, Result, StoreError, WriteTx, error::Changed};
+use crate::{Db, Result, WriteTx, error::Changed};
 
 /// SHA-256 of a secret. Secrets are random and long, so a plain hash is enough; only this is ever stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,10 +23,6 @@ impl SecretHash {
 
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
-    }
-
-    pub(crate) fn from_column(bytes: &[u8]) -> Result<Self> {
-        bytes.try_into().map(Self).map_err(|_| StoreError::Unreadable("a hash of another length".into()))
     }
 }
 
@@ -108,5 +104,10 @@ pub(crate) async fn add(
 }
 
 pub(crate) async fn remove(tx: &mut WriteTx, kind: KeyKind, hash: SecretHash) -> Result<Changed> {
-    execute!(tx, "delete from keyring where msp_id = $1 and key_hash = $2 and kind = $3", hash.as_bytes(), kind.as_str())
+    execute!(
+        tx,
+        "delete from keyring where msp_id = $1 and key_hash = $2 and kind = $3",
+        hash.as_bytes(),
+        kind.as_str()
+    )
 }

@@ -23,6 +23,7 @@ mod session;
 mod connection;
 mod admin;
 mod mishaps;
+mod meanwhile;
 mod controllers;
 
 pub use attribute::Attr;
@@ -40,6 +41,7 @@ pub use wire::answer::Code;
 use crate::authority::{Authority, AuthorityError, Flavour, ServerNames};
 use connection::Entrance;
 use ledger::Ledger;
+use meanwhile::Meanwhile;
 use rules::Rules;
 use rustls::ServerConfig;
 use std::{
@@ -106,6 +108,7 @@ pub(crate) struct Shared {
     forest: RwLock<Forest>,
     rules: Mutex<Rules>,
     ledger: Ledger,
+    meanwhile: Meanwhile,
     tls: RwLock<Arc<ServerConfig>>,
     connections: AtomicU64,
     /// Each new number cuts the connections that were made before it.
@@ -132,6 +135,7 @@ impl Directory {
             forest: RwLock::new(forest),
             rules: Mutex::new(rules),
             ledger: Ledger::default(),
+            meanwhile: Meanwhile::default(),
             tls: RwLock::new(tls),
             connections: AtomicU64::new(0),
             cut: watch::Sender::new(0),

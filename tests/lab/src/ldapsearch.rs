@@ -1,4 +1,4 @@
-//! Reads a directory with OpenLDAP's `ldapsearch`: a second opinion from a client that is not ours.
+//! Reads a directory with `OpenLDAP`'s `ldapsearch`: a second opinion from a client that is not ours.
 
 use std::{
     collections::BTreeMap,
@@ -49,12 +49,13 @@ pub struct LdapSearch {
     ca: PathBuf,
     bind: Option<(String, String)>,
     options: Vec<String>,
+    seconds: u32,
 }
 
 impl LdapSearch {
     /// `url` is an `ldaps://` or `ldap://` address; certificates are checked against the authority in `ca`.
     pub fn new(url: impl Into<String>, ca: &Path) -> Self {
-        Self { url: url.into(), ca: ca.to_owned(), bind: None, options: Vec::new() }
+        Self { url: url.into(), ca: ca.to_owned(), bind: None, options: Vec::new(), seconds: 300 }
     }
 
     pub fn bind(mut self, name: &str, password: &str) -> Self {
@@ -66,6 +67,11 @@ impl LdapSearch {
     pub fn option(mut self, option: &str) -> Self {
         self.options.push(option.to_owned());
         self
+    }
+
+    /// Ends the program after this time, with code 124: `OpenLDAP` waits for ever for a silent server.
+    pub fn within_seconds(self, seconds: u32) -> Self {
+        Self { seconds, ..self }
     }
 
     /// In pages of this many, without a word between them.
@@ -81,13 +87,18 @@ impl LdapSearch {
         filter: &str,
         attributes: &[&str],
     ) -> Result<Vec<LdifEntry>, LdapSearchError> {
-        let mut command = Command::new("ldapsearch");
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=1", &self.seconds.to_string(), "ldapsearch"]);
         command.env("LDAPTLS_CACERT", &self.ca).env("LDAPRC", "/nonexistent");
         command.args(["-LLL", "-o", "ldif-wrap=no", "-x", "-H", &self.url, "-b", base, "-s", scope]);
         if let Some((name, password)) = &self.bind {
             command.args(["-D", name, "-w", password]);
         }
         let output = command.args(&self.options).arg(filter).args(attributes).output().map_err(missing)?;
+        // The code of `timeout` for a program that is not there.
+        if output.status.code() == Some(127) {
+            return Err(LdapSearchError::Missing);
+        }
         if !output.status.success() {
             let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(LdapSearchError::Failed { code: output.status.code().unwrap_or(-1), message });
@@ -114,9 +125,8 @@ pub fn parse(ldif: &str) -> Result<Vec<LdifEntry>, LdapSearchError> {
             }
         }
         // References and blank blocks are no objects; the rootDSE is one, without a name.
-        if !entry.attributes.is_empty() && !entry.attributes.contains_key("ref") {
-            entries.push(entry);
-        } else if !entry.dn.is_empty() {
+        let is_object = !entry.attributes.is_empty() && !entry.attributes.contains_key("ref");
+        if is_object || !entry.dn.is_empty() {
             entries.push(entry);
         }
     }

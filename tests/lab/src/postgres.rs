@@ -206,9 +206,12 @@ fn is_root() -> bool {
 }
 
 fn finished(program: &str, output: io::Result<Output>) -> Result<String, PostgresError> {
-    let output = output.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => PostgresError::Missing("psql"),
-        _ => PostgresError::Io { context: program.to_owned(), source },
+    let output = output.map_err(|source| {
+        if source.kind() == io::ErrorKind::NotFound {
+            PostgresError::Missing("psql")
+        } else {
+            PostgresError::Io { context: program.to_owned(), source }
+        }
     })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -1,4 +1,6 @@
-//! The scripted directory must satisfy a client that is not ours: OpenLDAP's `ldapsearch`.
+//! The scripted directory must satisfy a client that is not ours: `OpenLDAP`'s `ldapsearch`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 use rollcall_lab::{
     directory::{AccountState, Attr, Directory, GroupKind, Plan, Setup, Values, rules::DeletedObjects},
@@ -233,7 +235,7 @@ fn objects_are_found_by_guid_and_sid_wherever_they_move() {
         lab.client().run(&format!("<GUID={}>", person.guid), "base", "(objectClass=*)", &["objectSid"]).unwrap();
 
     assert!(found[0].dn.ends_with("OU=Contractors,DC=lab,DC=example"), "{}", found[0].dn);
-    let bytes = person.guid.to_bytes_le().iter().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+    let bytes = person.guid.to_bytes_le().iter().fold(String::new(), |text, byte| format!("{text}\\{byte:02x}"));
     assert_eq!(lab.search(&format!("(objectGUID={bytes})"), &["1.1"])[0].dn, found[0].dn);
     let users = lab
         .client()

@@ -1,5 +1,7 @@
 //! The Samba starter: a real domain controller that an administrator works on while a second client watches.
 
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
 use rollcall_lab::{
     ldapsearch::{LdapSearch, LdapSearchError},
     oracle::OraclePerson,
@@ -50,6 +52,13 @@ fn an_administrator_changes_a_domain_and_the_oracle_sees_each_change() {
     assert!(find(&samba, ada).unwrap().is_disabled());
     samba.enable(ada).unwrap();
     assert!(!find(&samba, ada).unwrap().is_disabled());
+
+    samba.add_object(&["People", "Sales"], "A contact", "contact", &[("mail", "out@side.example")]).unwrap();
+    samba.add_object(&["People", "Sales"], "WS-1", "computer", &[("sAMAccountName", "WS-1$")]).unwrap();
+    let inet = [("sAMAccountName", "inet"), ("userAccountControl", "544")];
+    let inet = samba.add_object(&["People", "Sales"], "Inet Person", "inetOrgPerson", &inet).unwrap();
+    assert_eq!(find(&samba, inet).unwrap().account_name, "inet");
+    assert!(!samba.people().unwrap().iter().any(|person| person.account_name == "WS-1$"));
 
     samba.swap_mails(ada, ben).unwrap();
     assert_eq!(find(&samba, ada).unwrap().mail.as_deref(), Some("ben@lab.example"));

@@ -25,4 +25,4 @@ pub fn router() -> Router<AppState> {
 }
 
 #[cfg(test)]
-mod testing;
+mod tests;

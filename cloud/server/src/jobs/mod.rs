@@ -3,4 +3,4 @@
 mod worker;
 mod lease;
 
-pub use worker::run_workers;
+pub use worker::{run_due, run_workers};

@@ -49,6 +49,16 @@ async fn work(state: AppState) {
     }
 }
 
+/// Runs whatever is due, and ends when nothing is.
+pub async fn run_due(state: &AppState) -> Result<(), StoreError> {
+    let mut last = MspId::from(Uuid::nil());
+    while let Some(claimed) = claim_next(state, last).await? {
+        last = rollcall_store::Scope::msp(&claimed.scope);
+        run(state, claimed).await;
+    }
+    Ok(())
+}
+
 /// Until a job becomes due, a while has passed, or the program ends.
 async fn rest(state: &AppState) {
     tokio::select! {

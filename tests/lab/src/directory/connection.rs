@@ -108,7 +108,7 @@ async fn send<S: AsyncWrite + Unpin>(shared: &Shared, stream: &mut S, bytes: &[u
 /// A tenth of the rate, ten times a second; never less than a byte.
 async fn trickle<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8], bytes_per_second: u32) -> io::Result<()> {
     let portion = usize::try_from(bytes_per_second / 10).unwrap_or(1).max(1);
-    let pause = Duration::from_secs(1).mul_f64(portion as f64 / f64::from(bytes_per_second.max(1)));
+    let pause = Duration::from_secs(1) / (bytes_per_second.max(1).div_ceil(u32::try_from(portion).unwrap_or(1)));
     for part in bytes.chunks(portion) {
         stream.write_all(part).await?;
         stream.flush().await?;

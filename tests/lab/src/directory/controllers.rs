@@ -45,7 +45,7 @@ fn become_controller(forest: &mut Forest, name: &str) -> Result<(), ForestError>
     let (guid, invocation_id) = (forest.new_guid(), forest.new_guid());
     forest.replace_guid(service, guid);
     forest.entry_mut(service).set(Attr::InvocationId, Values::one(invocation_id.to_bytes_le()));
-    forest.controller.name = name.to_owned();
+    name.clone_into(&mut forest.controller.name);
     forest.controller.invocation_id = invocation_id;
     Ok(())
 }

@@ -28,7 +28,7 @@ pub enum Fault {
 pub struct When {
     page: u32,
     reads: Reads,
-    filter_has: Option<String>,
+    asks: Option<String>,
     times: Times,
 }
 
@@ -47,17 +47,18 @@ enum Times {
 impl When {
     /// In this page, counted from 1, of every one-level or subtree search.
     pub fn page(page: u32) -> Self {
-        Self { page, reads: Reads::Lists, filter_has: None, times: Times::Always }
+        Self { page, reads: Reads::Lists, asks: None, times: Times::Always }
     }
 
     /// In every read of a single object.
     pub fn single_read() -> Self {
-        Self { page: 1, reads: Reads::SingleObjects, filter_has: None, times: Times::Always }
+        Self { page: 1, reads: Reads::SingleObjects, asks: None, times: Times::Always }
     }
 
-    /// Only in searches whose filter holds this text, for example `805306368` for people.
-    pub fn asking(self, filter_has: &str) -> Self {
-        Self { filter_has: Some(filter_has.to_owned()), ..self }
+    /// Only in searches whose filter or list of attributes holds this text: `805306368` for people, `member;range=1500` for the
+    /// second part of a long membership.
+    pub fn asking(self, text: &str) -> Self {
+        Self { asks: Some(text.to_owned()), ..self }
     }
 
     /// The first time only.
@@ -65,10 +66,12 @@ impl When {
         Self { times: Times::Once, ..self }
     }
 
-    fn strikes(&self, search: &Search, page: u32) -> bool {
+    pub(super) fn strikes(&self, search: &Search, page: u32) -> bool {
         let reads = if search.scope == Scope::Base { Reads::SingleObjects } else { Reads::Lists };
-        let asked = |text: &String| contains(&search.filter_bytes, text.as_bytes());
-        self.page == page && self.reads == reads && self.filter_has.as_ref().is_none_or(asked)
+        let asked = |text: &String| {
+            contains(&search.filter_bytes, text.as_bytes()) || search.attributes.iter().any(|name| name.contains(text))
+        };
+        self.page == page && self.reads == reads && self.asks.as_ref().is_none_or(asked)
     }
 }
 

@@ -74,6 +74,10 @@ impl Test {
 
     /// Three-valued: `None` where the filter says nothing about the object.
     fn verdict(&self, forest: &Forest, id: EntryId, view: &View) -> Option<bool> {
+        // What one may not read is neither there nor absent (MS-ADTS 3.1.1.3.1.3.2).
+        if self.attribute().is_some_and(|attr| !view.may_read(forest.entry(id), attr)) {
+            return None;
+        }
         match self {
             Test::And(tests) => all(tests.iter().map(|test| test.verdict(forest, id, view))),
             Test::Or(tests) => all(tests.iter().map(|test| test.verdict(forest, id, view).map(|is| !is))).map(|is| !is),
@@ -82,7 +86,7 @@ impl Test {
             Test::Present(attr) => Some(!matches!(read(forest, id, *attr, view), Reading::None)),
             Test::Equal(attr, wanted) => Some(equal(&read(forest, id, *attr, view), wanted)),
             Test::Like(attr, pattern) => {
-                Some(read(forest, id, *attr, view).any(forest, |value| pattern.matches(&lower(value))))
+                Some(read(forest, id, *attr, view).any_value(forest, |value| pattern.matches(&lower(value))))
             }
             Test::AtLeast(attr, wanted) => {
                 Some(ordered(forest, &read(forest, id, *attr, view), wanted, Order::AtLeast))
@@ -93,6 +97,22 @@ impl Test {
             }
             Test::AnyBit(attr, bits) => Some(bits_of(forest, id, *attr, view).is_some_and(|have| have & bits != 0)),
             Test::InChain(attr, target) => Some(target.is_some_and(|target| in_chain(forest, id, *attr, target, view))),
+        }
+    }
+}
+
+impl Test {
+    fn attribute(&self) -> Option<Attr> {
+        match self {
+            Test::And(_) | Test::Or(_) | Test::Not(_) | Test::Undefined => None,
+            Test::Present(attr)
+            | Test::Equal(attr, _)
+            | Test::Like(attr, _)
+            | Test::AtLeast(attr, _)
+            | Test::AtMost(attr, _)
+            | Test::AllBits(attr, _)
+            | Test::AnyBit(attr, _)
+            | Test::InChain(attr, _) => Some(*attr),
         }
     }
 }
@@ -115,7 +135,7 @@ fn read<'a>(forest: &'a Forest, id: EntryId, attr: Attr, view: &View) -> Reading
 }
 
 impl Reading<'_> {
-    fn any(&self, forest: &Forest, test: impl Fn(&[u8]) -> bool) -> bool {
+    fn any_value(&self, forest: &Forest, test: impl Fn(&[u8]) -> bool) -> bool {
         match self {
             Reading::None => false,
             Reading::Stored(values) => values.as_slice().iter().any(|value| test(value)),
@@ -163,13 +183,12 @@ fn category_dn(text: &str, forest: &Forest) -> String {
 
 fn equal(reading: &Reading<'_>, wanted: &Wanted) -> bool {
     match (reading, wanted) {
-        (Reading::None, _) => false,
         (Reading::Links(links), Wanted::Object { id, .. }) => id.is_some_and(|id| links.contains(id)),
         (Reading::Stored(values), wanted) => values.as_slice().iter().any(|value| same(value, wanted)),
         (Reading::Text(text), wanted) => same(text.as_bytes(), wanted),
         (Reading::Bytes(bytes), wanted) => same(bytes, wanted),
         (Reading::Texts(texts), wanted) => texts.iter().any(|text| same(text.as_bytes(), wanted)),
-        (Reading::Links(_), Wanted::Text(_) | Wanted::Number(_) | Wanted::Bytes(_)) => false,
+        (Reading::None, _) | (Reading::Links(_), Wanted::Text(_) | Wanted::Number(_) | Wanted::Bytes(_)) => false,
     }
 }
 
@@ -202,7 +221,7 @@ fn ordered(forest: &Forest, reading: &Reading<'_>, wanted: &Wanted, order: Order
         Order::AtLeast => comparison.is_ge(),
         Order::AtMost => comparison.is_le(),
     };
-    reading.any(forest, |value| match wanted {
+    reading.any_value(forest, |value| match wanted {
         Wanted::Number(number) => parse_number(value).is_some_and(|have| fits(have.cmp(number))),
         Wanted::Text(text) | Wanted::Object { dn: text, .. } => fits((*lower(value)).cmp(text)),
         Wanted::Bytes(bytes) => fits(value.cmp(bytes)),

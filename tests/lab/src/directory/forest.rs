@@ -172,10 +172,10 @@ impl Forest {
     /// Finds a live or deleted object by its distinguished name.
     pub fn find_dn(&self, name: &str) -> Option<EntryId> {
         let mut steps = dn::parse(name)?;
-        let head_steps = dn::parse(&self.dn(self.landmarks.domain))?;
-        let inside = steps.len().checked_sub(head_steps.len())?;
+        let own_head = dn::parse(&self.dn(self.landmarks.domain))?;
+        let inside = steps.len().checked_sub(own_head.len())?;
         let head = steps.split_off(inside);
-        if !head.iter().zip(&head_steps).all(|(left, right)| left.key() == right.key()) {
+        if !head.iter().zip(&own_head).all(|(left, right)| left.key() == right.key()) {
             return None;
         }
         steps.iter().rev().try_fold(self.landmarks.domain, |parent, step| self.find_child(parent, step))
@@ -183,8 +183,8 @@ impl Forest {
 
     /// Is the name inside this domain at all?
     pub fn covers(&self, name: &str) -> bool {
-        let own = self.dn(self.landmarks.domain).to_lowercase();
-        name.to_lowercase().replace(", ", ",").ends_with(&own)
+        let own_name = self.dn(self.landmarks.domain).to_lowercase();
+        name.to_lowercase().replace(", ", ",").ends_with(&own_name)
     }
 
     pub fn find_account(&self, account_name: &str) -> Option<EntryId> {

@@ -12,6 +12,7 @@ use super::{
         request::Search,
     },
 };
+use std::fmt::Write;
 
 /// The attributes of one search request.
 #[derive(Debug)]
@@ -176,13 +177,12 @@ fn partial(
 fn values(writer: &mut Writer, forest: &Forest, reading: &Reading<'_>, slice: Slice, names: NameForm) {
     let range = slice.start..slice.end.max(slice.start);
     match reading {
-        Reading::None => {}
         Reading::Stored(values) => {
             values.as_slice()[range].iter().for_each(|value| writer.octets(tag::OCTETS, value));
         }
         Reading::Text(text) if !range.is_empty() => writer.octets(tag::OCTETS, text.as_bytes()),
         Reading::Bytes(bytes) if !range.is_empty() => writer.octets(tag::OCTETS, bytes),
-        Reading::Text(_) | Reading::Bytes(_) => {}
+        Reading::None | Reading::Text(_) | Reading::Bytes(_) => {}
         Reading::Texts(texts) => texts[range].iter().for_each(|text| writer.octets(tag::OCTETS, text.as_bytes())),
         Reading::Links(links) => {
             for id in links.slice(range.start, range.end) {
@@ -204,12 +204,19 @@ impl Reading<'_> {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// The name of an object as the client wants names written.
 pub fn name(forest: &Forest, id: EntryId, form: NameForm) -> String {
     let dn = forest.dn(id);
     let NameForm::WithIds(form) = form else { return dn };
     let entry = forest.entry(id);
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let guid = match form {
         IdForm::Hex => hex(&entry.guid.to_bytes_le()),
         IdForm::Text => entry.guid.to_string(),

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// MaxPageSize (KB315071): pages are cut to it, and searches without paging end there.
+    /// `MaxPageSize` (KB315071): pages are cut to it, and searches without paging end there.
     pub max_page_size: usize,
-    /// MaxValRange (KB315071): longer values come in ranges.
+    /// `MaxValRange` (KB315071): longer values come in ranges.
     pub max_values: usize,
     pub unreadable: Vec<Unreadable>,
     pub deleted_objects: DeletedObjects,

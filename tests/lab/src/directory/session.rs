@@ -108,6 +108,7 @@ impl Session {
     }
 
     fn search(&mut self, shared: &Shared, message: &Message, search: &Search) -> Vec<Act> {
+        shared.let_things_happen(search, self.page_number(message));
         let forest = shared.forest();
         let done = |outcome: &Outcome| vec![Act::Send(answer::outcome(message.id, answer_tag::DONE, outcome))];
         if let Some(refusal) = self.refusal(message, search) {
@@ -129,6 +130,12 @@ impl Session {
             None => page.acts(shared),
             Some(trouble) => strike(&trouble, message.id, &page),
         }
+    }
+
+    /// Which page of its search a request is for, counted from 1.
+    fn page_number(&self, message: &Message) -> u32 {
+        let paging = message.control(PAGED_RESULTS).and_then(|control| Paging::decode(control).ok());
+        paging.and_then(|paging| self.bookmarks.page_number(&paging.cookie)).unwrap_or(1)
     }
 
     /// Why a search is not even begun.

@@ -51,11 +51,17 @@ pub fn notice_of_disconnection() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::wire::ber::element_length;
+    use crate::directory::wire::ber::{Reader, element_length};
 
     #[test]
     fn nested_sequences_have_true_lengths() {
-        let bytes = nested_sequences(1_000);
+        let bytes = nested_sequences(200_000);
         assert_eq!(element_length(&bytes), Ok(Some(bytes.len())));
+
+        let (mut reader, mut depth) = (Reader::new(&bytes), 0);
+        while let Ok(inside) = reader.inside(tag::SEQUENCE) {
+            (reader, depth) = (inside, depth + 1);
+        }
+        assert_eq!(depth, 200_000);
     }
 }

@@ -43,6 +43,19 @@ impl Samba {
         Ok(guid)
     }
 
+    /// Makes any object below a unit: a contact, a computer, an inetOrgPerson.
+    pub fn add_object(
+        &self,
+        path: &[&str],
+        name: &str,
+        class: &str,
+        values: &[(&str, &str)],
+    ) -> Result<Uuid, SambaError> {
+        let values: serde_json::Map<String, Value> =
+            values.iter().map(|(attribute, value)| ((*attribute).to_owned(), json!(value))).collect();
+        self.make(&json!({ "do": "make_object", "path": path, "name": name, "class": class, "values": values }))
+    }
+
     pub fn join(&self, member: Uuid, group: Uuid) -> Result<(), SambaError> {
         self.act(&json!({ "do": "join", "guid": member, "group": group }))
     }

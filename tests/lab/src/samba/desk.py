@@ -91,7 +91,7 @@ def make_person(c):
     dn = child(place(c["path"]), "CN", c.get("name") or name)
     entry = {
         "dn": dn,
-        "objectClass": c.get("object_class", "user"),
+        "objectClass": "user",
         "sAMAccountName": c["account_name"],
         "userPrincipalName": c["account_name"] + "@" + lp.get("realm").lower(),
         "displayName": name,
@@ -100,8 +100,13 @@ def make_person(c):
         "mail": c.get("mail") or "",
         "userAccountControl": str(ORDINARY),
     }
-    entry.update(c.get("more", {}))
     sam.add({key: value for key, value in entry.items() if value != ""})
+    return guid_of(dn)
+
+
+def make_object(c):
+    dn = child(place(c["path"]), "CN", c["name"])
+    sam.add(dict(c["values"], dn=dn, objectClass=c["class"]))
     return guid_of(dn)
 
 
@@ -223,6 +228,7 @@ def account(c):
 ACTIONS = {
     "fill": fill, "service_account": service_account, "grant_deleted_objects": grant_deleted_objects,
     "make_ou": make_ou, "make_group": make_group, "make_person": make_person,
+    "make_object": make_object,
     "join": join, "leave": leave, "rename": rename, "move": move, "delete": delete, "recreate": recreate,
     "undelete": undelete, "set": set_values, "swap_mails": swap_mails, "set_primary_group": set_primary_group,
     "disable": lambda c: control(c, lambda bits: bits | DISABLED),

@@ -57,13 +57,12 @@ impl Seat {
 /// Fills the folder with a domain, a certificate and a configuration.
 pub fn prepare(folder: &Path, domain_name: &str, seat: &Seat, authority: &Authority) -> Result<(), SambaError> {
     let template = cached(domain_name);
-    match template.as_deref().filter(|template| template.is_dir()) {
-        Some(template) => copy(template, folder)?,
-        None => {
-            provision(folder, domain_name)?;
-            if let Some(template) = &template {
-                keep(folder, template);
-            }
+    if let Some(template) = template.as_deref().filter(|template| template.is_dir()) {
+        copy(template, folder)?;
+    } else {
+        provision(folder, domain_name)?;
+        if let Some(template) = &template {
+            keep(folder, template);
         }
     }
     write_certificates(folder, domain_name, seat, authority)?;

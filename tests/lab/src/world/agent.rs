@@ -1,6 +1,9 @@
 //! A real agent process with a configuration and a data folder of its own.
 
 use super::program::{self, Finished, Program, ProgramError};
+use crate::authority::AuthorityError;
+use crate::directory::Directory;
+use crate::samba::Samba;
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +24,35 @@ pub struct Binding {
     pub ca_file: PathBuf,
     pub user: String,
     pub password: String,
+}
+
+impl Binding {
+    /// To a scripted directory, over LDAPS; its authority's certificate is written to `ca_file`.
+    pub fn to_directory(directory: &Directory, ca_file: &Path) -> Result<Self, AuthorityError> {
+        directory.authority().write_pem(ca_file)?;
+        Ok(Self {
+            host: directory.host_name(),
+            address: directory.ldaps().ip().to_string(),
+            port: directory.ldaps().port(),
+            transport: "ldaps".into(),
+            ca_file: ca_file.to_path_buf(),
+            user: directory.bind_name(),
+            password: directory.password().to_owned(),
+        })
+    }
+
+    /// To a Samba domain, over LDAPS.
+    pub fn to_samba(samba: &Samba) -> Self {
+        Self {
+            host: samba.host_name(),
+            address: samba.address().to_string(),
+            port: samba.ldaps().port(),
+            transport: "ldaps".into(),
+            ca_file: samba.ca_file(),
+            user: samba.bind_name(),
+            password: samba.password().to_owned(),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -110,6 +110,12 @@ impl Cloud {
         program::finish(command.args(arguments), READY_WITHIN).await
     }
 
+    /// As [`Cloud::run`], with some variables changed.
+    pub async fn run_with(&self, arguments: &[&str], changed: &[(&str, &str)]) -> Result<Finished, ProgramError> {
+        let mut command = self.command()?;
+        program::finish(command.args(arguments).envs(changed.iter().copied()), READY_WITHIN).await
+    }
+
     pub fn api(&self) -> Api {
         Api::new(&self.url, &self.api_key)
     }

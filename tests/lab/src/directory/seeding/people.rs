@@ -175,7 +175,7 @@ impl Maker<'_> {
             }
         }
         let memberships = [
-            (number % 3 == 0, groups.vpn),
+            (number.is_multiple_of(3), groups.vpn),
             (every(60, 20, number), groups.nested),
             (every(70, 21, number), groups.odd_name),
             (every(80, 22, number), groups.in_users_container),

@@ -10,7 +10,7 @@ use crate::directory::{
 };
 use std::collections::HashMap;
 
-/// A domain controller keeps this many per connection and forgets the oldest (MaxResultSetsPerConn).
+/// A domain controller keeps this many per connection and forgets the oldest (`MaxResultSetsPerConn`).
 const MAX_BOOKMARKS: usize = 10;
 
 /// How far a paged search has come.
@@ -93,6 +93,11 @@ impl Bookmarks {
         self.next += 1;
         self.kept.insert(self.next, (Fingerprint::of(search), bookmark));
         [self.connection.to_be_bytes(), self.next.to_be_bytes()].concat()
+    }
+
+    pub fn page_number(&self, cookie: &[u8]) -> Option<u32> {
+        let number = u64::from_be_bytes(cookie.get(8..)?.try_into().ok()?);
+        self.kept.get(&number).map(|(_, bookmark)| bookmark.page_number())
     }
 
     pub fn take(&mut self, cookie: &[u8], search: &Search) -> Result<Bookmark, Outcome> {

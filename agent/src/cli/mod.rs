@@ -1,0 +1,76 @@
+//! The commands of `rollcall-agent`: what each does, what it prints, and how the program ends.
+
+pub mod arguments;
+pub mod output;
+pub mod enrol;
+pub mod sync;
+pub mod check;
+pub mod status;
+pub mod show;
+
+use self::arguments::{Arguments, Command};
+use self::output::Output;
+use crate::clock::{Chance, Clock};
+use crate::config::{self, Config};
+use crate::diagnostic::Diagnostic;
+use crate::exit::Exit;
+use crate::service::supervisor;
+
+/// Carries a command out and says how it ended.
+pub async fn run(arguments: &Arguments, config: Result<Config, Diagnostic>, clock: &Clock, chance: &Chance) -> Exit {
+    let output = Output::new(arguments.form());
+    match command(arguments, config, clock, chance, &output).await {
+        Ok(exit) => exit,
+        Err(diagnostic) => {
+            output.diagnostic(&diagnostic);
+            diagnostic.exit
+        }
+    }
+}
+
+async fn command(
+    arguments: &Arguments,
+    config: Result<Config, Diagnostic>,
+    clock: &Clock,
+    chance: &Chance,
+    output: &Output,
+) -> Result<Exit, Diagnostic> {
+    match &arguments.command {
+        Command::Check => Ok(check::run(config, clock, chance, output).await),
+        Command::Enroll { token } => enrol::run(token, &arguments.path(), config, clock, chance, output).await,
+        Command::Run => supervisor::run(&config?, clock, chance, told_to_stop()).await,
+        Command::Sync { dry_run } => sync::run(&config?, clock, chance, sync::purpose(*dry_run), output).await,
+        Command::Status => status::run(&config?, output),
+        Command::Show { last } => show::run(&config?, *last, output),
+    }
+}
+
+/// Reads the configuration; without `--config` a file that is not there is as good as an empty one.
+pub fn read_config(arguments: &Arguments) -> Result<Config, Diagnostic> {
+    let path = arguments.path();
+    if arguments.config.is_none() && !path.exists() {
+        return Config::parse("").map_err(Diagnostic::unexpected);
+    }
+    Config::read(&path)
+}
+
+impl Arguments {
+    pub fn path(&self) -> std::path::PathBuf {
+        self.config.clone().unwrap_or_else(config::default_path)
+    }
+}
+
+#[cfg(unix)]
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() {
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,59 @@
+//! `status`: who this agent is, how the last cycle ended, and what waits to be sent.
+
+use rollcall_protocol::checkin::CycleOutcome;
+
+use super::output::Output;
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::exit::Exit;
+use crate::identity::Identity;
+use crate::service::keeping;
+use crate::spool::Spool;
+
+pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
+    let folder = config.data_dir.as_path();
+    let identity = Identity::get(folder)?;
+    let spool = Spool::open_to_look(folder).map_err(|error| Diagnostic::from(&error))?;
+    let (state, waiting, people) = match &spool {
+        None => Default::default(),
+        Some(spool) => {
+            let look = || Ok((spool.state()?, spool.waiting()?, spool.count_people()?));
+            look().map_err(|error: crate::spool::SpoolError| Diagnostic::from(&error))?
+        }
+    };
+    let report = keeping::find_report(folder);
+    let is_running = keeping::is_locked(folder);
+    let last = match report.as_ref().map(|report| &report.outcome) {
+        None => "no cycle yet".to_owned(),
+        Some(CycleOutcome::Complete) => "complete".to_owned(),
+        Some(CycleOutcome::Incomplete { problem, .. }) => format!("failed: {} {}", problem.code, problem.detail),
+    };
+    let text = format!(
+        "Agent     agt_{}\nCustomer  {} ({})\nCloud     {}\nService   {}\nDomain    {}\nLast      {last}\nPeople    {people}\nWaiting   {} batches, {} bytes",
+        identity.agent,
+        identity.customer,
+        identity.msp,
+        identity.url,
+        if is_running { "running" } else { "not running" },
+        state.domain.as_ref().map_or("not read yet", |domain| domain.dns_name.as_str()),
+        waiting.batches,
+        waiting.bytes,
+    );
+    let json = serde_json::json!({
+        "agent": format!("agt_{}", identity.agent),
+        "customer": identity.customer,
+        "msp": identity.msp,
+        "cloud": identity.url,
+        "running": is_running,
+        "domain": state.domain,
+        "dc": state.base.dc,
+        "snapshot": state.base.snapshot,
+        "last_cycle": report,
+        "people": people,
+        "awaiting_second_reading": state.awaiting,
+        "waiting_batches": waiting.batches,
+        "waiting_bytes": waiting.bytes,
+    });
+    output.result(text, &json);
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,257 @@
+//! `sync`: one cycle by hand, with the second reading at once where somebody is missing, and everything sent.
+
+use std::time::Duration;
+
+use rollcall_protocol::batch::Trigger;
+use rollcall_protocol::catalogue;
+use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
+use rollcall_protocol::desired::{DesiredState, Role};
+
+use super::output::Output;
+use crate::clock::{Chance, Clock};
+use crate::cloud::backoff;
+use crate::cloud::checkin::{self, Heard, Instructions};
+use crate::cloud::link::{Link, LinkError};
+use crate::cloud::push::{self, Pushed};
+use crate::config::Config;
+use crate::cycle::{Access, Cycle, Extent, Purpose, Summary, Wish};
+use crate::diagnostic::Diagnostic;
+use crate::exit::Exit;
+use crate::identity::Identity;
+use crate::service::desk::Desk;
+use crate::service::{keeping, supervisor};
+use crate::spool::{Spool, SpoolError};
+
+/// What `--dry-run` means.
+pub fn purpose(dry_run: bool) -> Purpose {
+    if dry_run { Purpose::DryRun } else { Purpose::Publish }
+}
+
+pub async fn run(
+    config: &Config,
+    clock: &Clock,
+    chance: &Chance,
+    purpose: Purpose,
+    output: &Output,
+) -> Result<Exit, Diagnostic> {
+    let folder = config.data_dir.as_path();
+    let identity = Identity::get(folder)?;
+    let _lock = keeping::lock(folder)?;
+    let (spool, _) = Spool::open(folder, clock.now()).map_err(|error| spool_failed(&error))?;
+    let link = supervisor::open_link(config, &identity, clock, chance)?;
+    let mut hand = Hand { spool, config, identity, link };
+    let desired = hand.instructions(purpose).await?;
+    if desired.pause.as_ref().is_some_and(|pause| pause.holds(clock.cloud_now())) {
+        return Err(Diagnostic::new(catalogue::PAUSED, "by the portal", Exit::Attention));
+    }
+    match desired.role {
+        Role::Active => {}
+        Role::Standby => return Err(Diagnostic::new(catalogue::PAUSED, "this agent stands by", Exit::Attention)),
+    }
+    let access = config.access()?;
+    match purpose {
+        Purpose::Publish => hand.push_all().await?,
+        Purpose::DryRun => {}
+    }
+    let mut summary = hand.cycle(&desired, &access, Trigger::CommandLine, purpose).await?;
+    if purpose == Purpose::Publish {
+        hand.push_all().await?;
+        if summary.counts.awaiting > 0 {
+            let second = hand.cycle(&desired, &access, Trigger::SecondReading, purpose).await?;
+            hand.push_all().await?;
+            summary = together(summary, second);
+        }
+    }
+    output.result(text(&summary, purpose), &json(&summary, purpose)?);
+    Ok(if needs_attention(&summary) { Exit::Attention } else { Exit::Ok })
+}
+
+fn spool_failed(error: &SpoolError) -> Diagnostic {
+    Diagnostic::from(error)
+}
+
+struct Hand<'a> {
+    spool: Spool,
+    config: &'a Config,
+    identity: Identity,
+    link: Link,
+}
+
+/// How often a batch is tried before the command gives up; what is in the spool stays and goes out later.
+const TRIES: u32 = 5;
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+impl Hand<'_> {
+    /// The newest instructions; for a dry run those in force are as good when the cloud is away.
+    async fn instructions(&mut self, purpose: Purpose) -> Result<DesiredState, Diagnostic> {
+        let folder = self.config.data_dir.as_path();
+        let state = self.spool.state().map_err(|error| spool_failed(&error))?;
+        let pinned = state.domain.as_ref();
+        let stored = keeping::find_desired(folder, &self.identity, pinned);
+        let desk = Desk::new(stored.clone(), keeping::find_report(folder), self.link.clock.now());
+        if state.chain.is_none() {
+            desk.wish_epoch();
+        }
+        let mut request = desk.request(0, self.link.clock.offset_ms());
+        request.status.domain = state.domain.clone();
+        request.status.dc = state.base.dc.clone();
+        match checkin::check_in(&self.link, &self.identity, &request, pinned).await {
+            Ok(heard) => self.obey(heard, stored),
+            Err(error) => match (purpose, stored) {
+                (Purpose::DryRun, Some(stored)) => Ok(stored),
+                (Purpose::DryRun | Purpose::Publish, _) => Err(self.refused(&error)),
+            },
+        }
+    }
+
+    fn refused(&mut self, error: &LinkError) -> Diagnostic {
+        if matches!(error, LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked)) {
+            let _ = self.spool.wipe();
+            keeping::wipe(&self.config.data_dir);
+        }
+        Diagnostic::from(error)
+    }
+
+    fn obey(&mut self, heard: Heard, stored: Option<DesiredState>) -> Result<DesiredState, Diagnostic> {
+        if let Some(epoch) = heard.epoch {
+            self.spool.begin_epoch(epoch).map_err(|error| spool_failed(&error))?;
+        }
+        match heard.instructions {
+            Instructions::New { desired, text } => {
+                keeping::save_desired(&self.config.data_dir, &text).map_err(Diagnostic::unexpected)?;
+                Ok(*desired)
+            }
+            Instructions::AsBefore => {
+                stored.ok_or_else(|| Diagnostic::new(catalogue::NO_IMPORT, "the cloud sent no instructions", Exit::Failed))
+            }
+            Instructions::Refused(disobey) => Err(Diagnostic::from(&disobey)),
+        }
+    }
+
+    async fn cycle(
+        &mut self,
+        desired: &DesiredState,
+        access: &Access,
+        trigger: Trigger,
+        purpose: Purpose,
+    ) -> Result<Summary, Diagnostic> {
+        let started_at = self.link.clock.cloud_now();
+        let cycle = Cycle {
+            spool: &mut self.spool,
+            access,
+            desired,
+            signer: &self.link.signer,
+            clock: &self.link.clock,
+            chance: &self.link.chance,
+            progress: &|_| {},
+        };
+        let wish = Wish { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), purpose };
+        let result = cycle.run(&wish).await.map_err(|error| Diagnostic::from(&error));
+        if purpose == Purpose::Publish {
+            self.report(started_at, result.as_ref());
+        }
+        result
+    }
+
+    fn report(&self, started_at: chrono::DateTime<chrono::Utc>, result: Result<&Summary, &Diagnostic>) {
+        let finished_at = self.link.clock.cloud_now();
+        let (cycle, outcome) = match result {
+            Ok(summary) => (summary.cycle, CycleOutcome::Complete),
+            Err(diagnostic) => {
+                let problem = diagnostic.to_problem(finished_at);
+                let outcome = CycleOutcome::Incomplete { problem, next_try_at: finished_at };
+                (self.link.chance.id(finished_at), outcome)
+            }
+        };
+        keeping::save_report(&self.config.data_dir, &CycleReport { cycle, started_at, finished_at, outcome });
+    }
+
+    /// Sends everything that waits, or says why not.
+    async fn push_all(&mut self) -> Result<(), Diagnostic> {
+        let mut backoff = backoff::CLOUD;
+        let mut resend = None;
+        loop {
+            let pushed = push::push_one(&mut self.spool, &self.link, resend).await;
+            match pushed.map_err(|error| spool_failed(&error))? {
+                Pushed::Empty => return Ok(()),
+                Pushed::One => {
+                    backoff.reset();
+                    resend = None;
+                }
+                Pushed::Again(seq) => resend = Some(seq),
+                Pushed::NewEpoch => {
+                    self.spool.lose_place().map_err(|error| spool_failed(&error))?;
+                    let detail = "the cloud gave no place for this batch; the next sync begins a new epoch";
+                    return Err(Diagnostic::new(catalogue::CLOUD_UNREACHABLE, detail, Exit::CloudUnreachable));
+                }
+                Pushed::Later { after, why } => {
+                    let own = backoff.failed(self.link.chance.fraction());
+                    if backoff.failures() >= TRIES {
+                        return Err(Diagnostic::from(&why));
+                    }
+                    tokio::time::sleep(after.unwrap_or(own).min(LONGEST_WAIT)).await;
+                }
+                Pushed::Stopped(refusal) => return Err(Diagnostic::from(&refusal)),
+                Pushed::Revoked => {
+                    return Err(self.refused(&LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked)));
+                }
+            }
+        }
+    }
+}
+
+/// Two readings of one command, told as one.
+fn together(first: Summary, second: Summary) -> Summary {
+    let mut counts = second.counts;
+    counts.added += first.counts.added;
+    counts.changed += first.counts.changed;
+    counts.departed += first.counts.departed;
+    counts.held += first.counts.held;
+    Summary {
+        counts,
+        batches: first.batches + second.batches,
+        bytes: first.bytes + second.bytes,
+        started_at: first.started_at,
+        ..second
+    }
+}
+
+fn needs_attention(summary: &Summary) -> bool {
+    summary.counts.held > 0 || !summary.unavailable.is_empty()
+}
+
+fn text(summary: &Summary, purpose: Purpose) -> String {
+    let counts = &summary.counts;
+    let verb = match purpose {
+        Purpose::Publish => "sent",
+        Purpose::DryRun => "would be sent (dry run)",
+    };
+    let mut text = format!(
+        "{} people in scope of {} in the domain; {} new, {} changed, {} memberships ended. {} bytes in {} batches {verb}.",
+        summary.people,
+        summary.people_in_domain,
+        counts.added,
+        counts.changed,
+        counts.departed,
+        summary.bytes,
+        summary.batches,
+    );
+    if counts.held > 0 {
+        text.push_str(&format!("\n{} removals are held for review in the portal.", counts.held));
+    }
+    if counts.awaiting > 0 {
+        text.push_str(&format!("\n{} wait for a second reading.", counts.awaiting));
+    }
+    if !summary.unavailable.is_empty() {
+        text.push_str(&format!("\n{} selected objects are missing; their people stay.", summary.unavailable.len()));
+    }
+    text
+}
+
+fn json(summary: &Summary, purpose: Purpose) -> Result<serde_json::Value, Diagnostic> {
+    let mut json = serde_json::to_value(summary).map_err(Diagnostic::unexpected)?;
+    if let Some(object) = json.as_object_mut() {
+        object.insert("dry_run".into(), (purpose == Purpose::DryRun).into());
+    }
+    Ok(json)
+}

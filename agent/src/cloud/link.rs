@@ -1,0 +1,209 @@
+//! Decides how one signed request travels to the cloud, and what may be believed of what comes back.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollcall_protocol::answer::{self, Answer, Refusal};
+use rollcall_protocol::jws::JwsError;
+use rollcall_protocol::limits;
+use serde::de::DeserializeOwned;
+
+use crate::clock::{Chance, Clock};
+use crate::config::Cloud;
+use crate::directory::tls::{self, TlsRefused};
+use crate::signer::{Signer, Stamp};
+
+/// Why a request had no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    #[error("the name {host} cannot be resolved")]
+    NameUnknown { host: String },
+    #[error("TLS to {host}: {why}")]
+    Tls { host: String, why: String },
+    #[error("the proxy {proxy} did not let us through")]
+    Proxy { proxy: String },
+    #[error("{host} cannot be reached: {why}")]
+    Unreachable { host: String, why: String },
+    #[error("{host} did not answer in time")]
+    TimedOut { host: String },
+    #[error("the answer is longer than the cloud would send")]
+    TooLong,
+    #[error("status {status} with something the cloud would not say")]
+    Odd { status: u16 },
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    #[error("{0}")]
+    Setup(String),
+    #[error("{0}")]
+    Signing(#[from] JwsError),
+}
+
+/// Where the cloud is and who asks.
+#[derive(Debug, Clone)]
+pub struct Link {
+    http: reqwest::Client,
+    url: String,
+    proxy: Option<String>,
+    pub signer: Arc<Signer>,
+    pub clock: Clock,
+    pub chance: Chance,
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For everything that is no long poll: a batch of 4 MiB passes a slow line in this time.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
+
+impl Link {
+    /// Prepares a client for `url`. Clear text is only possible to this machine itself.
+    pub fn new(
+        url: &str,
+        settings: &Cloud,
+        signer: Arc<Signer>,
+        clock: Clock,
+        chance: Chance,
+    ) -> Result<Self, LinkError> {
+        check_url(url)?;
+        let http = client(settings)?;
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self { http, url, proxy: settings.proxy.clone(), signer, clock, chance })
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A stamp for one request, by the cloud's clock as far as we know it.
+    pub fn stamp(&self) -> Stamp {
+        let at = self.clock.cloud_now();
+        Stamp { at, jti: self.chance.id(at) }
+    }
+
+    /// Sends one body under one signature.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        jws: &str,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Answer<T>, LinkError> {
+        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(jws).timeout(timeout).body(body);
+        let response = request.send().await.map_err(|error| self.classify(&error))?;
+        let status = response.status().as_u16();
+        if status == 407 {
+            return Err(LinkError::Proxy { proxy: self.proxy.clone().unwrap_or_default() });
+        }
+        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = self.read_body(response).await?;
+        Ok(answer::classify(status, retry_after, &body))
+    }
+
+    /// Signs and sends a request without a sequence number. When our clock is off, the difference is learned and the
+    /// request is sent once more.
+    pub async fn ask<T: DeserializeOwned>(&self, path: &str, body: &[u8], timeout: Duration) -> Result<T, LinkError> {
+        for _ in 0..2 {
+            let jws = self.signer.sign_request(path, body, self.stamp())?;
+            match self.post(path, &jws, body.to_vec(), timeout).await? {
+                Answer::Accepted(answer) => return Ok(answer),
+                Answer::Refused(Refusal::Skew { server_time }) => self.clock.learn(server_time),
+                Answer::Refused(refusal) => return Err(LinkError::Refused(refusal)),
+                Answer::Unintelligible { status } => return Err(LinkError::Odd { status }),
+            }
+        }
+        Err(LinkError::Refused(Refusal::Skew { server_time: self.clock.cloud_now() }))
+    }
+
+    async fn read_body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, LinkError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.classify(&error))? {
+            if body.len() + chunk.len() > limits::DESIRED + limits::MESSAGE {
+                return Err(LinkError::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// Tells the common mistakes apart by what lies at the bottom of the error; no library's text reaches a person.
+    fn classify(&self, error: &reqwest::Error) -> LinkError {
+        let host = self.url.clone();
+        if error.is_timeout() {
+            return LinkError::TimedOut { host };
+        }
+        let mut source = error.source();
+        while let Some(inner) = source {
+            if let Some(why) = tls_reason(inner, &host) {
+                return LinkError::Tls { host, why };
+            }
+            let text = inner.to_string();
+            if text.contains("dns error") || text.contains("failed to lookup address") {
+                return LinkError::NameUnknown { host };
+            }
+            if let (true, Some(proxy)) = (text.contains("tunnel") || text.contains("proxy"), &self.proxy) {
+                return LinkError::Proxy { proxy: proxy.clone() };
+            }
+            if let Some(io) = inner.downcast_ref::<std::io::Error>()
+                && io.get_ref().is_none()
+            {
+                return LinkError::Unreachable { host, why: io.kind().to_string() };
+            }
+            source = inner.source();
+        }
+        LinkError::Unreachable { host, why: "the connection broke".to_owned() }
+    }
+}
+
+fn tls_reason(error: &(dyn Error + 'static), host: &str) -> Option<String> {
+    if let Some(reason) = error.downcast_ref::<rustls::Error>() {
+        return Some(TlsRefused::to_string(&tls::classify(host, &std::io::Error::other(reason.clone()))));
+    }
+    let io = error.downcast_ref::<std::io::Error>()?;
+    let reason = io.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(tls::classify(host, &std::io::Error::other(reason.clone())).to_string())
+}
+
+fn check_url(url: &str) -> Result<(), LinkError> {
+    let parsed = reqwest::Url::parse(url).map_err(|_| LinkError::Setup("the cloud's address is no URL".to_owned()))?;
+    let host = parsed.host_str().unwrap_or_default();
+    let is_here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    match parsed.scheme() {
+        "https" => Ok(()),
+        "http" if is_here => Ok(()),
+        _ => Err(LinkError::Setup(format!("{host} is not reached by https"))),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the agent's HTTP client is built")]
+fn client(settings: &Cloud) -> Result<reqwest::Client, LinkError> {
+    let setup = |error: &dyn std::fmt::Display| LinkError::Setup(error.to_string());
+    let tls = tls::client_config(settings.ca_file.as_deref()).map_err(|error| setup(&error))?;
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(Arc::unwrap_or_clone(tls))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_keepalive(Duration::from_secs(30))
+        .pool_max_idle_per_host(1)
+        .pool_idle_timeout(Duration::from_secs(20))
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("rollcall-agent/", env!("CARGO_PKG_VERSION")))
+        // The environment of a service is nobody's configuration: the file alone names a proxy.
+        .no_proxy();
+    let builder = match &settings.proxy {
+        Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| setup(&"cloud.proxy is no URL"))?),
+        None => builder,
+    };
+    builder.build().map_err(|error| setup(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clear_text_goes_to_this_machine_alone() {
+        assert_eq!(check_url("https://rollcall.example"), Ok(()));
+        assert_eq!(check_url("http://127.0.0.1:8080"), Ok(()));
+        assert!(check_url("http://rollcall.example").is_err());
+        assert!(check_url("http://127.0.0.1.rollcall.example").is_err());
+        assert!(check_url("ftp://rollcall.example").is_err());
+    }
+}

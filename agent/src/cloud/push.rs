@@ -1,0 +1,178 @@
+//! Decides what the cloud's answer to a batch means for the spool. Only a receipt lets a batch go.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rollcall_protocol::answer::{Answer, Receipt, Refusal};
+use rollcall_protocol::chain::ChainLink;
+use rollcall_protocol::path;
+
+use super::backoff;
+use super::link::{Link, LinkError, REQUEST_TIMEOUT};
+use crate::spool::outgoing::Outgoing;
+use crate::spool::{Spool, SpoolError};
+
+/// What to do after an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// It is stored there: forget it here.
+    Acknowledge,
+    /// Earlier batches are missing there.
+    ResendFrom(u64),
+    /// Our place in the chain is worth nothing any more: ask for a new epoch, send everybody.
+    NewEpoch,
+    /// Try the same bytes again after a while.
+    Wait(Pause),
+    LearnClock(DateTime<Utc>),
+    /// The same bytes will never be taken.
+    SetAside,
+    /// A human must decide.
+    Stop(Refusal),
+    /// The agent was revoked.
+    Wipe,
+}
+
+/// How long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// As the cloud asked.
+    Asked(u32),
+    /// By our own back-off.
+    Own,
+}
+
+/// Decides by the answer alone.
+pub fn decide(answer: &Answer<Receipt>, sent: &ChainLink) -> Step {
+    match answer {
+        Answer::Accepted(receipt) if receipt.head.epoch == sent.epoch && receipt.head.seq > sent.seq => {
+            Step::Acknowledge
+        }
+        // A receipt for something else proves nothing about this batch.
+        Answer::Accepted(_) | Answer::Unintelligible { .. } => Step::Wait(Pause::Own),
+        Answer::Refused(refusal) => match refusal {
+            Refusal::Gap { expected } if *expected < sent.seq => Step::ResendFrom(*expected),
+            Refusal::Gap { .. } | Refusal::Epoch => Step::NewEpoch,
+            Refusal::Fork | Refusal::Quarantined => Step::Stop(refusal.clone()),
+            Refusal::Unauthorized | Refusal::Token { .. } => Step::Wait(Pause::Own),
+            Refusal::Revoked => Step::Wipe,
+            Refusal::Skew { server_time } => Step::LearnClock(*server_time),
+            Refusal::TooLarge { .. } | Refusal::Malformed => Step::SetAside,
+            Refusal::Busy { retry_after_seconds } | Refusal::Unavailable { retry_after_seconds } => {
+                Step::Wait(Pause::Asked(*retry_after_seconds))
+            }
+        },
+    }
+}
+
+/// How one attempt to send ended.
+#[derive(Debug)]
+pub enum Pushed {
+    /// One batch is there, and perhaps more are to go.
+    One,
+    /// Nothing waits.
+    Empty,
+    /// Earlier batches are to be sent again, from this one.
+    Again(u64),
+    NewEpoch,
+    Later { after: Option<Duration>, why: LinkError },
+    Stopped(Refusal),
+    Revoked,
+}
+
+/// Sends the next batch, or the one named, and does to the spool what the answer means.
+pub async fn push_one(spool: &mut Spool, link: &Link, resend: Option<u64>) -> Result<Pushed, SpoolError> {
+    let Some(batch) = pick(spool, resend)? else {
+        // A gap that neither spool nor ledger can fill.
+        return Ok(if resend.is_some() { Pushed::NewEpoch } else { Pushed::Empty });
+    };
+    let sent = batch.link()?;
+    let answer = match link.post(path::BATCHES, &batch.jws, batch.body.clone(), REQUEST_TIMEOUT).await {
+        Ok(answer) => answer,
+        Err(why) => return Ok(Pushed::Later { after: None, why }),
+    };
+    Ok(match decide(&answer, &sent) {
+        Step::Acknowledge if is_from_ledger(spool, &batch)? => Pushed::Again(batch.seq + 1),
+        Step::Acknowledge => {
+            spool.acknowledge(&batch, link.clock.now())?;
+            Pushed::One
+        }
+        Step::ResendFrom(seq) => Pushed::Again(seq),
+        Step::NewEpoch | Step::SetAside => Pushed::NewEpoch,
+        Step::Wait(pause) => {
+            let after = match pause {
+                Pause::Asked(seconds) => Some(backoff::spread(seconds, link.chance.fraction())),
+                Pause::Own => None,
+            };
+            Pushed::Later { after, why: reason(answer) }
+        }
+        Step::LearnClock(server_time) => {
+            link.clock.learn(server_time);
+            Pushed::Later { after: None, why: reason(answer) }
+        }
+        Step::Stop(refusal) => Pushed::Stopped(refusal),
+        Step::Wipe => Pushed::Revoked,
+    })
+}
+
+/// While a gap is filled, batches that were acknowledged before come from the ledger, byte for byte.
+fn pick(spool: &Spool, resend: Option<u64>) -> Result<Option<Outgoing>, SpoolError> {
+    let Some(seq) = resend else { return spool.next_batch() };
+    match spool.state()?.chain {
+        Some(head) => spool.find_batch(head.epoch, seq),
+        None => Ok(None),
+    }
+}
+
+/// Whether a batch fills a gap and was acknowledged before.
+fn is_from_ledger(spool: &Spool, batch: &Outgoing) -> Result<bool, SpoolError> {
+    Ok(spool.next_batch()?.is_none_or(|next| batch.seq < next.seq))
+}
+
+fn reason(answer: Answer<Receipt>) -> LinkError {
+    match answer {
+        Answer::Accepted(_) => LinkError::Odd { status: 200 },
+        Answer::Refused(refusal) => LinkError::Refused(refusal),
+        Answer::Unintelligible { status } => LinkError::Odd { status },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollcall_protocol::chain::Epoch;
+    use rollcall_protocol::hash::Hash;
+
+    fn sent() -> ChainLink {
+        ChainLink { seq: 5, ..Epoch { number: 2, start: Hash::of(b"start") }.head() }
+    }
+
+    fn receipt(epoch: u64, seq: u64) -> Answer<Receipt> {
+        Answer::Accepted(Receipt { head: ChainLink { epoch, seq, prev: Hash::of(b"x") } })
+    }
+
+    #[test]
+    fn only_a_receipt_past_this_batch_lets_it_go() {
+        assert_eq!(decide(&receipt(2, 6), &sent()), Step::Acknowledge);
+        assert_eq!(decide(&receipt(2, 5), &sent()), Step::Wait(Pause::Own));
+        assert_eq!(decide(&receipt(1, 6), &sent()), Step::Wait(Pause::Own));
+        assert_eq!(decide(&Answer::Unintelligible { status: 200 }, &sent()), Step::Wait(Pause::Own));
+    }
+
+    #[test]
+    fn a_gap_behind_us_is_filled_and_any_other_begins_an_epoch() {
+        assert_eq!(decide(&Answer::Refused(Refusal::Gap { expected: 3 }), &sent()), Step::ResendFrom(3));
+        assert_eq!(decide(&Answer::Refused(Refusal::Gap { expected: 9 }), &sent()), Step::NewEpoch);
+    }
+
+    #[test]
+    fn two_copies_of_one_agent_wait_for_a_human() {
+        assert_eq!(decide(&Answer::Refused(Refusal::Fork), &sent()), Step::Stop(Refusal::Fork));
+    }
+
+    #[test]
+    fn a_busy_cloud_is_no_error_and_is_given_the_time_it_asks_for() {
+        let busy = Answer::Refused(Refusal::Busy { retry_after_seconds: 7 });
+
+        assert_eq!(decide(&busy, &sent()), Step::Wait(Pause::Asked(7)));
+    }
+}

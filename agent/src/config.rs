@@ -1,0 +1,275 @@
+//! Decides what the agent's configuration file may say. Nothing else reads it, and nothing else configures the agent
+//! on this machine; what the cloud desires can never widen it.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rollcall_protocol::catalogue;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::cycle::Access;
+use crate::diagnostic::Diagnostic;
+use crate::directory::connect::{Credentials, Target, Timeouts, Transport};
+use crate::directory::people::AttributeList;
+use crate::exit::Exit;
+use crate::platform::private_file;
+
+/// Every key with its meaning. `enroll` writes this file when there is none.
+pub const TEMPLATE: &str = include_str!("agent.toml");
+
+/// The file as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    #[serde(default = "default_data_dir")]
+    pub data_dir: PathBuf,
+    pub ldap: Option<Ldap>,
+    #[serde(default)]
+    pub cloud: Cloud,
+    #[serde(default)]
+    pub cycle: CycleTimes,
+    #[serde(default)]
+    pub privacy: Privacy,
+    #[serde(default)]
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ldap {
+    pub host: String,
+    pub port: Option<u16>,
+    pub address: Option<IpAddr>,
+    #[serde(default = "default_transport")]
+    pub transport: Transport,
+    pub ca_file: Option<PathBuf>,
+    pub bind_user: String,
+    pub password_file: PathBuf,
+    #[serde(default = "default_connect_seconds")]
+    pub connect_seconds: u64,
+    #[serde(default = "default_entry_seconds")]
+    pub entry_seconds: u64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cloud {
+    pub proxy: Option<String>,
+    pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CycleTimes {
+    #[serde(default = "default_second_reading_seconds")]
+    pub second_reading_seconds: u64,
+}
+
+impl Default for CycleTimes {
+    fn default() -> Self {
+        Self { second_reading_seconds: default_second_reading_seconds() }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Privacy {
+    #[serde(default)]
+    pub withhold: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    #[serde(default)]
+    pub level: Level,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: Level::Info }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+}
+
+fn default_data_dir() -> PathBuf {
+    if cfg!(windows) { PathBuf::from(r"C:\ProgramData\Rollcall") } else { PathBuf::from("/var/lib/rollcall-agent") }
+}
+
+fn default_transport() -> Transport {
+    Transport::Ldaps
+}
+
+fn default_connect_seconds() -> u64 {
+    10
+}
+
+fn default_entry_seconds() -> u64 {
+    60
+}
+
+fn default_second_reading_seconds() -> u64 {
+    300
+}
+
+/// Where the file lies unless `--config` says otherwise.
+pub fn default_path() -> PathBuf {
+    default_data_dir().join("agent.toml")
+}
+
+impl Config {
+    /// Reads the file. A mistake is told with its line and column.
+    pub fn read(path: &Path) -> Result<Self, Diagnostic> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind())))?;
+        Self::parse(&text).map_err(|mistake| unreadable(format!("{}: {mistake}", path.display())))
+    }
+
+    /// Reads the text of a file.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let at = error.span().map(|span| position(text, span.start)).unwrap_or_default();
+            format!("{at}{}", error.message())
+        })?;
+        if let Some(ldap) = &config.ldap {
+            ldap.check()?;
+        }
+        AttributeList::without(&config.privacy.withhold).map_err(|error| format!("privacy.withhold: {error}"))?;
+        Ok(config)
+    }
+
+    /// Everything a cycle needs to reach the directory. The password is read here, each time, so that a changed file
+    /// takes effect with the next cycle.
+    pub fn access(&self) -> Result<Access, Diagnostic> {
+        let ldap = self.ldap.as_ref().ok_or_else(|| unreadable("the section [ldap] is missing".to_owned()))?;
+        let attributes = AttributeList::without(&self.privacy.withhold);
+        Ok(Access {
+            target: ldap.target(),
+            credentials: Credentials { user: ldap.bind_user.clone(), password: ldap.password()? },
+            attributes: attributes.map_err(|error| unreadable(format!("privacy.withhold: {error}")))?,
+        })
+    }
+
+    pub fn second_reading_after(&self) -> Duration {
+        Duration::from_secs(self.cycle.second_reading_seconds)
+    }
+}
+
+impl Ldap {
+    fn check(&self) -> Result<(), String> {
+        if self.host.parse::<IpAddr>().is_ok() {
+            return Err("ldap.host must be the full DNS name that stands in the certificate; an address belongs into \
+                        ldap.address"
+                .to_owned());
+        }
+        if self.connect_seconds == 0 || self.entry_seconds == 0 {
+            return Err("ldap.connect_seconds and ldap.entry_seconds must be at least 1".to_owned());
+        }
+        Ok(())
+    }
+
+    pub fn target(&self) -> Target {
+        Target {
+            host: self.host.clone(),
+            port: self.port.unwrap_or_else(|| self.transport.default_port()),
+            address: self.address,
+            transport: self.transport,
+            ca_file: self.ca_file.clone(),
+            timeouts: Timeouts {
+                connect: Duration::from_secs(self.connect_seconds),
+                entry: Duration::from_secs(self.entry_seconds),
+                ..Timeouts::default()
+            },
+        }
+    }
+
+    fn password(&self) -> Result<SecretString, Diagnostic> {
+        let path = &self.password_file;
+        let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
+        if private_file::is_readable_by_others(path).map_err(cannot)? {
+            return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
+        }
+        let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(cannot)?);
+        Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+}
+
+fn unreadable(detail: String) -> Diagnostic {
+    Diagnostic::new(catalogue::CONFIG_UNREADABLE, detail, Exit::Usage)
+}
+
+/// `line 3, column 7: `
+fn position(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_documents_a_valid_file_once_its_examples_are_switched_on() {
+        let uncommented: String =
+            TEMPLATE.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+
+        assert!(Config::parse(TEMPLATE).is_ok());
+        let config = Config::parse(&uncommented).unwrap();
+        assert!(config.ldap.is_some_and(|ldap| ldap.address.is_some() && ldap.ca_file.is_some()));
+        assert!(config.cloud.proxy.is_some() && config.cloud.ca_file.is_some());
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_line_and_column() {
+        let mistake = Config::parse("[ldap]\nhost = \"dc1.lab\"\nbind_user = \"a\"\npassword_file = \"b\"\ntls = false\n");
+
+        assert!(mistake.unwrap_err().starts_with("line 5, column 1: unknown field `tls`"));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_told_with_its_line_and_column() {
+        let mistake = Config::parse("[cycle]\nsecond_reading_seconds = \"soon\"\n").unwrap_err();
+
+        assert!(mistake.starts_with("line 2, column 26: "), "{mistake}");
+    }
+
+    #[test]
+    fn clear_text_cannot_be_written_down() {
+        let text = "[ldap]\nhost=\"dc1.lab\"\nbind_user=\"a\"\npassword_file=\"b\"\ntransport=\"ldap\"\n";
+
+        assert!(Config::parse(text).unwrap_err().contains("unknown variant `ldap`"));
+    }
+
+    #[test]
+    fn an_address_as_host_is_refused_with_the_way_out() {
+        let text = "[ldap]\nhost=\"10.0.0.1\"\nbind_user=\"a\"\npassword_file=\"b\"\n";
+
+        assert!(Config::parse(text).unwrap_err().contains("ldap.address"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_password_file_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+        let text = format!("[ldap]\nhost=\"dc1.lab\"\nbind_user=\"a\"\npassword_file={:?}\n", file.path());
+
+        let seen = Config::parse(&text).unwrap().access().unwrap_err();
+
+        assert_eq!(seen.fault.code, "RC-1012");
+    }
+}

@@ -1,0 +1,196 @@
+//! Writes one complete reading into the spool: what changed, who departs and why, and the count and digest of the whole.
+
+use std::collections::{BTreeMap, HashSet};
+
+use rollcall_protocol::batch::CycleKind;
+use rollcall_protocol::digest::{SetDigester, SetSummary};
+use rollcall_protocol::evidence::{Departure, Evidence, Stance};
+use rollcall_protocol::hash::Hash;
+use rollcall_protocol::item::Item;
+use rollcall_protocol::person::{InImport, PersonRecord};
+use uuid::Uuid;
+
+use super::CycleError;
+use super::confirm::Judged;
+use super::evidence::Verdict;
+use super::parts::Parts;
+use super::scope::Scope;
+use crate::directory::structure::Structure;
+use crate::spool::SpoolError;
+use crate::spool::commit::{Compared, CycleWriter};
+
+/// What a cycle made of the people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    pub added: u64,
+    pub changed: u64,
+    /// Memberships that end.
+    pub departed: u64,
+    /// Of those, the ones that wait for a human.
+    pub held: u64,
+    /// Memberships that wait for a second reading.
+    pub awaiting: u32,
+}
+
+/// Everything that was decided before the first byte is written.
+#[derive(Debug)]
+pub struct Decided<'a> {
+    pub scope: &'a Scope,
+    pub judged: &'a Judged,
+    pub stances: &'a BTreeMap<Uuid, Stance>,
+    pub kind: CycleKind,
+    /// People whom the cloud asked about: sent even when unchanged.
+    pub asked: &'a HashSet<Uuid>,
+}
+
+impl Decided<'_> {
+    fn departure(&self, guid: Uuid, import: Uuid, evidence: Evidence) -> Departure {
+        let stance = self.stances.get(&import).copied().unwrap_or(Stance::Held);
+        Departure { guid, import, evidence, stance }
+    }
+}
+
+/// Writes items and staged rows, and sums the set up.
+pub fn write(
+    writer: &CycleWriter<'_>,
+    parts: &mut Parts<'_>,
+    decided: &Decided<'_>,
+) -> Result<(Counts, SetSummary), CycleError> {
+    let mut composer = Composer { writer, parts, decided, digest: SetDigester::default(), counts: Counts::default() };
+    writer.compare(|row| composer.person(row))?;
+    let Composer { digest, counts, .. } = composer;
+    Ok((counts, digest.finish()))
+}
+
+/// Writes the structure's items.
+pub fn write_structure(parts: &mut Parts<'_>, structure: &Structure) -> Result<(), CycleError> {
+    for unit in &structure.ous {
+        parts.push(&to_line(&Item::Ou(unit.clone()))?)?;
+    }
+    for group in &structure.groups {
+        parts.push(&to_line(&Item::Group(group.clone()))?)?;
+    }
+    Ok(())
+}
+
+/// Tells one structure from another.
+pub fn structure_hash(structure: &Structure) -> Result<Hash, CycleError> {
+    let json = serde_json::to_vec(&(&structure.ous, &structure.groups)).map_err(SpoolError::from)?;
+    Ok(Hash::of(&json))
+}
+
+fn to_line(item: &Item) -> Result<String, CycleError> {
+    Ok(serde_json::to_string(item).map_err(SpoolError::from)?)
+}
+
+struct Composer<'a, 'p> {
+    writer: &'a CycleWriter<'a>,
+    parts: &'a mut Parts<'p>,
+    decided: &'a Decided<'a>,
+    digest: SetDigester,
+    counts: Counts,
+}
+
+impl Composer<'_, '_> {
+    fn person(&mut self, row: Compared) -> Result<(), CycleError> {
+        let before: &[InImport] = row.known.as_ref().map_or(&[], |known| &known.imports);
+        let holds: &[u16] = row.found.as_ref().map_or(&[], |found| &found.holds);
+        let mut after = self.decided.scope.memberships(holds, before);
+        self.settle(row.guid, before, &mut after)?;
+        if after.is_empty() {
+            return self.gone(&row);
+        }
+        let json = self.record(&row, before, &after)?;
+        let hash = json.as_ref().map(|json| Hash::of(json.as_bytes()));
+        let known_hash = row.known.as_ref().map(|known| known.hash);
+        let Some(final_hash) = hash.or(known_hash) else { return Ok(()) };
+        self.digest.push(row.guid, &final_hash).map_err(|_| SpoolError::Unreadable)?;
+        let is_new = known_hash != Some(final_hash);
+        if is_new {
+            let json = json.as_deref().unwrap_or_default();
+            self.writer.stage_present(row.guid, &final_hash, &after, json)?;
+            match row.known {
+                None => self.counts.added += 1,
+                Some(_) => self.counts.changed += 1,
+            }
+        }
+        if is_new || self.decided.kind == CycleKind::Full || self.decided.asked.contains(&row.guid) {
+            let json = json.map_or_else(|| self.writer.get_record(row.guid), Ok)?;
+            self.parts.push(&format!("{{\"present\":{json}}}"))?;
+        }
+        Ok(())
+    }
+
+    /// The record as it will be acknowledged. `None`: unread and unchanged, so the stored one stands.
+    fn record(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Result<Option<String>, CycleError> {
+        if let Some(found) = &row.found {
+            return Ok(Some(found.draft.finish(after).map_err(SpoolError::from)?));
+        }
+        if before == after {
+            return Ok(None);
+        }
+        let mut person = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
+        person.imports = after.to_vec();
+        Ok(Some(PersonRecord::write(person).map_err(SpoolError::from)?.json))
+    }
+
+    fn gone(&mut self, row: &Compared) -> Result<(), CycleError> {
+        if row.known.is_some() {
+            self.writer.stage_gone(row.guid)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the departures of one person and keeps the memberships that wait.
+    fn settle(&mut self, guid: Uuid, before: &[InImport], after: &mut Vec<InImport>) -> Result<(), CycleError> {
+        let Some(verdicts) = self.decided.judged.verdicts.get(&guid) else { return Ok(()) };
+        for (import, verdict) in verdicts {
+            match verdict {
+                Verdict::Depart(evidence) => {
+                    let departure = self.decided.departure(guid, *import, evidence.clone());
+                    depart(self.parts, &mut self.counts, departure)?;
+                }
+                Verdict::Wait => {
+                    self.counts.awaiting += 1;
+                    after.extend(before.iter().filter(|earlier| earlier.import == *import).cloned());
+                }
+                // Added to the reading: it is among the found.
+                Verdict::StillHeld(_) => {}
+            }
+        }
+        after.sort_by_key(|membership| membership.import);
+        Ok(())
+    }
+}
+
+/// People of whom only the cloud knows are in no row of the comparison; their departures are written here.
+pub fn write_strangers(
+    parts: &mut Parts<'_>,
+    decided: &Decided<'_>,
+    counts: &mut Counts,
+    strangers: &[Uuid],
+) -> Result<(), CycleError> {
+    for guid in strangers {
+        let Some(verdicts) = decided.judged.verdicts.get(guid) else { continue };
+        // Somebody who is in scope after all was added to the reading and is written with everybody else.
+        if verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::StillHeld(_))) {
+            continue;
+        }
+        for (import, verdict) in verdicts {
+            match verdict {
+                Verdict::Depart(evidence) => {
+                    depart(parts, counts, decided.departure(*guid, *import, evidence.clone()))?;
+                }
+                Verdict::Wait => counts.awaiting += 1,
+                Verdict::StillHeld(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn depart(parts: &mut Parts<'_>, counts: &mut Counts, departure: Departure) -> Result<(), CycleError> {
+    counts.departed += 1;
+    counts.held += u64::from(departure.stance == Stance::Held);
+    parts.push(&to_line(&Item::Departed(departure))?)
+}

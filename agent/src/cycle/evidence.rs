@@ -1,0 +1,226 @@
+//! Decides why a membership ended, from a second look at the very object. No evidence, no removal.
+
+use chrono::{DateTime, Utc};
+use rollcall_protocol::desired::SelectionKind;
+use rollcall_protocol::directory::DcIdentity;
+use rollcall_protocol::evidence::Evidence;
+use rollcall_protocol::person::InImport;
+use uuid::Uuid;
+
+use super::scope::{ImportScope, Located, Scope};
+use crate::directory::dn::Dn;
+use crate::spool::snapshot::Missed;
+
+/// What the directory says of one objectGUID now.
+#[derive(Debug, Clone)]
+pub enum Looked {
+    Live(Live),
+    /// A tombstone or recycled object that this account may see.
+    Tombstone,
+    /// "No such object": deleted, or hidden from this account.
+    Nothing,
+}
+
+/// Where a live account is.
+#[derive(Debug, Clone)]
+pub struct Live {
+    pub dn: Dn,
+    pub standing: Standing,
+    pub member_of: Vec<Dn>,
+    pub primary_group: Option<u32>,
+}
+
+/// Whether a live account is somebody we import at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Person,
+    System,
+    /// No user account any more.
+    NotAUser,
+}
+
+/// Whether this reading may be compared with the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DcContinuity {
+    Same,
+    /// Another domain controller, a restored or a rolled-back one: it may lag behind. Departures wait for a second
+    /// reading that agrees.
+    Changed,
+}
+
+/// What becomes of one membership that the reading did not find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Depart(Evidence),
+    /// Stays for now; a second reading decides.
+    Wait,
+    /// It is there after all: these selections hold the person.
+    StillHeld(Vec<Uuid>),
+}
+
+/// The circumstances of the second look.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    pub dc: &'a DcIdentity,
+    pub continuity: DcContinuity,
+    pub missed: Option<&'a Missed>,
+}
+
+/// Whether the operator ended the membership, so that the directory need not be asked.
+pub fn is_deselected(scope: &Scope, before: &InImport) -> bool {
+    scope.imports.get(&before.import).is_none_or(|import| {
+        !before.via.iter().any(|via| import.include.iter().any(|selection| selection.guid == *via))
+    })
+}
+
+/// Judges one membership of a person who was not found where they were.
+pub fn judge(scope: &Scope, before: &InImport, looked: &Looked, circumstances: &Circumstances<'_>) -> Verdict {
+    let Some(import) = scope.imports.get(&before.import) else { return Verdict::Depart(Evidence::Deselected) };
+    let evidence = match looked {
+        Looked::Nothing => return judge_absent(circumstances),
+        Looked::Tombstone => Evidence::Deleted,
+        Looked::Live(live) => match judge_live(scope, import, before, live) {
+            Ok(evidence) => evidence,
+            Err(via) => return Verdict::StillHeld(via),
+        },
+    };
+    match circumstances.continuity {
+        DcContinuity::Same => Verdict::Depart(evidence),
+        DcContinuity::Changed => Verdict::Wait,
+    }
+}
+
+/// One "no such object" may be a lagging replica or a lost permission; two complete readings on the same, unrestored
+/// domain controller count.
+fn judge_absent(circumstances: &Circumstances<'_>) -> Verdict {
+    match (circumstances.continuity, circumstances.missed) {
+        (DcContinuity::Same, Some(missed)) if missed.was_on(circumstances.dc) => {
+            Verdict::Depart(Evidence::Absent { first_missed_at: missed.first_missed_at })
+        }
+        (DcContinuity::Same | DcContinuity::Changed, _) => Verdict::Wait,
+    }
+}
+
+/// `Err` carries the selections that hold the person after all: paging is no snapshot, people move while we read.
+fn judge_live(scope: &Scope, import: &ImportScope, before: &InImport, live: &Live) -> Result<Evidence, Vec<Uuid>> {
+    match live.standing {
+        Standing::Person => {}
+        Standing::System => return Ok(Evidence::Excluded { by: "system".into() }),
+        Standing::NotAUser => return Ok(Evidence::Excluded { by: "not_a_user".into() }),
+    }
+    if let Some(by) = scope.excluded_by(import.import, &live.dn) {
+        return Ok(Evidence::Excluded { by: by.to_string() });
+    }
+    let held_by: Vec<Uuid> =
+        import.include.iter().map(|selection| selection.guid).filter(|guid| holds(scope.located(*guid), live)).collect();
+    if !held_by.is_empty() {
+        return Err(held_by);
+    }
+    Ok(where_to(import, before, live))
+}
+
+fn holds(located: &Located, live: &Live) -> bool {
+    match located {
+        Located::Ou(ou) => live.dn.is_at_or_under(ou),
+        Located::Group(group) => {
+            live.member_of.contains(&group.dn) || (live.primary_group.is_some() && live.primary_group == group.sid.rid())
+        }
+        Located::Unavailable => false,
+    }
+}
+
+/// People who were held by an OU alone or beside a group have left that OU; a group alone was left.
+fn where_to(import: &ImportScope, before: &InImport, live: &Live) -> Evidence {
+    let was_held_by =
+        |kind: SelectionKind| import.include.iter().find(|held| held.kind == kind && before.via.contains(&held.guid));
+    match (was_held_by(SelectionKind::Ou), was_held_by(SelectionKind::Group)) {
+        (None, Some(group)) => Evidence::LeftGroup { group: group.guid },
+        (Some(_), _) | (None, None) => Evidence::LeftScope { dn: live.dn.to_string() },
+    }
+}
+
+/// When a person is missing now, the moment to remember.
+pub fn first_missed(missed: Option<&Missed>, dc: &DcIdentity, now: DateTime<Utc>) -> DateTime<Utc> {
+    missed.filter(|missed| missed.was_on(dc)).map_or(now, |missed| missed.first_missed_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cycle::scope::fixtures::*;
+    use chrono::DateTime;
+
+    fn dc() -> DcIdentity {
+        DcIdentity { dns_name: "dc1.lab".into(), ntds_guid: id(90), invocation_id: id(91), usn: 5 }
+    }
+
+    fn live(dn: &str) -> Looked {
+        Looked::Live(Live {
+            dn: Dn::parse(dn).unwrap(),
+            standing: Standing::Person,
+            member_of: Vec::new(),
+            primary_group: Some(513),
+        })
+    }
+
+    fn was_via(number: u128) -> InImport {
+        InImport { import: id(11), via: vec![id(number)] }
+    }
+
+    fn judged(looked: &Looked, continuity: DcContinuity, missed: Option<&Missed>) -> Verdict {
+        let scope = scope(vec![import(11, &[ou(21), ou(22)], &[31])]);
+        judge(&scope, &was_via(21), looked, &Circumstances { dc: &dc(), continuity, missed })
+    }
+
+    #[test]
+    fn somebody_who_moved_out_has_left_the_scope_and_we_say_where_to() {
+        let seen = judged(&live("CN=Ana,OU=Alumni,DC=lab"), DcContinuity::Same, None);
+
+        assert_eq!(seen, Verdict::Depart(Evidence::LeftScope { dn: "CN=Ana,OU=Alumni,DC=lab".into() }));
+    }
+
+    #[test]
+    fn somebody_who_moved_to_another_selected_ou_while_we_read_is_still_held() {
+        let seen = judged(&live("CN=Ana,OU=22,DC=lab"), DcContinuity::Same, None);
+
+        assert_eq!(seen, Verdict::StillHeld(vec![id(22)]));
+    }
+
+    #[test]
+    fn somebody_under_an_excluded_ou_is_told_by_it() {
+        let seen = judged(&live("CN=Ana,OU=31,DC=lab"), DcContinuity::Same, None);
+
+        assert_eq!(seen, Verdict::Depart(Evidence::Excluded { by: id(31).to_string() }));
+    }
+
+    #[test]
+    fn one_missing_look_is_not_enough_and_two_on_the_same_dc_are() {
+        let missed = Missed { first_missed_at: DateTime::UNIX_EPOCH, ntds_guid: id(90), invocation_id: id(91) };
+        let restored = Missed { invocation_id: id(92), ..missed.clone() };
+
+        assert_eq!(judged(&Looked::Nothing, DcContinuity::Same, None), Verdict::Wait);
+        assert_eq!(judged(&Looked::Nothing, DcContinuity::Same, Some(&restored)), Verdict::Wait);
+        assert_eq!(
+            judged(&Looked::Nothing, DcContinuity::Same, Some(&missed)),
+            Verdict::Depart(Evidence::Absent { first_missed_at: DateTime::UNIX_EPOCH })
+        );
+    }
+
+    #[test]
+    fn on_another_domain_controller_every_departure_waits() {
+        let missed = Missed { first_missed_at: DateTime::UNIX_EPOCH, ntds_guid: id(90), invocation_id: id(91) };
+
+        assert_eq!(judged(&Looked::Tombstone, DcContinuity::Changed, None), Verdict::Wait);
+        assert_eq!(judged(&Looked::Nothing, DcContinuity::Changed, Some(&missed)), Verdict::Wait);
+        assert_eq!(judged(&live("CN=Ana,OU=Alumni,DC=lab"), DcContinuity::Changed, None), Verdict::Wait);
+    }
+
+    #[test]
+    fn an_import_or_selection_that_was_taken_away_needs_no_look() {
+        let scope = scope(vec![import(11, &[ou(21)], &[])]);
+
+        assert!(is_deselected(&scope, &was_via(29)));
+        assert!(is_deselected(&scope, &InImport { import: id(12), via: vec![id(21)] }));
+        assert!(!is_deselected(&scope, &was_via(21)));
+    }
+}

@@ -1,0 +1,185 @@
+//! One reading of a directory, from the connection to the signed batches in the spool.
+//!
+//! In the order of the `mod` lines: what is read, where it is, who is read, who must be looked at again, why they are
+//! gone, how many may go, and what is written. An incomplete reading publishes nothing.
+
+pub mod scope;
+pub mod locate;
+pub mod read;
+pub mod survey;
+pub mod evidence;
+pub mod confirm;
+pub mod guard;
+pub mod parts;
+pub mod compose;
+mod publish;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rollcall_protocol::batch::{CycleKind, Trigger};
+use rollcall_protocol::desired::DesiredState;
+use rollcall_protocol::jws::JwsError;
+use uuid::Uuid;
+
+use self::compose::Counts;
+use self::confirm::{Judged, SecondLook};
+use self::evidence::DcContinuity;
+use self::scope::Scope;
+use self::survey::Survey;
+use crate::clock::{Chance, Clock};
+use crate::directory::connect::{ConnectError, Credentials, Target};
+use crate::directory::domain::{self, Domain, NotOurs};
+use crate::directory::people::AttributeList;
+use crate::directory::reader::{DirectoryReader, Incomplete};
+use crate::directory::structure::{self, Structure};
+use crate::signer::Signer;
+use crate::spool::state::State;
+use crate::spool::{Spool, SpoolError};
+
+/// Why a cycle came to nothing. Nobody is removed because of any of these.
+#[derive(Debug, thiserror::Error)]
+pub enum CycleError {
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
+    #[error("{0}")]
+    NotOurs(#[from] NotOurs),
+    #[error("{0}")]
+    Incomplete(#[from] Incomplete),
+    #[error("{0}")]
+    Spool(#[from] SpoolError),
+    #[error("a batch could not be packed: {0}")]
+    Packing(#[from] std::io::Error),
+    #[error("a batch could not be signed: {0}")]
+    Signing(#[from] JwsError),
+    #[error("the reading did not end within {0} min")]
+    Deadline(u64),
+    #[error("a cycle still waits to be sent")]
+    Unsent,
+    #[error("the place in the chain is lost until the cloud gives a new one")]
+    NoPlace,
+}
+
+/// How the directory is reached and what is read of each person.
+#[derive(Debug, Clone)]
+pub struct Access {
+    pub target: Target,
+    pub credentials: Credentials,
+    pub attributes: AttributeList,
+}
+
+/// Why and how this cycle runs.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    pub trigger: Trigger,
+    pub extent: Extent,
+    /// People whom the cloud wants to hear about.
+    pub confirm: Vec<Uuid>,
+    pub purpose: Purpose,
+}
+
+/// Whether everybody is sent although the cloud asked for no more than changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    AsNeeded,
+    Everybody,
+}
+
+/// Whether the cycle leaves anything behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Publish,
+    /// The same reading and the same decisions, thrown away at the end.
+    DryRun,
+}
+
+/// What a complete cycle found and put into the spool.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Summary {
+    pub cycle: Uuid,
+    pub kind: CycleKind,
+    pub people: u64,
+    pub people_in_domain: u64,
+    #[serde(flatten)]
+    pub counts: Counts,
+    pub batches: u32,
+    pub bytes: u64,
+    pub unavailable: Vec<Uuid>,
+    pub started_at: DateTime<Utc>,
+    pub finished_at: DateTime<Utc>,
+    /// The account that reads can do more than read.
+    pub over_privileged: bool,
+}
+
+/// The parts of the agent that a cycle works with.
+#[expect(missing_debug_implementations, reason = "holds a closure")]
+pub struct Cycle<'a> {
+    pub spool: &'a mut Spool,
+    pub access: &'a Access,
+    pub desired: &'a DesiredState,
+    pub signer: &'a Signer,
+    pub clock: &'a Clock,
+    pub chance: &'a Chance,
+    /// Told how many people have been read so far.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+const DEADLINE: Duration = Duration::from_mins(15);
+
+impl Cycle<'_> {
+    /// Runs one cycle. On `Ok` its batches are in the spool (unless it was a dry run); on `Err` nothing happened.
+    pub async fn run(mut self, wish: &Wish) -> Result<Summary, CycleError> {
+        if self.spool.waiting()?.batches > 0 && wish.purpose == Purpose::Publish {
+            return Err(CycleError::Unsent);
+        }
+        let read = tokio::time::timeout(DEADLINE, self.read(wish)).await;
+        let read = read.map_err(|_| CycleError::Deadline(DEADLINE.as_secs() / 60)).flatten();
+        let summary = read.and_then(|read| publish::publish(&mut self, wish, &read));
+        self.spool.drop_reading();
+        summary
+    }
+
+    /// Everything that needs the directory.
+    async fn read(&mut self, wish: &Wish) -> Result<Complete, CycleError> {
+        let started_at = self.clock.cloud_now();
+        let state = self.spool.state()?;
+        let mut reader = DirectoryReader::open(&self.access.target, &self.access.credentials).await?;
+        let domain = domain::identify(&mut reader, state.domain.as_ref()).await?;
+        let continuity = continuity(&state, &domain);
+        let mut scope = Scope::plan(self.desired, started_at);
+        locate::locate_all(&mut reader, &domain, &mut scope).await?;
+        let structure = structure::read(&mut reader, &domain).await?;
+        self.spool.begin_reading()?;
+        let attributes = &self.access.attributes;
+        read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
+        self.spool.finish_reading()?;
+        (self.progress)(self.spool.reading().count()?);
+        let asked: HashSet<Uuid> = wish.confirm.iter().copied().collect();
+        let survey = survey::take(self.spool, &scope, &asked)?;
+        let look = SecondLook { scope: &scope, domain: &domain, attributes, continuity };
+        let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
+        reader.close().await;
+        Ok(Complete { started_at, state, domain, continuity, scope, structure, survey, judged, asked })
+    }
+}
+
+/// A reading that ended well, with every decision that needed the directory.
+struct Complete {
+    started_at: DateTime<Utc>,
+    state: State,
+    domain: Domain,
+    continuity: DcContinuity,
+    scope: Scope,
+    structure: Structure,
+    survey: Survey,
+    judged: Judged,
+    asked: HashSet<Uuid>,
+}
+
+fn continuity(state: &State, domain: &Domain) -> DcContinuity {
+    match &state.base.dc {
+        Some(before) if !before.is_continued_by(&domain.dc) => DcContinuity::Changed,
+        Some(_) | None => DcContinuity::Same,
+    }
+}

@@ -1,0 +1,92 @@
+//! Packs a cycle's items into batches and signs them into the chain once their number is known.
+
+use rollcall_protocol::batch::{BatchLink, CyclePart};
+use rollcall_protocol::body::Writer;
+use rollcall_protocol::chain::{ChainHead, ChainLink};
+use rollcall_protocol::hash::{BodyDigest, Hash};
+use uuid::Uuid;
+
+use super::CycleError;
+use crate::clock::{Chance, Clock};
+use crate::signer::{Signer, Stamp};
+use crate::spool::commit::{CycleWriter, Place};
+
+/// The bodies of one cycle, in the making.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    writer: &'a CycleWriter<'a>,
+    open: Writer,
+    head: ChainHead,
+    closed: Vec<Closed>,
+    /// Items and bytes so far, for the report.
+    pub items: u64,
+    pub bytes: u64,
+}
+
+#[derive(Debug)]
+struct Closed {
+    body: BodyDigest,
+    items: u32,
+}
+
+/// What signs the parts.
+#[derive(Debug, Clone, Copy)]
+pub struct Seal<'a> {
+    pub signer: &'a Signer,
+    pub clock: &'a Clock,
+    pub chance: &'a Chance,
+}
+
+impl<'a> Parts<'a> {
+    /// Begins at the place where the chain stands.
+    pub fn begin(writer: &'a CycleWriter<'a>, head: ChainHead) -> Result<Self, CycleError> {
+        Ok(Self { writer, open: Writer::new()?, head, closed: Vec::new(), items: 0, bytes: 0 })
+    }
+
+    /// Adds one item, a JSON text without line breaks.
+    pub fn push(&mut self, json: &str) -> Result<(), CycleError> {
+        if self.open.is_full() {
+            self.close()?;
+        }
+        self.items += 1;
+        Ok(self.open.push(json)?)
+    }
+
+    fn close(&mut self) -> Result<(), CycleError> {
+        let body = std::mem::replace(&mut self.open, Writer::new()?).finish()?;
+        self.writer.put_body(self.head.seq + self.closed.len() as u64, &body)?;
+        self.bytes += body.bytes.len() as u64;
+        self.closed.push(Closed { body: BodyDigest::of(&body.bytes), items: body.items });
+        Ok(())
+    }
+
+    /// Signs every part. There is always one, be it empty: it carries the count and the digest of the whole set.
+    pub fn seal(mut self, cycle: &CyclePart, seal: Seal<'_>) -> Result<Sealed, CycleError> {
+        self.close()?;
+        let count = u32::try_from(self.closed.len()).unwrap_or(u32::MAX);
+        let mut head = self.head;
+        for (part, closed) in (1..=count).zip(&self.closed) {
+            let cycle = CyclePart { part, parts: count, items: closed.items, ..cycle.clone() };
+            let place = if part == count { Place::Last } else { Place::More };
+            let jws = sign(seal, closed.body, head, cycle)?;
+            self.writer.put_signature(head.seq, &jws, place)?;
+            head = head.then(Hash::of(jws.as_bytes()));
+        }
+        Ok(Sealed { head, parts: count, items: self.items, bytes: self.bytes })
+    }
+}
+
+/// Where the chain stands after the cycle, and how large it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sealed {
+    pub head: ChainHead,
+    pub parts: u32,
+    pub items: u64,
+    pub bytes: u64,
+}
+
+fn sign(seal: Seal<'_>, body: BodyDigest, chain: ChainLink, cycle: CyclePart) -> Result<String, CycleError> {
+    let at = seal.clock.cloud_now();
+    let jti: Uuid = seal.chance.id(at);
+    Ok(seal.signer.sign_batch(body, Stamp { at, jti }, BatchLink { chain, cycle })?)
+}

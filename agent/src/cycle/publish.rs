@@ -1,0 +1,154 @@
+//! Decides how a complete reading goes out, whole or as changes, and puts it into the spool in one transaction.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rollcall_protocol::batch::{CycleKind, CyclePart, StructurePart};
+use rollcall_protocol::chain::{ChainHead, Epoch};
+use rollcall_protocol::digest::SetSummary;
+use rollcall_protocol::hash::Hash;
+
+use super::compose::{self, Counts, Decided};
+use super::evidence::DcContinuity;
+use super::parts::{Parts, Seal, Sealed};
+use super::{Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, guard, scope};
+use crate::directory::domain::Rights;
+use crate::spool::state::{Base, State};
+
+/// The whole set goes out at least this often, whatever has changed.
+const FULL_EVERY: TimeDelta = TimeDelta::hours(24);
+
+/// Decides, writes, signs and commits. A dry run does all of it but the commit.
+pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Summary, CycleError> {
+    let plan = Plan::make(cycle, wish, read)?;
+    let stances = guard::decide(&read.scope, &read.survey, &read.judged);
+    let decided =
+        Decided { scope: &read.scope, judged: &read.judged, stances: &stances, kind: plan.kind, asked: &read.asked };
+    let writer = cycle.spool.begin_commit()?;
+    let mut parts = Parts::begin(&writer, plan.head)?;
+    match plan.structure {
+        StructurePart::Unchanged => {}
+        StructurePart::Included => compose::write_structure(&mut parts, &read.structure)?,
+    }
+    let (mut counts, set) = compose::write(&writer, &mut parts, &decided)?;
+    compose::write_strangers(&mut parts, &decided, &mut counts, &read.survey.strangers)?;
+    let part = plan.part(wish, read, &counts, set, cycle.desired.version);
+    let sealed = parts.seal(&part, Seal { signer: cycle.signer, clock: cycle.clock, chance: cycle.chance })?;
+    match wish.purpose {
+        Purpose::DryRun => {}
+        Purpose::Publish => {
+            writer.note_missed(&read.judged.missing, plan.finished_at, &read.domain.dc)?;
+            writer.forget_found()?;
+            writer.commit(&plan.next_state(read, &part, &counts, sealed.head))?;
+        }
+    }
+    Ok(summary(read, &part, counts, &sealed))
+}
+
+/// What is known before the first item is written.
+struct Plan {
+    cycle: uuid::Uuid,
+    head: ChainHead,
+    kind: CycleKind,
+    structure: StructurePart,
+    structure_hash: Hash,
+    recipe: Hash,
+    finished_at: DateTime<Utc>,
+}
+
+impl Plan {
+    fn make(cycle: &Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Self, CycleError> {
+        let recipe = scope::recipe(cycle.desired, &cycle.access.attributes, env!("CARGO_PKG_VERSION"));
+        let finished_at = cycle.clock.cloud_now();
+        let kind = kind(wish, read, recipe, finished_at);
+        let structure_hash = compose::structure_hash(&read.structure)?;
+        let is_known = read.state.base.structure == Some(structure_hash);
+        let structure = match kind {
+            CycleKind::Delta if is_known => StructurePart::Unchanged,
+            CycleKind::Delta | CycleKind::Full => StructurePart::Included,
+        };
+        let head = match (read.state.chain, wish.purpose) {
+            (Some(head), Purpose::Publish | Purpose::DryRun) => head,
+            (None, Purpose::Publish) => return Err(CycleError::NoPlace),
+            (None, Purpose::DryRun) => Epoch { number: 0, start: recipe }.head(),
+        };
+        let cycle = cycle.chance.id(read.started_at);
+        Ok(Self { cycle, head, kind, structure, structure_hash, recipe, finished_at })
+    }
+
+    fn part(&self, wish: &Wish, read: &Complete, counts: &Counts, set: SetSummary, desired_version: u64) -> CyclePart {
+        let base = match self.kind {
+            CycleKind::Full => 0,
+            CycleKind::Delta => read.state.base.snapshot,
+        };
+        CyclePart {
+            cycle: self.cycle,
+            kind: self.kind,
+            trigger: wish.trigger,
+            snapshot: read.state.base.snapshot + 1,
+            base,
+            part: 0,
+            parts: 0,
+            items: 0,
+            started_at: read.started_at,
+            finished_at: self.finished_at,
+            domain: read.domain.pin.clone(),
+            dc: read.domain.dc.clone(),
+            set,
+            people_seen: read.structure.people,
+            structure: self.structure,
+            awaiting_second_reading: counts.awaiting,
+            unavailable: read.scope.unavailable(),
+            desired_version,
+        }
+    }
+
+    fn next_state(&self, read: &Complete, part: &CyclePart, counts: &Counts, head: ChainHead) -> State {
+        let full_at = match self.kind {
+            CycleKind::Full => Some(self.finished_at),
+            CycleKind::Delta => read.state.base.full_at,
+        };
+        let next = Base {
+            snapshot: part.snapshot,
+            dc: Some(read.domain.dc.clone()),
+            structure: Some(self.structure_hash),
+            full_at,
+            recipe: Some(self.recipe),
+            finished_at: Some(self.finished_at),
+            people: part.set.people,
+        };
+        State {
+            chain: Some(head),
+            domain: Some(read.domain.pin.clone()),
+            base: read.state.base.clone(),
+            next: Some(next),
+            awaiting: counts.awaiting,
+        }
+    }
+}
+
+/// The whole set goes out when the cloud has none, asks for it, or when the reading was made another way than the last.
+fn kind(wish: &Wish, read: &Complete, recipe: Hash, now: DateTime<Utc>) -> CycleKind {
+    let base = &read.state.base;
+    let is_due = base.full_at.is_none_or(|at| now - at >= FULL_EVERY);
+    let changed = base.recipe != Some(recipe) || read.continuity == DcContinuity::Changed;
+    if base.snapshot == 0 || wish.extent == Extent::Everybody || is_due || changed {
+        CycleKind::Full
+    } else {
+        CycleKind::Delta
+    }
+}
+
+fn summary(read: &Complete, part: &CyclePart, counts: Counts, sealed: &Sealed) -> Summary {
+    Summary {
+        cycle: part.cycle,
+        kind: part.kind,
+        people: part.set.people,
+        people_in_domain: read.structure.people,
+        counts,
+        batches: sealed.parts,
+        bytes: sealed.bytes,
+        unavailable: part.unavailable.clone(),
+        started_at: part.started_at,
+        finished_at: part.finished_at,
+        over_privileged: read.domain.rights == Rights::Administrator,
+    }
+}

@@ -1,0 +1,299 @@
+//! Decides what a cycle reads: which selections of which imports, which stand still, and what the reading is made with.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use rollcall_protocol::desired::{DesiredState, Selection, SelectionKind};
+use rollcall_protocol::hash::Hash;
+use rollcall_protocol::person::InImport;
+use uuid::Uuid;
+
+use crate::directory::dn::Dn;
+use crate::directory::group::Group;
+use crate::directory::people::AttributeList;
+use crate::spool::reading::HoldIndex;
+
+/// A selected object as it stands now.
+#[derive(Debug, Clone)]
+pub enum Located {
+    Ou(Dn),
+    Group(Group),
+    /// Gone, unreadable, or no longer selectable: its people stay, and the operator is told.
+    Unavailable,
+}
+
+/// One selection of one import.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    pub import: Uuid,
+    pub selection: Selection,
+}
+
+/// One import of the desired state.
+#[derive(Debug, Clone)]
+pub struct ImportScope {
+    pub import: Uuid,
+    pub include: Vec<Selection>,
+    pub exclude: Vec<Uuid>,
+    pub motion: Motion,
+}
+
+/// Whether an import's people may change in this cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Motion {
+    Live,
+    /// Paused: nobody joins, nobody leaves.
+    Still,
+}
+
+/// Everything a cycle needs to know about who is in.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    pub imports: BTreeMap<Uuid, ImportScope>,
+    pub holds: Vec<Hold>,
+    located: HashMap<Uuid, Located>,
+}
+
+impl Scope {
+    /// The scope before anything is located.
+    pub fn plan(desired: &DesiredState, now: DateTime<Utc>) -> Self {
+        let mut imports = BTreeMap::new();
+        let mut holds = Vec::new();
+        for wanted in &desired.imports {
+            let paused = wanted.pause.as_ref().is_some_and(|pause| pause.holds(now));
+            let motion = if paused { Motion::Still } else { Motion::Live };
+            for selection in &wanted.include {
+                holds.push(Hold { import: wanted.import, selection: *selection });
+            }
+            let scope = ImportScope {
+                import: wanted.import,
+                include: wanted.include.clone(),
+                exclude: wanted.exclude.clone(),
+                motion,
+            };
+            imports.insert(wanted.import, scope);
+        }
+        // A row of the reading carries positions of two bytes; the protocol's limits (64 × 500) stay below.
+        holds.truncate(usize::from(HoldIndex::MAX));
+        Self { imports, holds, located: HashMap::new() }
+    }
+
+    /// Every object that has to be found: selections with their kind, and excluded OUs.
+    pub fn to_locate(&self) -> Vec<Selection> {
+        let mut wanted: Vec<Selection> = self.holds.iter().map(|hold| hold.selection).collect();
+        let excluded = self.imports.values().flat_map(|import| &import.exclude);
+        wanted.extend(excluded.map(|guid| Selection { guid: *guid, kind: SelectionKind::Ou }));
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted
+    }
+
+    pub fn set_located(&mut self, guid: Uuid, located: Located) {
+        self.located.insert(guid, located);
+    }
+
+    pub fn located(&self, guid: Uuid) -> &Located {
+        self.located.get(&guid).unwrap_or(&Located::Unavailable)
+    }
+
+    /// Selections and excluded OUs that could not be found, in a fixed order.
+    pub fn unavailable(&self) -> Vec<Uuid> {
+        let mut missing: Vec<Uuid> =
+            self.to_locate().iter().map(|selection| selection.guid).filter(|guid| self.is_unavailable(*guid)).collect();
+        missing.dedup();
+        missing
+    }
+
+    fn is_unavailable(&self, guid: Uuid) -> bool {
+        matches!(self.located(guid), Located::Unavailable)
+    }
+
+    /// Whether an import stands still: paused, or one of its excluded OUs cannot be found (then nobody can say who is
+    /// out).
+    pub fn is_still(&self, import: &ImportScope) -> bool {
+        match import.motion {
+            Motion::Still => true,
+            Motion::Live => import.exclude.iter().any(|guid| self.is_unavailable(*guid)),
+        }
+    }
+
+    /// Whether a membership of the last snapshot stays as it was because it cannot be judged in this cycle.
+    pub fn is_frozen(&self, import: Uuid, via: Uuid) -> bool {
+        let Some(scope) = self.imports.get(&import) else { return false };
+        let selected = scope.include.iter().any(|selection| selection.guid == via);
+        self.is_still(scope) || (selected && self.is_unavailable(via))
+    }
+
+    /// The selections to read, each once, with the positions of the holds it stands for.
+    pub fn to_read(&self) -> Vec<(Selection, Vec<HoldIndex>)> {
+        let mut by_selection: BTreeMap<Selection, Vec<HoldIndex>> = BTreeMap::new();
+        for (index, hold) in self.holds.iter().enumerate() {
+            let readable = self.imports.get(&hold.import).is_some_and(|import| !self.is_still(import));
+            if let (true, Ok(index)) = (readable && !self.is_unavailable(hold.selection.guid), HoldIndex::try_from(index))
+            {
+                by_selection.entry(hold.selection).or_default().push(index);
+            }
+        }
+        by_selection.into_iter().collect()
+    }
+
+    /// The excluded OU that a person lies under, for one import.
+    pub fn excluded_by(&self, import: Uuid, dn: &Dn) -> Option<Uuid> {
+        let import = self.imports.get(&import)?;
+        import.exclude.iter().copied().find(|guid| match self.located(*guid) {
+            Located::Ou(excluded) => dn.is_at_or_under(excluded),
+            Located::Group(_) | Located::Unavailable => false,
+        })
+    }
+
+    /// The memberships that the reading found, merged with those that stand still.
+    pub fn memberships(&self, holds: &[HoldIndex], before: &[InImport]) -> Vec<InImport> {
+        let mut merged: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
+        for hold in holds.iter().filter_map(|index| self.holds.get(usize::from(*index))) {
+            merged.entry(hold.import).or_default().push(hold.selection.guid);
+        }
+        for membership in before {
+            let kept = membership.via.iter().filter(|via| self.is_frozen(membership.import, **via));
+            let kept: Vec<Uuid> = kept.copied().collect();
+            if !kept.is_empty() {
+                merged.entry(membership.import).or_default().extend(kept);
+            }
+        }
+        merged.into_iter().map(|(import, via)| in_import(import, via)).collect()
+    }
+}
+
+fn in_import(import: Uuid, mut via: Vec<Uuid>) -> InImport {
+    via.sort_unstable();
+    via.dedup();
+    InImport { import, via }
+}
+
+/// What a reading is made with. When it changes, the whole set is sent once more.
+pub fn recipe(desired: &DesiredState, attributes: &AttributeList, version: &str) -> Hash {
+    let mut text = format!("{version}\n{}\n", attributes.names().join(","));
+    let mut imports: Vec<_> = desired.imports.iter().collect();
+    imports.sort_by_key(|import| import.import);
+    for import in imports {
+        let mut include: Vec<_> = import.include.iter().map(|selection| selection.guid).collect();
+        let mut exclude = import.exclude.clone();
+        include.sort_unstable();
+        exclude.sort_unstable();
+        text.push_str(&format!("{} {include:?} {exclude:?}\n", import.import));
+    }
+    Hash::of(text.as_bytes())
+}
+
+#[cfg(test)]
+pub mod fixtures {
+    use super::*;
+    use rollcall_protocol::desired::{DesiredImport, Role};
+
+    pub fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    pub fn ou(number: u128) -> Selection {
+        Selection { guid: id(number), kind: SelectionKind::Ou }
+    }
+
+    pub fn import(number: u128, include: &[Selection], exclude: &[u128]) -> DesiredImport {
+        DesiredImport {
+            import: id(number),
+            pause: None,
+            include: include.to_vec(),
+            exclude: exclude.iter().map(|number| id(*number)).collect(),
+            interval_minutes: 180,
+        }
+    }
+
+    pub fn desired(imports: Vec<DesiredImport>) -> DesiredState {
+        DesiredState {
+            cloud: id(1),
+            agent: id(2),
+            version: 1,
+            issued_at: DateTime::UNIX_EPOCH,
+            role: Role::Active,
+            domain: None,
+            pause: None,
+            imports,
+            commands: Vec::new(),
+        }
+    }
+
+    /// A scope whose OUs are called after their numbers: `OU=21,DC=lab`.
+    pub fn scope(imports: Vec<DesiredImport>) -> Scope {
+        let mut scope = Scope::plan(&desired(imports), DateTime::UNIX_EPOCH);
+        for selection in scope.to_locate() {
+            let dn = Dn::parse(&format!("OU={},DC=lab", selection.guid.as_u128())).unwrap();
+            scope.set_located(selection.guid, Located::Ou(dn));
+        }
+        scope
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixtures::*;
+    use super::*;
+    use rollcall_protocol::desired::Pause;
+
+    fn held(import_number: u128, via: &[u128]) -> InImport {
+        InImport { import: id(import_number), via: via.iter().map(|number| id(*number)).collect() }
+    }
+
+    #[test]
+    fn a_person_in_two_imports_keeps_both_with_their_reasons() {
+        let scope = scope(vec![import(11, &[ou(21), ou(22)], &[]), import(12, &[ou(21)], &[])]);
+
+        let memberships = scope.memberships(&[0, 1, 2], &[]);
+
+        assert_eq!(memberships, vec![held(11, &[21, 22]), held(12, &[21])]);
+        assert_eq!(scope.to_read().len(), 2);
+    }
+
+    #[test]
+    fn people_of_a_selection_that_cannot_be_found_stay() {
+        let mut scope = scope(vec![import(11, &[ou(21), ou(22)], &[])]);
+        scope.set_located(id(21), Located::Unavailable);
+
+        assert_eq!(scope.memberships(&[], &[held(11, &[21, 22])]), vec![held(11, &[21])]);
+        assert_eq!(scope.unavailable(), vec![id(21)]);
+    }
+
+    #[test]
+    fn people_of_a_paused_import_neither_join_nor_leave() {
+        let mut paused = import(11, &[ou(21)], &[]);
+        paused.pause = Some(Pause { until: None });
+        let scope = scope(vec![paused]);
+
+        assert!(scope.to_read().is_empty());
+        assert_eq!(scope.memberships(&[], &[held(11, &[21])]), vec![held(11, &[21])]);
+    }
+
+    #[test]
+    fn an_import_whose_excluded_ou_cannot_be_found_stands_still() {
+        let mut scope = scope(vec![import(11, &[ou(21)], &[31])]);
+        scope.set_located(id(31), Located::Unavailable);
+
+        assert!(scope.to_read().is_empty());
+    }
+
+    #[test]
+    fn a_selection_that_was_taken_away_holds_nobody() {
+        let scope = scope(vec![import(11, &[ou(21)], &[])]);
+
+        assert_eq!(scope.memberships(&[], &[held(11, &[29]), held(12, &[21])]), vec![]);
+    }
+
+    #[test]
+    fn the_recipe_changes_with_the_selection_and_not_with_its_order() {
+        let all = AttributeList::without(&[]).unwrap();
+        let one = recipe(&desired(vec![import(11, &[ou(21), ou(22)], &[])]), &all, "0.1.0");
+        let same = recipe(&desired(vec![import(11, &[ou(22), ou(21)], &[])]), &all, "0.1.0");
+        let other = recipe(&desired(vec![import(11, &[ou(21)], &[])]), &all, "0.1.0");
+
+        assert_eq!(one, same);
+        assert_ne!(one, other);
+    }
+}

@@ -1,0 +1,74 @@
+//! Decides, after everybody was read, who must be looked at a second time; and counts each import before the cycle.
+
+use std::collections::{BTreeMap, HashSet};
+
+use rollcall_protocol::person::InImport;
+use uuid::Uuid;
+
+use super::scope::Scope;
+use crate::spool::commit::Compared;
+use crate::spool::{Spool, SpoolError};
+
+/// What the comparison found, before any second look.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Members of each import in the acknowledged snapshot.
+    pub before: BTreeMap<Uuid, u64>,
+    /// People whom the reading adds to each import.
+    pub joining: BTreeMap<Uuid, u64>,
+    /// People with memberships that the reading did not find.
+    pub ended: Vec<Ended>,
+    /// People whom the cloud asked about and who are neither read nor known here. They are among `ended`.
+    pub strangers: Vec<Uuid>,
+}
+
+/// A person and the memberships to be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub guid: Uuid,
+    pub memberships: Vec<InImport>,
+}
+
+/// Compares the reading with the acknowledged snapshot. `asked` are people the cloud wants to hear about.
+pub fn take(spool: &Spool, scope: &Scope, asked: &HashSet<Uuid>) -> Result<Survey, SpoolError> {
+    let mut survey = Survey::default();
+    let mut unheard = asked.clone();
+    spool.compare(|row| {
+        unheard.remove(&row.guid);
+        survey.add(scope, &row);
+        Ok::<_, SpoolError>(())
+    })?;
+    survey.strangers = unheard.into_iter().collect();
+    survey.strangers.sort_unstable();
+    let strangers = survey.strangers.iter();
+    survey.ended.extend(strangers.map(|guid| Ended { guid: *guid, memberships: every_import(scope) }));
+    Ok(survey)
+}
+
+impl Survey {
+    fn add(&mut self, scope: &Scope, row: &Compared) {
+        let before: &[InImport] = row.known.as_ref().map_or(&[], |known| &known.imports);
+        let holds: &[u16] = row.found.as_ref().map_or(&[], |found| &found.holds);
+        let after = scope.memberships(holds, before);
+        for membership in before {
+            *self.before.entry(membership.import).or_default() += 1;
+        }
+        for membership in &after {
+            if !before.iter().any(|earlier| earlier.import == membership.import) {
+                *self.joining.entry(membership.import).or_default() += 1;
+            }
+        }
+        let is_over = |membership: &&InImport| !after.iter().any(|still| still.import == membership.import);
+        let memberships: Vec<InImport> = before.iter().filter(is_over).cloned().collect();
+        if !memberships.is_empty() {
+            self.ended.push(Ended { guid: row.guid, memberships });
+        }
+    }
+}
+
+/// The spool does not know in which imports the cloud keeps a stranger, so every import answers for itself.
+fn every_import(scope: &Scope) -> Vec<InImport> {
+    let live = scope.imports.values().filter(|import| !scope.is_still(import));
+    live.map(|import| InImport { import: import.import, via: import.include.iter().map(|held| held.guid).collect() })
+        .collect()
+}

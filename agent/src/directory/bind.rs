@@ -1,0 +1,133 @@
+//! Decides how the agent signs in to a directory, and what a refusal means.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+
+use super::ber::{self, ResultCode, element};
+use super::connect::{ConnectError, Credentials};
+use super::gate::{ConnectionEnd, MessageReader};
+
+/// Why the directory did not let us in. None of these may be tried again before the next cycle or a change of the
+/// configuration: repeated wrong passwords lock the account.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BindRefused {
+    /// A bind with an empty password "succeeds" as anonymous (RFC 4513 5.1.2), so it is never sent.
+    #[error("the password is empty")]
+    EmptyPassword,
+    #[error("the directory refuses the name or the password")]
+    NameOrPassword,
+    #[error("the account is locked")]
+    Locked,
+    #[error("the account is disabled or expired")]
+    DisabledOrExpired,
+    #[error("the password has expired or must be changed")]
+    PasswordExpired,
+    #[error("the account may not sign in at this hour or from this machine")]
+    NotHereOrNow,
+    #[error("the directory demands signing")]
+    SigningDemanded,
+    #[error("the directory demands channel binding")]
+    ChannelBindingDemanded,
+    #[error("the directory answers the sign-in with result {0}")]
+    Other(u32),
+}
+
+/// Sends one simple bind over a connection that is already secured. Own BER, so that the reply is bounded and ldap3
+/// never holds the password.
+pub(super) async fn simple<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    credentials: &Credentials,
+    deadline: Duration,
+) -> Result<(), ConnectError> {
+    let request = request(credentials)?;
+    let broken = |error: std::io::Error| ConnectionEnd::Broken(error.kind().to_string());
+    stream.write_all(&request).await.map_err(broken)?;
+    stream.flush().await.map_err(broken)?;
+    // A server says nothing after a bind until it is asked, so this reader cannot take bytes that belong to a search.
+    let mut reader = MessageReader::new(stream, ber::HANDSHAKE, deadline);
+    let reply = reader.next_message().await?.ok_or(ConnectionEnd::Closed)?;
+    let result = ber::result_of(&reply).map_err(ConnectionEnd::Malformed)?;
+    Ok(verdict(&result)?)
+}
+
+/// `BindRequest{3, name, simple password}` with message id 1 (RFC 4511 4.2).
+fn request(credentials: &Credentials) -> Result<zeroize::Zeroizing<Vec<u8>>, BindRefused> {
+    let password = credentials.password.expose_secret();
+    if password.trim().is_empty() || credentials.user.trim().is_empty() {
+        return Err(BindRefused::EmptyPassword);
+    }
+    let password = zeroize::Zeroizing::new(element(0x80, password.as_bytes()));
+    let name = element(0x04, credentials.user.as_bytes());
+    let body = zeroize::Zeroizing::new([element(0x02, &[3]), name, password.to_vec()].concat());
+    let bind = zeroize::Zeroizing::new(element(0x60, &body));
+    Ok(zeroize::Zeroizing::new(element(0x30, &[&element(0x02, &[1])[..], &bind].concat())))
+}
+
+/// Reads Active Directory's sub-code out of result 49 (`… AcceptSecurityContext error, data 52e, …`).
+fn verdict(result: &ResultCode) -> Result<(), BindRefused> {
+    match result.code {
+        0 => Ok(()),
+        8 | 13 => Err(BindRefused::SigningDemanded),
+        49 => Err(match sub_code(&result.text) {
+            Some("775") => BindRefused::Locked,
+            Some("533" | "701") => BindRefused::DisabledOrExpired,
+            Some("532" | "773") => BindRefused::PasswordExpired,
+            Some("530" | "531") => BindRefused::NotHereOrNow,
+            // SEC_E_BAD_BINDINGS: the token of the TLS channel is missing or wrong.
+            Some("80090346") => BindRefused::ChannelBindingDemanded,
+            Some(_) | None => BindRefused::NameOrPassword,
+        }),
+        other => Err(BindRefused::Other(other)),
+    }
+}
+
+fn sub_code(text: &str) -> Option<&str> {
+    if text.starts_with("80090346") {
+        return Some("80090346");
+    }
+    let (_, after) = text.split_once("data ")?;
+    after.split(|c: char| !c.is_ascii_alphanumeric()).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: u32, text: &str) -> BindRefused {
+        verdict(&ResultCode { code, text: text.into() }).unwrap_err()
+    }
+
+    #[test]
+    fn sub_codes_of_result_49_say_what_is_wrong_with_the_account() {
+        let text = |data: &str| format!("80090308: LdapErr: DSID-0C09041C, comment: AcceptSecurityContext error, data {data}, v4563");
+
+        assert_eq!(refusal(49, &text("52e")), BindRefused::NameOrPassword);
+        assert_eq!(refusal(49, &text("775")), BindRefused::Locked);
+        assert_eq!(refusal(49, &text("533")), BindRefused::DisabledOrExpired);
+        assert_eq!(refusal(49, &text("773")), BindRefused::PasswordExpired);
+        assert_eq!(refusal(49, ""), BindRefused::NameOrPassword);
+    }
+
+    #[test]
+    fn a_demand_for_signing_is_not_a_wrong_password() {
+        let text = "00002028: LdapErr: DSID-0C090259, comment: The server requires binds to turn on integrity checking";
+
+        assert_eq!(refusal(8, text), BindRefused::SigningDemanded);
+    }
+
+    #[tokio::test]
+    async fn an_empty_password_is_refused_before_a_byte_is_sent() {
+        let (mut ours, mut theirs) = tokio::io::duplex(64);
+        let credentials = Credentials { user: "reader@lab.example".into(), password: " ".to_owned().into() };
+
+        let seen = simple(&mut ours, &credentials, Duration::from_secs(1)).await;
+
+        drop(ours);
+        let mut sent = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut theirs, &mut sent).await.unwrap();
+        assert_eq!(seen, Err(ConnectError::Bind(BindRefused::EmptyPassword)));
+        assert!(sent.is_empty());
+    }
+}

@@ -1,0 +1,244 @@
+//! Decides how a connection to a domain controller comes to be: TCP with deadlines, verified TLS, one bind, and only
+//! then ldap3, behind the gate.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::ber::{self, element};
+use super::bind::{self, BindRefused};
+use super::gate::{ConnectionEnd, MessageReader};
+use super::tls::{self, TlsRefused};
+
+/// How the bytes are protected. There is no third way: a clear-text bind cannot be written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    Ldaps,
+    StartTls,
+}
+
+impl Transport {
+    /// The port that domain controllers listen on for it.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Ldaps => 636,
+            Self::StartTls => 389,
+        }
+    }
+}
+
+/// Where the domain controller is and how it is trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Full DNS name, which its certificate must carry.
+    pub host: String,
+    pub port: u16,
+    /// Connect here instead of asking DNS; the certificate must still carry `host`.
+    pub address: Option<IpAddr>,
+    pub transport: Transport,
+    /// PEM file of the issuing CA; without it the machine's own trust store decides.
+    pub ca_file: Option<PathBuf>,
+    pub timeouts: Timeouts,
+}
+
+/// Every wait has an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// TCP, TLS and bind together.
+    pub connect: Duration,
+    /// From the first byte of a message to its last.
+    pub message: Duration,
+    /// From one entry of a search to the next.
+    pub entry: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), message: Duration::from_secs(30), entry: Duration::from_secs(60) }
+    }
+}
+
+/// Who reads.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// A DN or a user principal name.
+    pub user: String,
+    pub password: SecretString,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    #[error("the name {host} cannot be resolved")]
+    NameUnknown { host: String },
+    #[error("{host} port {port} is not reachable: {why}")]
+    Unreachable { host: String, port: u16, why: String },
+    #[error("{host} did not answer within {seconds} s while {stage}")]
+    TimedOut { host: String, stage: &'static str, seconds: u64 },
+    #[error("{0}")]
+    Tls(#[from] TlsRefused),
+    #[error("the domain controller refuses StartTLS (result {0})")]
+    StartTlsRefused(u32),
+    #[error("{0}")]
+    Bind(#[from] BindRefused),
+    #[error("the connection ended while signing in: {0}")]
+    Ended(#[from] ConnectionEnd),
+}
+
+/// A connection that is bound and ready to carry searches.
+pub(super) type Bound = TlsStream<TcpStream>;
+
+/// Connects, secures and binds; the whole of it within `timeouts.connect` per stage.
+pub(super) async fn connect(target: &Target, credentials: &Credentials) -> Result<Bound, ConnectError> {
+    let mut secured = open_secured(target).await?;
+    within(target, "signing in", bind::simple(&mut secured, credentials, target.timeouts.message)).await??;
+    Ok(secured)
+}
+
+/// Connects and secures without signing in: what `check` tries first.
+pub async fn open_secured(target: &Target) -> Result<TlsStream<TcpStream>, ConnectError> {
+    let config = tls::client_config(target.ca_file.as_deref())?;
+    let mut tcp = open_tcp(target).await?;
+    match target.transport {
+        Transport::Ldaps => {}
+        Transport::StartTls => within(target, "asking for StartTLS", start_tls(&mut tcp, target.timeouts)).await??,
+    }
+    let handshake = tls::handshake(config, &target.host, tcp);
+    Ok(within(target, "securing the connection", handshake).await??)
+}
+
+/// Opens the TCP connection alone.
+pub async fn open_tcp(target: &Target) -> Result<TcpStream, ConnectError> {
+    let addresses = within(target, "resolving its name", addresses(target)).await??;
+    let stream = within(target, "connecting", first_reachable(&addresses)).await?;
+    let stream = stream.map_err(|error| unreachable(target, &error))?;
+    keep_alive(&stream).map_err(|error| unreachable(target, &error))?;
+    Ok(stream)
+}
+
+fn unreachable(target: &Target, error: &io::Error) -> ConnectError {
+    ConnectError::Unreachable { host: target.host.clone(), port: target.port, why: error.kind().to_string() }
+}
+
+async fn within<T>(
+    target: &Target,
+    stage: &'static str,
+    work: impl Future<Output = T>,
+) -> Result<T, ConnectError> {
+    let limit = target.timeouts.connect;
+    let timed_out = || ConnectError::TimedOut { host: target.host.clone(), stage, seconds: limit.as_secs() };
+    tokio::time::timeout(limit, work).await.map_err(|_| timed_out())
+}
+
+async fn addresses(target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {
+    if let Some(address) = target.address {
+        return Ok(vec![SocketAddr::new(address, target.port)]);
+    }
+    let unknown = || ConnectError::NameUnknown { host: target.host.clone() };
+    let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(|_| unknown())?;
+    let found: Vec<_> = found.collect();
+    if found.is_empty() { Err(unknown()) } else { Ok(found) }
+}
+
+async fn first_reachable(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// A domain controller that vanishes without a farewell is noticed while we wait for the next page.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let every = socket2::TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+    socket2::SockRef::from(stream).set_tcp_keepalive(&every)
+}
+
+const START_TLS_OID: &[u8] = b"1.3.6.1.4.1.1466.20037";
+
+/// Asks for TLS (RFC 4511 4.14). The reply is read byte-exactly, so nothing sent in clear can leak into the TLS session.
+async fn start_tls<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, timeouts: Timeouts) -> Result<(), ConnectError> {
+    let extended = element(0x77, &element(0x80, START_TLS_OID));
+    let request = element(0x30, &[element(0x02, &[1]), extended].concat());
+    stream.write_all(&request).await.map_err(|error| ConnectionEnd::Broken(error.kind().to_string()))?;
+    let mut reader = MessageReader::new(OneByteAhead(stream), ber::HANDSHAKE, timeouts.message);
+    let reply = reader.next_message().await?.ok_or(ConnectionEnd::Closed)?;
+    let result = ber::result_of(&reply).map_err(ConnectionEnd::Malformed)?;
+    if result.code == 0 { Ok(()) } else { Err(ConnectError::StartTlsRefused(result.code)) }
+}
+
+/// Hands out one byte per read, so that a buffered reader never takes bytes past the message it waits for.
+struct OneByteAhead<'a, S>(&'a mut S);
+
+impl<S: AsyncRead + Unpin> AsyncRead for OneByteAhead<'_, S> {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<io::Result<()>> {
+        let mut byte = [0];
+        let mut one = tokio::io::ReadBuf::new(&mut byte);
+        let polled = std::pin::Pin::new(&mut *self.0).poll_read(cx, &mut one);
+        if let std::task::Poll::Ready(Ok(())) = polled {
+            buf.put_slice(one.filled());
+        }
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_tls_reply_takes_no_byte_that_follows_it() {
+        use tokio::io::AsyncReadExt;
+        let (mut ours, mut theirs) = tokio::io::duplex(1024);
+        let result = [element(0x0a, &[0]), element(0x04, b""), element(0x04, b"")].concat();
+        let reply = element(0x30, &[element(0x02, &[1]), element(0x78, &result)].concat());
+        theirs.write_all(&[reply, b"next".to_vec()].concat()).await.unwrap();
+
+        start_tls(&mut ours, Timeouts::default()).await.unwrap();
+
+        let mut rest = [0; 4];
+        ours.read_exact(&mut rest).await.unwrap();
+        assert_eq!(&rest, b"next");
+    }
+
+    #[tokio::test]
+    async fn a_refused_start_tls_is_told_by_its_result() {
+        let (mut ours, mut theirs) = tokio::io::duplex(1024);
+        let result = [element(0x0a, &[52]), element(0x04, b""), element(0x04, b"no")].concat();
+        let reply = element(0x30, &[element(0x02, &[1]), element(0x78, &result)].concat());
+        theirs.write_all(&reply).await.unwrap();
+
+        assert_eq!(start_tls(&mut ours, Timeouts::default()).await, Err(ConnectError::StartTlsRefused(52)));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_is_told_as_such() {
+        let target = Target {
+            host: "dc1.rollcall.invalid".into(),
+            port: 636,
+            address: None,
+            transport: Transport::Ldaps,
+            ca_file: None,
+            timeouts: Timeouts::default(),
+        };
+
+        let seen = open_tcp(&target).await.unwrap_err();
+
+        assert!(matches!(seen, ConnectError::NameUnknown { .. } | ConnectError::TimedOut { .. }), "{seen:?}");
+    }
+}

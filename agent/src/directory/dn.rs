@@ -1,0 +1,210 @@
+//! Decides when two distinguished names are the same and which lies under which (RFC 4514).
+//!
+//! Active Directory compares names without case; comparing the texts is a known class of bugs. Everything that must
+//! last is keyed by GUID: names are only used inside one reading.
+
+use std::fmt;
+
+/// One level of a name, folded for comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Level {
+    attribute: String,
+    value: String,
+}
+
+/// A distinguished name: the text as the server wrote it, and its levels for comparison, the deepest first.
+#[derive(Debug, Clone)]
+pub struct Dn {
+    text: String,
+    levels: Vec<Level>,
+    /// Byte position in `text` where each level starts.
+    starts: Vec<usize>,
+}
+
+impl Dn {
+    /// Reads a name; `None` if it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut levels = Vec::new();
+        let mut starts = Vec::new();
+        let mut at = 0;
+        for part in split_unescaped(text, ',') {
+            starts.push(at);
+            at += part.len() + 1;
+            levels.push(level(part)?);
+        }
+        Some(Self { text: text.to_owned(), levels, starts })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The text of the name above this one.
+    pub fn parent(&self) -> Option<&str> {
+        self.text.get(*self.starts.get(1)?..)
+    }
+
+    /// The value of the deepest level, unescaped.
+    pub fn leaf(&self) -> String {
+        let part = split_unescaped(&self.text, ',').next().unwrap_or_default();
+        unescape(part.split_once('=').map_or("", |(_, value)| value)).unwrap_or_default()
+    }
+
+    /// Whether this is `other` or lies anywhere below it.
+    pub fn is_at_or_under(&self, other: &Self) -> bool {
+        self.levels.ends_with(&other.levels)
+    }
+
+    /// One text per name, however it was written: for maps inside one reading.
+    pub fn key(&self) -> String {
+        key_of(&self.levels)
+    }
+
+    /// The key of the name above this one.
+    pub fn parent_key(&self) -> Option<String> {
+        self.levels.get(1..).filter(|levels| !levels.is_empty()).map(key_of)
+    }
+}
+
+fn key_of(levels: &[Level]) -> String {
+    let mut key = String::new();
+    for level in levels {
+        // Zero cannot occur inside a value that came from AD, so two names cannot run into one key.
+        key.push_str(&level.attribute);
+        key.push('=');
+        key.push_str(&level.value);
+        key.push('\0');
+    }
+    key
+}
+
+impl PartialEq for Dn {
+    fn eq(&self, other: &Self) -> bool {
+        self.levels == other.levels
+    }
+}
+
+impl Eq for Dn {}
+
+impl fmt::Display for Dn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn split_unescaped(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut escaped = false;
+    text.split(move |c: char| {
+        let splits = c == separator && !escaped;
+        escaped = c == '\\' && !escaped;
+        splits
+    })
+}
+
+/// A level with several `+` parts keeps them in a fixed order, since the order carries no meaning.
+fn level(part: &str) -> Option<Level> {
+    let mut pairs = Vec::new();
+    for pair in split_unescaped(part, '+') {
+        let (attribute, value) = pair.split_once('=')?;
+        pairs.push((attribute.trim().to_lowercase(), fold(&unescape(value)?)));
+    }
+    pairs.sort();
+    let (attributes, values): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+    Some(Level { attribute: attributes.join("+"), value: values.join("+") })
+}
+
+fn fold(value: &str) -> String {
+    value.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// Undoes `\,` and `\0A`; blanks at the ends count only when they are escaped.
+fn unescape(value: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut keep = 0;
+    let mut rest = value.trim_start_matches(' ').as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte == b'\\' {
+            let (literal, after) = escaped(rest)?;
+            bytes.push(literal);
+            keep = bytes.len();
+            rest = after;
+        } else {
+            bytes.push(byte);
+            keep = if byte == b' ' { keep } else { bytes.len() };
+        }
+    }
+    bytes.truncate(keep);
+    String::from_utf8(bytes).ok()
+}
+
+fn escaped(rest: &[u8]) -> Option<(u8, &[u8])> {
+    // `from_str_radix` would also take `+B`, which is an escaped plus sign before a B.
+    let pair = rest.get(..2).filter(|pair| pair.iter().all(u8::is_ascii_hexdigit));
+    let hex = pair.and_then(|pair| std::str::from_utf8(pair).ok());
+    if let Some(byte) = hex.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+        return Some((byte, rest.get(2..).unwrap_or_default()));
+    }
+    rest.split_first().map(|(&byte, after)| (byte, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dn(text: &str) -> Dn {
+        Dn::parse(text).unwrap()
+    }
+
+    #[test]
+    fn case_and_spelling_of_escapes_do_not_matter() {
+        assert_eq!(dn("CN=Müller\\, Änne,OU=Staff,DC=lab"), dn("cn=mÜLLER\\2c äNNE,ou=staff,dc=LAB"));
+        assert_eq!(dn("CN=Müller\\, Änne,OU=Staff,DC=lab").key(), dn("cn=mÜLLER\\2C äNNE,ou=staff,dc=LAB").key());
+    }
+
+    #[test]
+    fn a_comma_in_a_name_is_not_a_level() {
+        let ana = dn("CN=Silva\\, Ana,OU=Staff,DC=lab");
+
+        assert_eq!(ana.parent(), Some("OU=Staff,DC=lab"));
+        assert_eq!(ana.leaf(), "Silva, Ana");
+    }
+
+    #[test]
+    fn a_longer_name_with_the_same_ending_letters_is_not_underneath() {
+        assert!(dn("CN=a,OU=Staff,DC=lab").is_at_or_under(&dn("OU=staff,DC=lab")));
+        assert!(dn("OU=staff,DC=lab").is_at_or_under(&dn("OU=Staff,DC=lab")));
+        assert!(!dn("CN=a,OU=OtherStaff,DC=lab").is_at_or_under(&dn("OU=Staff,DC=lab")));
+    }
+
+    #[test]
+    fn replication_twins_and_odd_names_are_read() {
+        let twin = dn("CN=Ana Silva\\0ACNF:1b6c,OU=Staff,DC=lab");
+        let odd = dn("CN=\\#1 \\\"best\\\" \\+ 漢字\\ ,OU=a\\\\b,DC=lab");
+
+        assert_eq!(twin.leaf(), "Ana Silva\nCNF:1b6c");
+        assert_eq!(odd.leaf(), "#1 \"best\" + 漢字 ");
+        assert_eq!(odd.parent(), Some("OU=a\\\\b,DC=lab"));
+    }
+
+    #[test]
+    fn an_escaped_sign_before_a_hex_digit_is_the_sign() {
+        assert_eq!(dn("CN=A\\+B \\,C,DC=lab").leaf(), "A+B ,C");
+    }
+
+    #[test]
+    fn what_has_no_equals_sign_is_no_name() {
+        assert!(Dn::parse("somebody").is_none());
+        assert!(Dn::parse("CN=\\").is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_value_survives_escaping(value in "[^\u{0}]{1,24}") {
+            let escaped = ldap3::dn_escape(value.as_str());
+            let name = dn(&format!("CN={escaped},OU=Staff,DC=lab"));
+            proptest::prop_assert_eq!(name.leaf(), value);
+            proptest::prop_assert_eq!(name.parent(), Some("OU=Staff,DC=lab"));
+        }
+    }
+}

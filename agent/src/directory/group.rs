@@ -1,0 +1,135 @@
+//! Decides who the direct members of a group are, and when the directory's own answers about that contradict each other.
+
+use uuid::Uuid;
+
+use super::dn::Dn;
+use super::domain;
+use super::entry::Entry;
+use super::people;
+use super::reader::{DirectoryReader, Finds, Incomplete};
+use super::sid::Sid;
+use super::values::{self, GroupType};
+
+/// A group as it stands now.
+#[derive(Debug, Clone)]
+pub struct Group {
+    pub guid: Uuid,
+    pub dn: Dn,
+    pub sid: Sid,
+    pub kind: GroupType,
+    pub is_critical: bool,
+    pub usn: i64,
+}
+
+pub const ATTRIBUTES: &[&str] = &["objectGUID", "objectSid", "groupType", "isCriticalSystemObject", "uSNChanged"];
+
+impl Group {
+    /// Reads a group entry; `None` if it is no group.
+    pub fn from_entry(entry: &Entry) -> Option<Self> {
+        Some(Self {
+            guid: entry.bytes("objectGUID").and_then(values::guid)?,
+            dn: Dn::parse(&entry.dn)?,
+            sid: entry.bytes("objectSid").and_then(Sid::from_bytes)?,
+            kind: entry.text("groupType").and_then(GroupType::parse)?,
+            is_critical: entry.is_true("isCriticalSystemObject"),
+            usn: entry.text("uSNChanged").and_then(|text| text.parse().ok()).unwrap_or_default(),
+        })
+    }
+
+    /// Direct members that are users, those included whose primary group it is: `member` never lists them.
+    pub fn people_filter(&self) -> String {
+        let dn = ldap3::ldap_escape(self.dn.as_str());
+        let rid = self.sid.rid().unwrap_or_default();
+        format!("(&{}(|(memberOf={dn})(primaryGroupID={rid})))", people::FILTER)
+    }
+}
+
+const MOST_READINGS: u32 = 3;
+/// Values per step; every server gives at least this many.
+const STEP: usize = 1000;
+
+/// The GUIDs of all direct members, read in ranges. The group's uSNChanged must be the same before and after, since
+/// chunks are not one reading.
+pub async fn read_members(reader: &mut DirectoryReader, group: Uuid) -> Result<Option<Vec<Uuid>>, Incomplete> {
+    for _ in 0..MOST_READINGS {
+        let Some(before) = domain::locate(reader, group, ATTRIBUTES).await?.as_ref().and_then(Group::from_entry) else {
+            return Ok(None);
+        };
+        let members = read_ranges(reader, group).await?;
+        let after = domain::locate(reader, group, ATTRIBUTES).await?.as_ref().and_then(Group::from_entry);
+        if after.is_some_and(|after| after.usn == before.usn) {
+            return Ok(Some(members));
+        }
+    }
+    Err(Incomplete::ChangedMeanwhile)
+}
+
+async fn read_ranges(reader: &mut DirectoryReader, group: Uuid) -> Result<Vec<Uuid>, Incomplete> {
+    let unreadable = Incomplete::UnreadableEntry { page: 1, what: "member" };
+    let base = values::guid_base(group);
+    let mut members = Vec::new();
+    let mut asked = "member".to_owned();
+    loop {
+        let Some(entry) = reader.read_base(&base, &[&asked], Finds::ExtendedNames).await? else {
+            return Err(unreadable);
+        };
+        let Some(chunk) = entry.chunk("member") else { return Ok(members) };
+        if chunk.start != members.len() {
+            return Err(unreadable);
+        }
+        for value in chunk.values {
+            members.push(extended_guid(value).ok_or(unreadable.clone())?);
+        }
+        match chunk.last {
+            None => return Ok(members),
+            // A last position that does not fit its values would skip or repeat members.
+            Some(last) if last + 1 != members.len() => return Err(unreadable),
+            Some(last) => asked = format!("member;range={}-{}", last + 1, last + STEP),
+        }
+    }
+}
+
+/// `<GUID=…>;<SID=…>;CN=…` → the GUID, in either of its two spellings (dashes, or the 16 wire bytes in hex).
+fn extended_guid(value: &[u8]) -> Option<Uuid> {
+    let text = std::str::from_utf8(value).ok()?;
+    let (_, after) = text.split_once("<GUID=")?;
+    let (inside, _) = after.split_once('>')?;
+    if inside.contains('-') {
+        return Uuid::parse_str(inside).ok();
+    }
+    Uuid::parse_str(inside).ok().map(|raw| Uuid::from_bytes_le(raw.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::entry::fixtures::entry;
+
+    fn group(dn: &str) -> Group {
+        let sid = [1, 5, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0x50, 4, 0, 0];
+        let guid = Uuid::from_u128(7).to_bytes_le();
+        let attributes: &[(&str, &[&[u8]])] =
+            &[("objectGUID", &[&guid]), ("objectSid", &[&sid]), ("groupType", &[b"-2147483646"]), ("uSNChanged", &[b"9"])];
+        Group::from_entry(&entry(dn, attributes)).unwrap()
+    }
+
+    #[test]
+    fn the_filter_escapes_the_name_and_counts_primary_members() {
+        let filter = group("CN=A*(b)\\\\c,DC=lab").people_filter();
+
+        assert_eq!(
+            filter,
+            "(&(sAMAccountType=805306368)(|(memberOf=CN=A\\2a\\28b\\29\\5c\\5cc,DC=lab)(primaryGroupID=1104)))"
+        );
+        assert!(ldap3::parse_filter(&filter).is_ok());
+    }
+
+    #[test]
+    fn both_spellings_of_an_extended_name_give_the_same_guid() {
+        let dashes = extended_guid(b"<GUID=112241e4-4433-6655-7788-99aabbccddee>;<SID=0105>;CN=a,DC=lab");
+
+        assert_eq!(dashes.unwrap().to_string(), "112241e4-4433-6655-7788-99aabbccddee");
+        assert_eq!(extended_guid(b"<GUID=e441221133445566778899aabbccddee>;CN=a,DC=lab"), dashes);
+        assert_eq!(extended_guid(b"<GUID=e4412211>;CN=a,DC=lab"), None);
+    }
+}

@@ -1,0 +1,19 @@
+//! Reads one Active Directory domain, and can do nothing else with it.
+//!
+//! In the order of the `mod` lines: how bytes are checked, how a connection comes to be, what an entry is, when a search
+//! counts, and what is read with it.
+
+pub mod ber;
+pub mod gate;
+pub mod tls;
+pub mod bind;
+pub mod connect;
+pub mod sid;
+pub mod values;
+pub mod dn;
+pub mod entry;
+pub mod reader;
+pub mod domain;
+pub mod people;
+pub mod group;
+pub mod structure;

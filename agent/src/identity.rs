@@ -1,0 +1,164 @@
+//! Keeps who this agent is: its key, its cloud, and the cloud's key. One file that nobody else may read.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use rollcall_protocol::catalogue;
+use rollcall_protocol::key::{PrivateKey, PublicKey};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::diagnostic::Diagnostic;
+use crate::exit::Exit;
+use crate::platform::private_file;
+use crate::signer::Signer;
+
+/// What an enrolment left on this machine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    pub agent: Uuid,
+    pub cloud: Uuid,
+    pub cloud_key: PublicKey,
+    /// Scheme, host and port.
+    pub url: String,
+    pub msp: String,
+    pub customer: String,
+    pub enrolled_at: DateTime<Utc>,
+    key: Seed,
+}
+
+/// A private key's seed in base64url; it prints nothing and is wiped when dropped.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Seed(String);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl std::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seed")
+    }
+}
+
+/// What is known of the cloud and the customer when an identity is made.
+#[derive(Debug, Clone)]
+pub struct Enrolled {
+    pub agent: Uuid,
+    pub cloud: Uuid,
+    pub cloud_key: PublicKey,
+    pub url: String,
+    pub msp: String,
+    pub customer: String,
+    pub at: DateTime<Utc>,
+}
+
+fn path(folder: &Path) -> PathBuf {
+    folder.join("identity.json")
+}
+
+impl Identity {
+    pub fn new(enrolled: Enrolled, key: &PrivateKey) -> Self {
+        let seed = URL_SAFE_NO_PAD.encode(key.to_seed().as_slice());
+        Self {
+            agent: enrolled.agent,
+            cloud: enrolled.cloud,
+            cloud_key: enrolled.cloud_key,
+            url: enrolled.url,
+            msp: enrolled.msp,
+            customer: enrolled.customer,
+            enrolled_at: enrolled.at,
+            key: Seed(seed),
+        }
+    }
+
+    /// The identity of this installation; `None` before enrolment.
+    pub fn find(folder: &Path) -> Result<Option<Self>, Diagnostic> {
+        let path = path(folder);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(not_writable(&path, &error)),
+        };
+        if private_file::is_readable_by_others(&path).map_err(|error| not_writable(&path, &error))? {
+            return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
+        }
+        let damaged = || Diagnostic::new(catalogue::NOT_ENROLLED, "the identity file is damaged", Exit::NotEnrolled);
+        serde_json::from_str(&text).map(Some).map_err(|_| damaged())
+    }
+
+    /// The identity, which every command but `enroll` and `check` needs.
+    pub fn get(folder: &Path) -> Result<Self, Diagnostic> {
+        let missing = || Diagnostic::new(catalogue::NOT_ENROLLED, folder.display(), Exit::NotEnrolled);
+        Self::find(folder)?.ok_or_else(missing)
+    }
+
+    /// Writes the file whole or not at all.
+    pub fn save(&self, folder: &Path) -> Result<(), Diagnostic> {
+        let text = Zeroizing::new(serde_json::to_string_pretty(self).map_err(Diagnostic::unexpected)?);
+        private_file::write(&path(folder), text.as_bytes()).map_err(|error| not_writable(folder, &error))
+    }
+
+    /// After a revocation the identity opens nothing any more.
+    pub fn remove(folder: &Path) -> io::Result<()> {
+        std::fs::remove_file(path(folder))
+    }
+
+    /// The means to sign for this agent.
+    pub fn signer(&self) -> Result<Signer, Diagnostic> {
+        let damaged = || Diagnostic::new(catalogue::NOT_ENROLLED, "the key is damaged", Exit::NotEnrolled);
+        let seed = Zeroizing::new(URL_SAFE_NO_PAD.decode(self.key.0.as_bytes()).map_err(|_| damaged())?);
+        let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| damaged())?;
+        Ok(Signer { key: PrivateKey::from_seed(seed), agent: self.agent, cloud: self.cloud })
+    }
+}
+
+fn not_writable(path: &Path, error: &io::Error) -> Diagnostic {
+    Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", path.display(), error.kind()), Exit::Failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> (Identity, PrivateKey) {
+        let key = PrivateKey::from_seed(&[7; 32]);
+        let enrolled = Enrolled {
+            agent: Uuid::from_u128(1),
+            cloud: Uuid::from_u128(2),
+            cloud_key: PrivateKey::from_seed(&[8; 32]).public(),
+            url: "https://rollcall.example".into(),
+            msp: "Northwind IT".into(),
+            customer: "Lab".into(),
+            at: DateTime::UNIX_EPOCH,
+        };
+        (Identity::new(enrolled, &key), key)
+    }
+
+    #[test]
+    fn an_identity_signs_with_the_same_key_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let (identity, key) = identity();
+        identity.save(folder.path()).unwrap();
+
+        let found = Identity::get(folder.path()).unwrap();
+
+        assert_eq!(found.signer().unwrap().key.id(), key.id());
+        assert!(!format!("{found:?}").contains(identity.key.0.as_str()));
+    }
+
+    #[test]
+    fn before_enrolment_there_is_no_identity_and_the_exit_status_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+
+        assert_eq!(Identity::get(folder.path()).unwrap_err().exit, Exit::NotEnrolled);
+    }
+}

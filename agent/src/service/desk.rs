@@ -1,0 +1,170 @@
+//! What the listener and the worker know of each other: instructions one way, state the other.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use rollcall_protocol::catalogue::Fault;
+use rollcall_protocol::chain::Epoch;
+use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, CycleReport, EpochWish, Phase, Problem};
+use rollcall_protocol::desired::DesiredState;
+use rollcall_protocol::directory::{DcIdentity, DomainPin};
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use super::machine;
+use crate::diagnostic::Diagnostic;
+use crate::spool::outgoing::Waiting;
+
+/// Shared by the tasks of one `run`.
+#[derive(Debug)]
+pub struct Desk {
+    desired: watch::Sender<Option<DesiredState>>,
+    epoch: watch::Sender<Option<Epoch>>,
+    /// Rings when something happened that the cloud should hear before the long poll ends.
+    pub news: Notify,
+    state: Mutex<Shown>,
+}
+
+/// What the next check-in tells.
+#[derive(Debug)]
+struct Shown {
+    started_at: DateTime<Utc>,
+    phase: Phase,
+    domain: Option<DomainPin>,
+    dc: Option<DcIdentity>,
+    transport: Option<String>,
+    waiting: Waiting,
+    last_cycle: Option<CycleReport>,
+    done: Vec<Uuid>,
+    epoch_wish: EpochWish,
+    problems: BTreeMap<&'static str, Problem>,
+}
+
+impl Desk {
+    pub fn new(desired: Option<DesiredState>, last_cycle: Option<CycleReport>, now: DateTime<Utc>) -> Self {
+        Self {
+            desired: watch::Sender::new(desired),
+            epoch: watch::Sender::new(None),
+            news: Notify::new(),
+            state: Mutex::new(Shown {
+                started_at: now,
+                phase: Phase::Idle,
+                domain: None,
+                dc: None,
+                transport: None,
+                waiting: Waiting::default(),
+                last_cycle,
+                done: Vec::new(),
+                epoch_wish: EpochWish::Keep,
+                problems: BTreeMap::new(),
+            }),
+        }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn watch_desired(&self) -> watch::Receiver<Option<DesiredState>> {
+        self.desired.subscribe()
+    }
+
+    pub fn watch_epoch(&self) -> watch::Receiver<Option<Epoch>> {
+        self.epoch.subscribe()
+    }
+
+    pub fn obey(&self, desired: DesiredState) {
+        self.desired.send_replace(Some(desired));
+    }
+
+    pub fn give_epoch(&self, epoch: Epoch) {
+        self.shown().epoch_wish = EpochWish::Keep;
+        self.epoch.send_replace(Some(epoch));
+    }
+
+    /// The body of the next check-in.
+    pub fn request(&self, wait_seconds: u32, clock_offset_ms: i64) -> CheckinRequest {
+        let desired_version = self.desired.borrow().as_ref().map_or(0, |desired| desired.version);
+        let shown = self.shown();
+        let facts = machine::facts();
+        CheckinRequest {
+            desired_version,
+            wait_seconds,
+            done: shown.done.clone(),
+            epoch: shown.epoch_wish,
+            status: AgentStatus {
+                version: facts.agent_version,
+                host: facts.host,
+                os: facts.os,
+                started_at: shown.started_at,
+                phase: shown.phase,
+                domain: shown.domain.clone(),
+                dc: shown.dc.clone(),
+                transport: shown.transport.clone(),
+                spool_batches: shown.waiting.batches,
+                spool_bytes: shown.waiting.bytes,
+                clock_offset_ms,
+                last_cycle: shown.last_cycle.clone(),
+                problems: shown.problems.values().cloned().collect(),
+            },
+        }
+    }
+
+    /// The cloud has heard these; they need not be told again.
+    pub fn heard(&self, done: &[Uuid]) {
+        self.shown().done.retain(|id| !done.contains(id));
+    }
+
+    pub fn done(&self, commands: &[Uuid]) {
+        self.shown().done.extend_from_slice(commands);
+    }
+
+    pub fn wish_epoch(&self) {
+        self.shown().epoch_wish = EpochWish::New;
+        self.news.notify_one();
+    }
+
+    /// What the worker is at. The cloud hears it at once, so that the portal shows it live.
+    pub fn set_phase(&self, phase: Phase) {
+        let changed = {
+            let mut shown = self.shown();
+            std::mem::replace(&mut shown.phase, phase) != phase
+        };
+        if changed {
+            self.news.notify_one();
+        }
+    }
+
+    pub fn set_directory(&self, domain: Option<DomainPin>, dc: Option<DcIdentity>, transport: &str) {
+        let mut shown = self.shown();
+        shown.domain = domain;
+        shown.dc = dc;
+        shown.transport = Some(transport.to_owned());
+    }
+
+    pub fn set_waiting(&self, waiting: Waiting) {
+        self.shown().waiting = waiting;
+    }
+
+    pub fn set_last_cycle(&self, report: CycleReport) {
+        self.shown().last_cycle = Some(report);
+        self.news.notify_one();
+    }
+
+    /// Notes a problem; the moment it began stays while it lasts.
+    pub fn raise(&self, diagnostic: &Diagnostic, now: DateTime<Utc>) {
+        let mut shown = self.shown();
+        let since = shown.problems.get(diagnostic.fault.code).map_or(now, |problem| problem.since);
+        shown.problems.insert(diagnostic.fault.code, diagnostic.to_problem(since));
+    }
+
+    pub fn clear(&self, fault: &Fault) {
+        self.shown().problems.remove(fault.code);
+    }
+
+    /// Forgets every problem of one kind: all that can be wrong with the directory begins with `RC-2`.
+    pub fn clear_all(&self, prefix: &str) {
+        self.shown().problems.retain(|code, _| !code.starts_with(prefix));
+    }
+}

@@ -1,0 +1,107 @@
+//! Keeps the small files beside the spool: the instructions in force, the last cycle's end, and the lock.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::Path;
+
+use rollcall_protocol::catalogue;
+use rollcall_protocol::checkin::CycleReport;
+use rollcall_protocol::desired::DesiredState;
+use rollcall_protocol::directory::DomainPin;
+
+use crate::cloud::checkin::{self, Instructions};
+use crate::diagnostic::Diagnostic;
+use crate::exit::Exit;
+use crate::identity::Identity;
+use crate::platform::private_file;
+
+const DESIRED: &str = "desired.jws";
+const REPORT: &str = "last-cycle.json";
+
+/// Held as long as a process may write the data folder.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Makes the data folder if need be and takes its lock.
+pub fn lock(folder: &Path) -> Result<Lock, Diagnostic> {
+    let not_writable = |error: io::Error| {
+        Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", folder.display(), error.kind()), Exit::Failed)
+    };
+    private_file::make_folder(folder).map_err(not_writable)?;
+    let file = File::create(folder.join("lock")).map_err(not_writable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(TryLockError::WouldBlock) => {
+            Err(Diagnostic::new(catalogue::ALREADY_RUNNING, folder.display(), Exit::Failed))
+        }
+        Err(TryLockError::Error(error)) => Err(not_writable(error)),
+    }
+}
+
+/// Whether a service holds the folder right now.
+pub fn is_locked(folder: &Path) -> bool {
+    let file = File::open(folder.join("lock"));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// The instructions in force, checked again as if they had just come: a file is no more trusted than the line.
+pub fn find_desired(folder: &Path, identity: &Identity, pinned: Option<&DomainPin>) -> Option<DesiredState> {
+    let text = std::fs::read_to_string(folder.join(DESIRED)).ok()?;
+    match checkin::read(text, identity, 0, pinned) {
+        Instructions::New { desired, .. } => Some(*desired),
+        Instructions::AsBefore => None,
+        Instructions::Refused(disobey) => {
+            tracing::warn!(%disobey, "the stored instructions are not obeyed");
+            None
+        }
+    }
+}
+
+/// Keeps the signed text of the instructions, so that they stay in force when the cloud is away.
+pub fn save_desired(folder: &Path, text: &str) -> io::Result<()> {
+    private_file::write(&folder.join(DESIRED), text.as_bytes())
+}
+
+/// How the last cycle ended, if there was one.
+pub fn find_report(folder: &Path) -> Option<CycleReport> {
+    serde_json::from_slice(&std::fs::read(folder.join(REPORT)).ok()?).ok()
+}
+
+/// Keeps it for `status`. Losing it loses nothing that matters.
+pub fn save_report(folder: &Path, report: &CycleReport) {
+    let saved = serde_json::to_vec(report).map_err(io::Error::from);
+    if let Err(error) = saved.and_then(|json| private_file::write(&folder.join(REPORT), &json)) {
+        tracing::warn!(%error, "the report of the last cycle could not be kept");
+    }
+}
+
+/// After a revocation nothing of the customer stays.
+pub fn wipe(folder: &Path) {
+    for file in [DESIRED, REPORT] {
+        let _ = std::fs::remove_file(folder.join(file));
+    }
+    if let Err(error) = Identity::remove(folder) {
+        tracing::warn!(%error, "the identity could not be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_process_at_a_time_writes_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = lock(folder.path()).unwrap();
+
+        let second = lock(folder.path()).unwrap_err();
+
+        assert_eq!(second.fault.code, "RC-1011");
+        assert!(is_locked(folder.path()));
+        drop(held);
+        assert!(!is_locked(folder.path()));
+        assert!(lock(folder.path()).is_ok());
+    }
+}

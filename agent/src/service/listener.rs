@@ -1,0 +1,94 @@
+//! Keeps asking the cloud what it wants, by long poll, and hands the answers to the worker.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rollcall_protocol::answer::Refusal;
+use rollcall_protocol::{catalogue, limits};
+
+use super::desk::Desk;
+use super::keeping;
+use crate::cloud::backoff;
+use crate::cloud::checkin::{self, Heard, Instructions};
+use crate::cloud::link::{Link, LinkError};
+use crate::diagnostic::Diagnostic;
+use crate::identity::Identity;
+
+/// Why the listener gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Revoked,
+}
+
+/// News interrupts a long poll, but not more often than this.
+const BREATH: Duration = Duration::from_millis(300);
+
+/// Listens until the agent is revoked.
+pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk) -> Ended {
+    let mut backoff = backoff::CLOUD;
+    loop {
+        let wait = u32::try_from(limits::LONG_POLL.as_secs()).unwrap_or(55);
+        // After a failure the first answer should come at once, so that the portal shows us again.
+        let wait = if backoff.failures() == 0 { wait } else { 0 };
+        let request = desk.request(wait, link.clock.offset_ms());
+        let answer = tokio::select! {
+            answer = checkin::check_in(link, identity, &request, request.status.domain.as_ref()) => answer,
+            () = desk.news.notified() => {
+                tokio::time::sleep(BREATH).await;
+                continue;
+            }
+        };
+        match answer {
+            Ok(heard) => {
+                backoff.reset();
+                desk.heard(&request.done);
+                desk.clear_all("RC-30");
+                take(heard, folder, desk, link);
+            }
+            Err(LinkError::Refused(Refusal::Revoked)) => return Ended::Revoked,
+            Err(error) => {
+                let diagnostic = Diagnostic::from(&error);
+                tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "the check-in failed");
+                desk.raise(&diagnostic, link.clock.now());
+                tokio::time::sleep(pause(&error, &mut backoff, link)).await;
+            }
+        }
+    }
+}
+
+fn pause(error: &LinkError, backoff: &mut backoff::Backoff, link: &Link) -> Duration {
+    let own = backoff.failed(link.chance.fraction());
+    match error {
+        LinkError::Refused(Refusal::Busy { retry_after_seconds } | Refusal::Unavailable { retry_after_seconds }) => {
+            backoff::spread(*retry_after_seconds, link.chance.fraction())
+        }
+        _ => own,
+    }
+}
+
+fn take(heard: Heard, folder: &Path, desk: &Desk, link: &Link) {
+    if link.clock.offset_ms().unsigned_abs() > u64::try_from(limits::SKEW.as_millis()).unwrap_or(u64::MAX) {
+        let detail = format!("by {} s", link.clock.offset_ms() / 1000);
+        desk.raise(&Diagnostic::new(catalogue::CLOCK_OFF, detail, crate::exit::Exit::Failed), link.clock.now());
+    } else {
+        desk.clear(&catalogue::CLOCK_OFF);
+    }
+    match heard.instructions {
+        Instructions::AsBefore => {}
+        Instructions::New { desired, text } => {
+            if let Err(error) = keeping::save_desired(folder, &text) {
+                tracing::warn!(%error, "the instructions could not be kept");
+            }
+            tracing::info!(version = desired.version, imports = desired.imports.len(), "new instructions");
+            desk.clear(&catalogue::DESIRED_REFUSED);
+            desk.obey(*desired);
+        }
+        Instructions::Refused(disobey) => {
+            tracing::error!(%disobey, "instructions refused");
+            desk.raise(&Diagnostic::from(&disobey), link.clock.now());
+        }
+    }
+    if let Some(epoch) = heard.epoch {
+        desk.give_epoch(epoch);
+    }
+}

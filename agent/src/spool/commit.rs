@@ -1,0 +1,245 @@
+//! Puts one finished cycle into the spool: the snapshot it will make, its batches and the chain's new place, all or none.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use rollcall_protocol::body::Body;
+use rollcall_protocol::directory::DcIdentity;
+use rollcall_protocol::hash::Hash;
+use rollcall_protocol::person::InImport;
+use rusqlite::{Rows, Transaction, params};
+use uuid::Uuid;
+
+use super::reading::{Draft, HoldIndex, holds};
+use super::snapshot::{self, Known};
+use super::state::{self, State};
+use super::{Spool, SpoolError, memberships};
+
+/// One person of the reading, of the acknowledged snapshot, or of both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    pub guid: Uuid,
+    pub found: Option<FoundPerson>,
+    pub known: Option<Known>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundPerson {
+    pub draft: Draft,
+    pub holds: Vec<HoldIndex>,
+}
+
+/// The transaction in which a cycle enters the spool. Dropped without `commit`, it never was.
+#[derive(Debug)]
+pub struct CycleWriter<'a> {
+    transaction: Transaction<'a>,
+}
+
+/// Whether a batch is the last of its cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    More,
+    Last,
+}
+
+impl Place {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::More => "more",
+            Self::Last => "last",
+        }
+    }
+}
+
+impl Spool {
+    /// Begins to write a cycle. The reading must be finished.
+    pub fn begin_commit(&mut self) -> Result<CycleWriter<'_>, SpoolError> {
+        let transaction = self.db.transaction()?;
+        transaction.execute_batch("delete from staged; delete from batch;")?;
+        Ok(CycleWriter { transaction })
+    }
+
+    /// Visits everybody in ascending order of their GUID.
+    pub fn compare<E: From<SpoolError>>(&self, visit: impl FnMut(Compared) -> Result<(), E>) -> Result<(), E> {
+        compare(&self.db, visit)
+    }
+}
+
+impl CycleWriter<'_> {
+    /// Visits everybody in ascending order of their GUID.
+    pub fn compare<E: From<SpoolError>>(&self, visit: impl FnMut(Compared) -> Result<(), E>) -> Result<(), E> {
+        compare(&self.transaction, visit)
+    }
+
+    /// The record of an acknowledged person.
+    pub fn get_record(&self, guid: Uuid) -> Result<String, SpoolError> {
+        let mut get = self.transaction.prepare_cached("select json from person where guid = ?1")?;
+        Ok(get.query_row([guid.as_bytes()], |row| row.get(0))?)
+    }
+
+    /// A person as they will be acknowledged.
+    pub fn stage_present(&self, guid: Uuid, hash: &Hash, imports: &[InImport], json: &str) -> Result<(), SpoolError> {
+        self.transaction
+            .prepare_cached("insert into staged (guid, hash, imports, json) values (?1, ?2, ?3, ?4)")?
+            .execute(params![guid.as_bytes(), hash.as_bytes(), memberships::pack(imports), json])?;
+        Ok(())
+    }
+
+    /// A person who leaves the snapshot.
+    pub fn stage_gone(&self, guid: Uuid) -> Result<(), SpoolError> {
+        self.transaction.prepare_cached("insert into staged (guid) values (?1)")?.execute([guid.as_bytes()])?;
+        Ok(())
+    }
+
+    /// Remembers who was not found, so that a second reading can confirm it.
+    pub fn note_missed(&self, guids: &HashSet<Uuid>, at: DateTime<Utc>, dc: &DcIdentity) -> Result<(), SpoolError> {
+        guids.iter().try_for_each(|guid| snapshot::note_missed(&self.transaction, *guid, at, dc))
+    }
+
+    /// Forgets that people were missed who have been found in this reading.
+    pub fn forget_found(&self) -> Result<(), SpoolError> {
+        self.transaction.execute("delete from missed where guid in (select guid from reading.found)", [])?;
+        Ok(())
+    }
+
+    /// Keeps a finished body; it is signed when the number of parts is known.
+    pub fn put_body(&self, seq: u64, body: &Body) -> Result<(), SpoolError> {
+        self.transaction
+            .prepare_cached("insert into batch (seq, jws, body, items, place) values (?1, '', ?2, ?3, 'more')")?
+            .execute(params![to_sql(seq)?, body.bytes, body.items])?;
+        Ok(())
+    }
+
+    /// Signs a body that was put before.
+    pub fn put_signature(&self, seq: u64, jws: &str, place: Place) -> Result<(), SpoolError> {
+        let changed = self
+            .transaction
+            .prepare_cached("update batch set jws = ?2, place = ?3 where seq = ?1")?
+            .execute(params![to_sql(seq)?, jws, place.as_str()])?;
+        if changed == 1 { Ok(()) } else { Err(SpoolError::Unreadable) }
+    }
+
+    /// From here on the cycle survives everything.
+    pub fn commit(self, next: &State) -> Result<(), SpoolError> {
+        state::write(&self.transaction, next)?;
+        Ok(self.transaction.commit()?)
+    }
+}
+
+pub(super) fn to_sql(number: u64) -> Result<i64, SpoolError> {
+    i64::try_from(number).map_err(|_| SpoolError::Unreadable)
+}
+
+/// SQLite counts in signed numbers.
+pub(super) fn get_u64(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(index)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number))
+}
+
+/// Walks the reading and the snapshot side by side, both by ascending GUID.
+fn compare<E: From<SpoolError>>(
+    db: &rusqlite::Connection,
+    mut visit: impl FnMut(Compared) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut found = db
+        .prepare("select guid, draft, holds from reading.found order by guid")
+        .map_err(SpoolError::from)?;
+    let mut known = db.prepare("select guid, hash, imports from person order by guid").map_err(SpoolError::from)?;
+    let mut found = found.query([]).map_err(SpoolError::from)?;
+    let mut known = known.query([]).map_err(SpoolError::from)?;
+    let (mut next_found, mut next_known) = (step_found(&mut found)?, step_known(&mut known)?);
+    loop {
+        let first = match (&next_found, &next_known) {
+            (None, None) => return Ok(()),
+            (Some((guid, _)), None) => *guid,
+            (None, Some(person)) => person.guid,
+            (Some((guid, _)), Some(person)) => (*guid).min(person.guid),
+        };
+        let found_now = next_found.take_if(|(guid, _)| *guid == first).map(|(_, person)| person);
+        let known_now = next_known.take_if(|person| person.guid == first);
+        if found_now.is_some() {
+            next_found = step_found(&mut found)?;
+        }
+        if known_now.is_some() {
+            next_known = step_known(&mut known)?;
+        }
+        visit(Compared { guid: first, found: found_now, known: known_now })?;
+    }
+}
+
+fn step_found(rows: &mut Rows<'_>) -> Result<Option<(Uuid, FoundPerson)>, SpoolError> {
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let guid: [u8; 16] = row.get(0)?;
+    let packed = row.get_ref(2)?.as_blob().map_err(|_| SpoolError::Unreadable)?;
+    let person = FoundPerson { draft: Draft::from_text(row.get(1)?), holds: holds(packed) };
+    Ok(Some((Uuid::from_bytes(guid), person)))
+}
+
+fn step_known(rows: &mut Rows<'_>) -> Result<Option<Known>, SpoolError> {
+    rows.next()?.map(snapshot::known_from_row).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollcall_protocol::person::Person;
+
+    fn spool() -> (tempfile::TempDir, Spool) {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+        (folder, spool)
+    }
+
+    fn know(spool: &Spool, number: u128) {
+        let sql = "insert into person (guid, hash, imports, json) values (?1, ?2, x'', '{}')";
+        spool.db.execute(sql, params![Uuid::from_u128(number).as_bytes(), [0_u8; 32]]).unwrap();
+    }
+
+    fn find(spool: &Spool, number: u128, hold: HoldIndex) {
+        let draft = Draft::write(&Person::default()).unwrap();
+        spool.reading().add(Uuid::from_u128(number), &draft, &[hold]).unwrap();
+    }
+
+    #[test]
+    fn everybody_is_visited_once_in_order() {
+        let (_folder, mut spool) = spool();
+        [1, 3, 4].into_iter().for_each(|number| know(&spool, number));
+        spool.begin_reading().unwrap();
+        [5, 3, 2].into_iter().for_each(|number| find(&spool, number, 0));
+        find(&spool, 3, 258);
+        spool.finish_reading().unwrap();
+
+        let mut seen = Vec::new();
+        spool
+            .compare(|row| {
+                let holds = row.found.map(|found| found.holds);
+                seen.push((row.guid.as_u128(), holds, row.known.is_some()));
+                Ok::<_, SpoolError>(())
+            })
+            .unwrap();
+
+        assert_eq!(
+            seen,
+            vec![
+                (1, None, true),
+                (2, Some(vec![0]), false),
+                (3, Some(vec![0, 258]), true),
+                (4, None, true),
+                (5, Some(vec![0]), false),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_cycle_that_is_not_committed_never_was() {
+        let (_folder, mut spool) = spool();
+        spool.begin_reading().unwrap();
+        spool.finish_reading().unwrap();
+
+        let writer = spool.begin_commit().unwrap();
+        writer.put_body(1, &Body { bytes: vec![1], items: 0 }).unwrap();
+        drop(writer);
+
+        assert_eq!(spool.waiting().unwrap().batches, 0);
+    }
+}

@@ -1,0 +1,162 @@
+//! Keeps what one cycle reads until it is compared: on disk, so that memory does not grow with the directory, and
+//! without any durability, since an interrupted reading is worth nothing.
+
+use std::fs;
+use std::path::PathBuf;
+
+use rollcall_protocol::person::Person;
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::commit::get_u64;
+use super::{Spool, SpoolError};
+
+/// A person's record as written while reading: complete but for the memberships, which are known only when every
+/// selection has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft(String);
+
+/// `imports` stands last in the record, so an unfinished one ends like this.
+const OPEN_END: &str = "[]}";
+
+impl Draft {
+    /// Writes the person's own part.
+    pub fn write(person: &Person) -> Result<Self, serde_json::Error> {
+        let json = serde_json::to_string(person)?;
+        debug_assert!(person.imports.is_empty() && json.ends_with(OPEN_END));
+        Ok(Self(json))
+    }
+
+    pub fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The finished record's bytes.
+    pub fn finish(&self, memberships: &[rollcall_protocol::person::InImport]) -> Result<String, serde_json::Error> {
+        let own = self.0.strip_suffix(OPEN_END).unwrap_or(&self.0);
+        let mut json = String::with_capacity(self.0.len() + memberships.len() * 128);
+        json.push_str(own);
+        json.push_str(&serde_json::to_string(memberships)?);
+        json.push('}');
+        Ok(json)
+    }
+}
+
+/// Position of a selection in the cycle's list: what a row of the reading carries instead of two GUIDs.
+pub type HoldIndex = u16;
+
+/// The reading of one cycle. It disappears with the cycle, whatever becomes of it.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    pub(super) db: &'a Connection,
+    file: PathBuf,
+}
+
+impl Spool {
+    /// Begins a reading; what an interrupted one left behind is thrown away.
+    pub fn begin_reading(&mut self) -> Result<(), SpoolError> {
+        self.drop_reading();
+        let file = self.folder.join(READING_FILE);
+        self.db.execute("attach database ?1 as reading", [file.to_string_lossy()])?;
+        self.db.execute_batch(
+            "pragma reading.journal_mode = off;
+             pragma reading.synchronous = off;
+             pragma reading.cache_size = -8192;
+             create table reading.found (
+                 id integer primary key,
+                 guid blob not null unique,
+                 draft text not null,
+                 holds blob not null
+             );
+             begin;",
+        )?;
+        Ok(())
+    }
+
+    /// The reading that was begun.
+    pub fn reading(&self) -> Reading<'_> {
+        Reading { db: &self.db, file: self.folder.join(READING_FILE) }
+    }
+
+    /// Ends the part in which people are added.
+    pub fn finish_reading(&mut self) -> Result<(), SpoolError> {
+        Ok(self.db.execute_batch("commit")?)
+    }
+
+    /// Throws the reading away.
+    pub fn drop_reading(&mut self) {
+        if !self.db.is_autocommit() {
+            let _ = self.db.execute_batch("rollback");
+        }
+        let _ = self.db.execute_batch("detach database reading");
+        let _ = fs::remove_file(self.folder.join(READING_FILE));
+    }
+}
+
+const READING_FILE: &str = "reading.sqlite";
+
+impl Reading<'_> {
+    /// Adds a person, or another selection that holds them.
+    pub fn add(&self, guid: Uuid, draft: &Draft, holds: &[HoldIndex]) -> Result<(), SpoolError> {
+        let holds: Vec<u8> = holds.iter().flat_map(|index| index.to_be_bytes()).collect();
+        self.db
+            .prepare_cached(
+                "insert into reading.found (guid, draft, holds) values (?1, ?2, ?3)
+                 on conflict (guid) do update set holds = cast(holds || excluded.holds as blob)",
+            )?
+            .execute(params![guid.as_bytes(), draft.as_str(), holds])?;
+        Ok(())
+    }
+
+    /// People found so far.
+    pub fn count(&self) -> Result<u64, SpoolError> {
+        Ok(self.db.query_row("select count(*) from reading.found", [], |row| get_u64(row, 0))?)
+    }
+
+    /// Where it lies, for reports.
+    pub fn file(&self) -> &std::path::Path {
+        &self.file
+    }
+}
+
+/// Unpacks the selections of a row.
+pub(super) fn holds(packed: &[u8]) -> Vec<HoldIndex> {
+    let mut holds: Vec<HoldIndex> = packed.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
+    holds.sort_unstable();
+    holds.dedup();
+    holds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollcall_protocol::person::{InImport, PersonRecord};
+
+    #[test]
+    fn a_finished_draft_has_the_bytes_of_the_whole_record() {
+        let mut ana = Person { guid: Uuid::from_u128(1), dn: "CN=Ana [];}".into(), ..Person::default() };
+        let draft = Draft::write(&ana).unwrap();
+        ana.imports = vec![InImport { import: Uuid::from_u128(2), via: vec![Uuid::from_u128(3)] }];
+
+        let whole = PersonRecord::write(ana.clone()).unwrap();
+
+        assert_eq!(draft.finish(&ana.imports).unwrap(), whole.json);
+    }
+
+    #[test]
+    fn an_interrupted_reading_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut spool, _) = Spool::open(folder.path(), chrono::DateTime::UNIX_EPOCH).unwrap();
+        let draft = Draft::write(&Person::default()).unwrap();
+        spool.begin_reading().unwrap();
+        spool.reading().add(Uuid::from_u128(1), &draft, &[0]).unwrap();
+
+        spool.begin_reading().unwrap();
+
+        assert_eq!(spool.reading().count().unwrap(), 0);
+    }
+}

@@ -1,0 +1,94 @@
+//! Keeps the acknowledged people: one row each, by objectGUID, with the exact bytes that the cloud has.
+
+use chrono::{DateTime, Utc};
+use rollcall_protocol::directory::DcIdentity;
+use rollcall_protocol::hash::Hash;
+use rollcall_protocol::person::InImport;
+use rusqlite::{OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::commit::get_u64;
+use super::{Spool, SpoolError, memberships};
+
+/// A person as acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub guid: Uuid,
+    pub hash: Hash,
+    pub imports: Vec<InImport>,
+}
+
+/// A person who was not found in an earlier reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    pub first_missed_at: DateTime<Utc>,
+    pub ntds_guid: Uuid,
+    pub invocation_id: Uuid,
+}
+
+impl Missed {
+    /// Only a reading on the same, unrestored domain controller can confirm an earlier one.
+    pub fn was_on(&self, dc: &DcIdentity) -> bool {
+        self.ntds_guid == dc.ntds_guid && self.invocation_id == dc.invocation_id
+    }
+}
+
+pub(super) fn known_from_row(row: &Row<'_>) -> Result<Known, SpoolError> {
+    let guid: [u8; 16] = row.get(0)?;
+    let hash: [u8; 32] = row.get(1)?;
+    let imports = memberships::unpack(row.get_ref(2)?.as_blob().map_err(|_| SpoolError::Unreadable)?);
+    Ok(Known {
+        guid: Uuid::from_bytes(guid),
+        hash: Hash::from_bytes(hash),
+        imports: imports.ok_or(SpoolError::Unreadable)?,
+    })
+}
+
+impl Spool {
+    /// One acknowledged person.
+    pub fn find_person(&self, guid: Uuid) -> Result<Option<Known>, SpoolError> {
+        let mut find = self.db.prepare_cached("select guid, hash, imports from person where guid = ?1")?;
+        let mut rows = find.query([guid.as_bytes()])?;
+        rows.next()?.map(known_from_row).transpose()
+    }
+
+    /// When a person was first not found, if they were not.
+    pub fn find_missed(&self, guid: Uuid) -> Result<Option<Missed>, SpoolError> {
+        let sql = "select first_missed_at, ntds_guid, invocation_id from missed where guid = ?1";
+        let row: Option<(String, [u8; 16], [u8; 16])> = self
+            .db
+            .query_row(sql, [guid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((at, ntds, invocation)) = row else { return Ok(None) };
+        let at = DateTime::parse_from_rfc3339(&at).map_err(|_| SpoolError::Unreadable)?;
+        Ok(Some(Missed {
+            first_missed_at: at.with_timezone(&Utc),
+            ntds_guid: Uuid::from_bytes(ntds),
+            invocation_id: Uuid::from_bytes(invocation),
+        }))
+    }
+
+    /// People in the acknowledged snapshot.
+    pub fn count_people(&self) -> Result<u64, SpoolError> {
+        Ok(self.db.query_row("select count(*) from person", [], |row| get_u64(row, 0))?)
+    }
+}
+
+/// Remembers who was not found, on which domain controller; an earlier note on the same one stays as it is.
+pub(super) fn note_missed(
+    db: &rusqlite::Connection,
+    guid: Uuid,
+    at: DateTime<Utc>,
+    dc: &DcIdentity,
+) -> Result<(), SpoolError> {
+    db.prepare_cached(
+        "insert into missed (guid, first_missed_at, ntds_guid, invocation_id) values (?1, ?2, ?3, ?4)
+         on conflict (guid) do update set
+           first_missed_at = excluded.first_missed_at,
+           ntds_guid = excluded.ntds_guid,
+           invocation_id = excluded.invocation_id
+         where ntds_guid <> excluded.ntds_guid or invocation_id <> excluded.invocation_id",
+    )?
+    .execute(params![guid.as_bytes(), at.to_rfc3339(), dc.ntds_guid.as_bytes(), dc.invocation_id.as_bytes()])?;
+    Ok(())
+}

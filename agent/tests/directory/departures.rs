@@ -1,0 +1,207 @@
+//! Who leaves, why, and who does not.
+
+use rollcall_agent::cycle::Extent;
+use rollcall_lab::directory::{GroupKind, Person, Setup, rules::DeletedObjects};
+use rollcall_protocol::evidence::{Evidence, Stance};
+use rollcall_protocol::desired::Pause;
+use uuid::Uuid;
+
+use crate::site::{IMPORT, Site};
+
+fn somebody(site: &Site, index: usize) -> Person {
+    let seen = site.seen();
+    let (guid, _) = seen.iter().nth(index).unwrap();
+    site.directory.person(*guid).unwrap()
+}
+
+fn evidence_for(site: &Site, guid: Uuid) -> Option<Evidence> {
+    site.cloud.departures.iter().find(|departure| departure.guid == guid).map(|departure| departure.evidence.clone())
+}
+
+#[tokio::test]
+async fn somebody_who_moves_out_leaves_with_the_place_they_went_to() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let ana = somebody(&site, 3);
+    site.directory.move_to(ana.guid, site.ou("Contractors")).unwrap();
+
+    site.sync().await.unwrap();
+
+    let dn = site.directory.person(ana.guid).unwrap().dn;
+    assert_eq!(evidence_for(&site, ana.guid), Some(Evidence::LeftScope { dn }));
+    assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn somebody_who_comes_back_is_the_same_person() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let ana = somebody(&site, 3);
+    let home = ana.containers[0];
+    site.directory.move_to(ana.guid, site.ou("Contractors")).unwrap();
+    site.sync().await.unwrap();
+    site.directory.move_to(ana.guid, home).unwrap();
+
+    site.sync().await.unwrap();
+
+    assert!(site.seen().contains_key(&ana.guid));
+    assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn a_deleted_person_leaves_only_after_two_readings_when_tombstones_are_hidden() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let ana = somebody(&site, 5);
+    site.directory.delete(ana.guid).unwrap();
+
+    let first = site.sync().await.unwrap();
+    assert_eq!((first.counts.departed, first.counts.awaiting), (0, 1));
+    assert!(site.seen().contains_key(&ana.guid));
+    let second = site.sync().await.unwrap();
+
+    assert_eq!((second.counts.departed, second.counts.awaiting), (1, 0));
+    assert!(matches!(evidence_for(&site, ana.guid), Some(Evidence::Absent { .. })));
+    assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn a_deleted_person_leaves_at_once_when_the_tombstone_can_be_read() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    site.directory.set_deleted_objects(DeletedObjects::Readable);
+    let ana = somebody(&site, 5);
+    site.directory.delete(ana.guid).unwrap();
+
+    site.sync().await.unwrap();
+
+    assert_eq!(evidence_for(&site, ana.guid), Some(Evidence::Deleted));
+    assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn somebody_who_is_deleted_and_made_anew_is_another_person() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    site.directory.set_deleted_objects(DeletedObjects::Readable);
+    let ana = somebody(&site, 5);
+    let again = site.directory.recreate(ana.guid).unwrap();
+
+    let summary = site.sync().await.unwrap();
+
+    assert_ne!(again, ana.guid);
+    assert_eq!((summary.counts.added, summary.counts.departed), (1, 1));
+    assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn somebody_who_leaves_the_group_is_told_by_the_group() {
+    let mut site = Site::new(200);
+    let place = site.ou("Groups/Security");
+    let group = site.directory.add_group(place, "Crew", GroupKind::GlobalSecurity).unwrap();
+    let people: Vec<_> = site.directory.people().into_iter().filter(|person| person.mail.is_some()).take(30).collect();
+    people.iter().for_each(|person| site.directory.join(person.guid, group).unwrap());
+    site.select_group(group);
+    site.sync().await.unwrap();
+    site.directory.leave(people[4].guid, group).unwrap();
+
+    site.sync().await.unwrap();
+
+    assert_eq!(evidence_for(&site, people[4].guid), Some(Evidence::LeftGroup { group }));
+    assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn too_many_at_once_go_out_held_and_changes_go_on() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let members = site.seen().len();
+    let leaving: Vec<_> = site.seen().into_keys().take(members / 10 + 1).collect();
+    let contractors = site.ou("Contractors");
+    leaving.iter().for_each(|guid| site.directory.move_to(*guid, contractors).unwrap());
+    let stays = somebody(&site, members - 1);
+    site.directory.disable(stays.guid).unwrap();
+
+    let summary = site.sync().await.unwrap();
+
+    assert_eq!(summary.counts.held as usize, leaving.len());
+    assert!(site.cloud.stances().iter().all(|stance| *stance == Stance::Held));
+    assert!(!site.seen_person(stays.guid).unwrap().status.enabled);
+}
+
+#[tokio::test]
+async fn a_deselected_ou_lets_its_people_go_without_asking_the_directory() {
+    let mut site = Site::synced(200, &["Staff", "Contractors"]).await;
+    let contractors = site.ou("Contractors");
+    let people = site.directory.people();
+    let gone: Vec<_> = people.iter().filter(|person| person.containers.contains(&contractors)).collect();
+    assert!(!gone.is_empty());
+    site.select_ous(&["Staff"]);
+
+    site.sync().await.unwrap();
+
+    assert_eq!(site.cloud.departures.len(), gone.len());
+    assert!(gone.iter().all(|person| evidence_for(&site, person.guid) == Some(Evidence::Deselected)));
+}
+
+#[tokio::test]
+async fn a_paused_import_changes_nothing_for_its_people() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let before = site.seen();
+    site.directory.move_to(somebody(&site, 3).guid, site.ou("Contractors")).unwrap();
+    site.desired.imports[0].pause = Some(Pause { until: None });
+
+    let summary = site.sync().await.unwrap();
+
+    assert_eq!(summary.counts.departed, 0);
+    assert_eq!(site.seen(), before);
+}
+
+#[tokio::test]
+async fn a_domain_controller_that_lags_behind_removes_nobody_until_it_agrees_twice() {
+    let mut site = Site::new(150);
+    let late = site.directory.second_controller("dc2", Setup::default()).unwrap();
+    let place = site.ou("Staff");
+    // Both controllers draw GUIDs from the same seed; these keep Ana's apart from those of dc2 itself.
+    for name in ["a", "b", "c", "d"] {
+        site.directory.add_ou(place, name).unwrap();
+    }
+    let new = rollcall_lab::directory::NewPerson::new("Ana", "Silva", "ana.silva", "ana@lab.example");
+    let ana = site.directory.add_person(place, &new).unwrap();
+    let gone = site.directory.people().into_iter().find(|person| person.containers.contains(&place)).unwrap();
+    site.directory.move_to(gone.guid, site.ou("Contractors")).unwrap();
+    site.select_ous(&["Staff"]);
+    site.sync().await.unwrap();
+    site.access.target.host = late.host_name();
+    site.access.target.port = late.ldaps().port();
+
+    let lagging = site.sync().await.unwrap();
+
+    assert_eq!((lagging.counts.departed, lagging.counts.awaiting), (0, 1));
+    assert!(site.seen().contains_key(&ana), "ana is missing on dc2 only because it lags");
+    late.catch_up(&site.directory);
+    site.sync().await.unwrap();
+    assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn people_whom_only_the_cloud_knows_are_looked_up_on_request() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let outside = site.directory.people().into_iter().find(|person| !site.seen().contains_key(&person.guid)).unwrap();
+    let inside = somebody(&site, 1);
+    let nobody = Uuid::from_u128(0xdead);
+
+    let asked = [outside.guid, inside.guid, nobody];
+    let first = site.sync_with(Extent::AsNeeded, &asked).await.unwrap();
+    let told: Vec<_> = site.cloud.departures.iter().map(|departure| departure.guid).collect();
+    let second = site.sync_with(Extent::AsNeeded, &asked).await.unwrap();
+
+    assert_eq!(told, vec![outside.guid]);
+    assert_eq!((first.counts.awaiting, second.counts.awaiting), (1, 0));
+    assert!(matches!(evidence_for(&site, nobody), Some(Evidence::Absent { .. })));
+    assert!(site.cloud.departures.iter().all(|departure| departure.import == IMPORT));
+    assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn a_full_snapshot_on_request_sends_everybody_and_changes_nobody() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+
+    site.sync_with(Extent::Everybody, &[]).await.unwrap();
+
+    assert_eq!(site.seen(), site.expected());
+}

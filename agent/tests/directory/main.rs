@@ -1,0 +1,8 @@
+//! The agent's readings against the scripted directory: what it sends must equal what is there, and no trouble of the
+//! directory may remove anybody.
+
+mod site;
+mod readings;
+mod departures;
+mod troubles;
+mod refusals;

@@ -1,0 +1,402 @@
+//! What a cycle does to the accounts, told from the outside: an agent sends, the cloud shows.
+
+use rollcall_domain::{ids::ImportId, run::RunResult};
+use rollcall_protocol::{
+    answer::Answer,
+    batch::CycleKind,
+    body,
+    desired::Order,
+    evidence::Evidence,
+    person::{Person, PersonRecord},
+};
+use rollcall_store::testing::TestDb;
+use uuid::Uuid;
+
+use crate::{
+    services::{
+        ServiceError,
+        held::{self, Decision, Seen, Which},
+    },
+    testing::{TestAgent, TestCloud, ana, person},
+};
+
+const STAFF: Uuid = Uuid::from_u128(0x0f);
+
+/// Each test runs on SQLite; the last test of this file runs them all on PostgreSQL too.
+macro_rules! stories {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            use super::*;
+
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(TestCloud::on_sqlite().await).await;
+            })+
+        }
+
+        #[tokio::test]
+        async fn every_story_of_apply_holds_on_postgres() {
+            let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
+            $(
+                let url = postgres.fresh_database().unwrap();
+                let cloud = TestCloud::on(TestDb::postgres(&url).await.unwrap()).await;
+                println!("{}", stringify!($name));
+                Box::pin(super::tests::$name(cloud)).await;
+            )+
+        }
+    };
+}
+
+stories![
+    a_new_hire_becomes_an_account,
+    a_changed_person_keeps_the_account_and_its_history,
+    a_leaver_departs_with_the_evidence,
+    a_returning_person_is_the_same_account,
+    too_many_leavers_wait_for_a_human,
+    approving_removes_exactly_the_list_that_was_seen,
+    rejecting_keeps_the_people_for_good,
+    a_person_seen_again_leaves_the_held_list,
+    a_set_that_differs_orders_a_full_snapshot,
+    people_missing_from_a_full_snapshot_are_asked_for_and_stay,
+    a_cycle_of_many_parts_is_applied_whole_or_not_at_all,
+    one_bad_record_is_set_aside_and_counted,
+    a_poisoned_batch_changes_nothing_and_is_told,
+    a_delta_from_another_snapshot_is_refused_and_healed,
+    a_cycle_without_changes_leaves_everything_as_it_was,
+    a_person_in_two_imports_departs_with_the_last_one,
+    an_nul_character_is_set_aside_on_both_engines,
+];
+
+/// A cloud with an agent and an import of the staff OU.
+async fn set_up(cloud: &TestCloud) -> (TestAgent, ImportId) {
+    let agent = TestAgent::enrol(cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    (agent, import)
+}
+
+async fn decide(cloud: &TestCloud, import: ImportId, decision: Decision, count: usize) -> Result<usize, ServiceError> {
+    let (which, seen) = (Which::OfImport(import), [Seen::Count(count)]);
+    held::decide(&cloud.state, &cloud.who, cloud.customer, which, &seen, decision).await
+}
+
+fn crowd(count: u128, import: ImportId) -> Vec<Person> {
+    (1..=count).map(|number| person(number, &format!("Person {number:03}"), import)).collect()
+}
+
+async fn a_new_hire_becomes_an_account(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+
+    let answer = agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+
+    assert!(matches!(answer, Answer::Accepted(_)));
+    assert_eq!(cloud.people().await, [("Ana Bauer".to_owned(), "active")]);
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.result, run.counts.added, run.counts.people), (RunResult::Ok, 1, 1));
+    assert_eq!(run.digest_agrees, Some(true));
+    assert_eq!(cloud.changes_of("Ana Bauer").await, ["joined"]);
+}
+
+async fn a_changed_person_keeps_the_account_and_its_history(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+    let before = cloud.list(None).await[0].id;
+
+    let married = Person { display_name: Some("Ana Huber".into()), title: Some("Head of Sales".into()), ..ana(import) };
+    agent.sync(&cloud, vec![married], &Evidence::Deleted).await;
+
+    let listed = cloud.list(None).await;
+    assert_eq!((listed[0].id, listed[0].display_name.as_str()), (before, "Ana Huber"));
+    assert_eq!(cloud.changes_of("Ana Huber").await, ["joined", "updated"]);
+    let line = &cloud.history_of("Ana Huber").await[0];
+    assert_eq!(line.before.as_ref().unwrap().0, serde_json::json!({ "display_name": "Ana Bauer" }));
+    assert_eq!(
+        line.after.as_ref().unwrap().0,
+        serde_json::json!({ "display_name": "Ana Huber", "title": "Head of Sales" })
+    );
+    assert_eq!(cloud.runs().await[0].counts.updated, 1);
+}
+
+async fn a_leaver_departs_with_the_evidence(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(5, import), &Evidence::Deleted).await;
+
+    let moved = Evidence::LeftScope { dn: "CN=Person 005,OU=Left,DC=contoso,DC=example".into() };
+    agent.sync(&cloud, crowd(4, import), &moved).await;
+
+    assert_eq!(cloud.people().await.last().unwrap(), &("Person 005".to_owned(), "departed"));
+    let line = &cloud.history_of("Person 005").await[0];
+    assert_eq!(line.change.as_str(), "departed");
+    assert_eq!(line.evidence.as_ref().unwrap().0["kind"], "left_scope");
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.counts.departed, run.counts.people, run.digest_agrees), (1, 4, Some(true)));
+}
+
+async fn a_returning_person_is_the_same_account(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(5, import), &Evidence::Deleted).await;
+    let before = cloud.list(None).await[4].id;
+    agent.sync(&cloud, crowd(4, import), &Evidence::Deleted).await;
+
+    agent.sync(&cloud, crowd(5, import), &Evidence::Deleted).await;
+
+    let again = &cloud.list(None).await[4];
+    assert_eq!((again.id, again.state.as_str(), again.departed_at), (before, "active", None));
+    assert_eq!(cloud.changes_of("Person 005").await, ["joined", "departed", "returned"]);
+    assert_eq!(cloud.runs().await[0].counts.returned, 1);
+}
+
+async fn too_many_leavers_wait_for_a_human(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(10, import), &Evidence::Deleted).await;
+
+    let mut rest = crowd(6, import);
+    rest.push(person(99, "Zoe New", import));
+    agent.sync(&cloud, rest, &Evidence::Deleted).await;
+
+    let states: Vec<&str> = cloud.people().await.iter().map(|(_, state)| *state).collect();
+    assert_eq!(states.iter().filter(|state| **state == "held").count(), 4);
+    assert_eq!(states.iter().filter(|state| **state == "active").count(), 7, "the newcomer was not kept waiting");
+    assert_eq!(cloud.held(import).await, ["Person 007", "Person 008", "Person 009", "Person 010"]);
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.counts.held, run.counts.departed, run.counts.added), (4, 0, 1));
+    assert_eq!((run.digest_agrees, run.reason_code.as_deref()), (Some(true), Some("RC-4003")));
+}
+
+async fn approving_removes_exactly_the_list_that_was_seen(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(10, import), &Evidence::Deleted).await;
+    agent.sync(&cloud, crowd(6, import), &Evidence::Deleted).await;
+
+    let wrong = decide(&cloud, import, Decision::Approve, 3).await;
+    assert!(wrong.is_err());
+    assert_eq!(cloud.held(import).await.len(), 4);
+
+    decide(&cloud, import, Decision::Approve, 4).await.unwrap();
+
+    assert_eq!(cloud.list(None).await.len(), 6);
+    assert_eq!(cloud.changes_of("Person 010").await, ["joined", "held", "removal_approved"]);
+    agent.sync(&cloud, crowd(6, import), &Evidence::Deleted).await;
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+async fn rejecting_keeps_the_people_for_good(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(10, import), &Evidence::Deleted).await;
+    agent.sync(&cloud, crowd(6, import), &Evidence::Deleted).await;
+
+    decide(&cloud, import, Decision::Reject, 4).await.unwrap();
+    agent.sync(&cloud, crowd(6, import), &Evidence::Deleted).await;
+
+    assert_eq!(cloud.list(None).await.len(), 10);
+    assert_eq!(cloud.held(import).await, Vec::<String>::new());
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+async fn a_person_seen_again_leaves_the_held_list(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(10, import), &Evidence::Deleted).await;
+    agent.sync(&cloud, crowd(6, import), &Evidence::Deleted).await;
+
+    agent.sync(&cloud, crowd(9, import), &Evidence::Deleted).await;
+
+    assert_eq!(cloud.held(import).await, ["Person 010"]);
+    assert_eq!(cloud.changes_of("Person 007").await, ["joined", "held", "hold_cleared"]);
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+async fn a_set_that_differs_orders_a_full_snapshot(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(3, import), &Evidence::Deleted).await;
+
+    // The agent believes in somebody the cloud was never told of.
+    let stranger = PersonRecord::write(person(50, "Stranger", import)).unwrap();
+    let mut people = crowd(3, import);
+    agent.people.insert(stranger.person.guid, stranger.clone());
+    people.push(stranger.person);
+    agent.sync(&cloud, people, &Evidence::Deleted).await;
+
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.digest_agrees, run.reason_code.as_deref()), (Some(false), Some("RC-4010")));
+    let desired = agent.check_in(&cloud).await.unwrap();
+    assert_eq!(desired.commands[0].order, Order::FullSnapshot);
+
+    // The full snapshot heals it.
+    let mut people = crowd(3, import);
+    people.push(person(50, "Stranger", import));
+    for part in agent.read_full(&cloud, people, 1) {
+        agent.push(&cloud, &part).await;
+    }
+    cloud.work().await;
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+    assert_eq!(cloud.list(None).await.len(), 4);
+}
+
+async fn people_missing_from_a_full_snapshot_are_asked_for_and_stay(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(20, import), &Evidence::Deleted).await;
+
+    for part in agent.read_full(&cloud, crowd(19, import), 1) {
+        agent.push(&cloud, &part).await;
+    }
+    cloud.work().await;
+
+    assert_eq!(cloud.list(None).await.len(), 20, "absence is no evidence");
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+    let desired = agent.check_in(&cloud).await.unwrap();
+    let missing = person(20, "", import).guid;
+    assert_eq!(desired.commands[0].order, Order::Confirm { guids: vec![missing] });
+
+    // The agent looked, and the person is really gone: now there is evidence.
+    let departure = rollcall_protocol::item::Item::Departed(rollcall_protocol::evidence::Departure {
+        guid: missing,
+        import: import.uuid(),
+        evidence: Evidence::Deleted,
+        stance: rollcall_protocol::evidence::Stance::Apply,
+    });
+    let base = agent.snapshot;
+    agent.snapshot += 1;
+    let sealed = agent.seal(&cloud, CycleKind::Delta, base, &[vec![departure]]);
+    agent.push(&cloud, &sealed[0]).await;
+    cloud.work().await;
+    assert_eq!(cloud.list(None).await.len(), 19);
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+async fn a_cycle_of_many_parts_is_applied_whole_or_not_at_all(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    let parts = agent.read_full(&cloud, crowd(30, import), 3);
+
+    for part in &parts[..2] {
+        assert!(matches!(agent.push(&cloud, part).await, Answer::Accepted(_)));
+    }
+    cloud.work().await;
+    assert_eq!(cloud.list(None).await.len(), 0);
+
+    agent.push(&cloud, &parts[2]).await;
+    cloud.work().await;
+    assert_eq!(cloud.list(None).await.len(), 30);
+    assert_eq!(cloud.runs().await[0].batches, 3);
+}
+
+/// The lines as they are, under a signature that holds.
+fn raw_body(lines: &[String]) -> body::Body {
+    let mut writer = body::Writer::new().unwrap();
+    for line in lines {
+        writer.push(line).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+fn line(person: &Person) -> String {
+    format!(r#"{{"present":{}}}"#, serde_json::to_string(person).unwrap())
+}
+
+async fn one_bad_record_is_set_aside_and_counted(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    let good = PersonRecord::write(ana(import)).unwrap();
+    agent.people.insert(good.person.guid, good.clone());
+    agent.snapshot = 1;
+
+    let body = raw_body(&[line(&good.person), r#"{"present":{"guid":"nonsense"}}"#.into(), "{".into()]);
+    let sealed = agent.seal_bodies(&cloud, CycleKind::Full, 0, vec![body]);
+    agent.push(&cloud, &sealed[0]).await;
+    cloud.work().await;
+
+    assert_eq!(cloud.people().await, [("Ana Bauer".to_owned(), "active")]);
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.result, run.counts.set_aside), (RunResult::Partial, 2));
+    assert_eq!(run.reason_code.as_deref(), Some("RC-4011"));
+}
+
+async fn an_nul_character_is_set_aside_on_both_engines(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.snapshot = 1;
+    let odd = Person { title: Some("a\0b".into()), ..ana(import) };
+    let sealed = agent.seal_bodies(&cloud, CycleKind::Full, 0, vec![raw_body(&[line(&odd)])]);
+    agent.push(&cloud, &sealed[0]).await;
+    cloud.work().await;
+    assert_eq!(cloud.runs().await[0].counts.set_aside, 1);
+}
+
+async fn a_poisoned_batch_changes_nothing_and_is_told(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(3, import), &Evidence::Deleted).await;
+
+    let base = agent.snapshot;
+    agent.snapshot += 1;
+    let broken = body::Body { bytes: b"no zstd at all".to_vec(), items: 1 };
+    let sealed = agent.seal_bodies(&cloud, CycleKind::Delta, base, vec![broken]);
+    assert!(matches!(agent.push(&cloud, &sealed[0]).await, Answer::Accepted(_)));
+    cloud.work().await;
+
+    assert_eq!(cloud.list(None).await.len(), 3);
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.result, run.reason_code.as_deref()), (RunResult::Failed, Some("RC-3106")));
+    let desired = agent.check_in(&cloud).await.unwrap();
+    assert_eq!(desired.commands[0].order, Order::FullSnapshot);
+}
+
+async fn a_delta_from_another_snapshot_is_refused_and_healed(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(3, import), &Evidence::Deleted).await;
+
+    agent.snapshot += 1;
+    agent.sync(&cloud, crowd(2, import), &Evidence::Deleted).await;
+    assert_eq!(cloud.list(None).await.len(), 3, "nothing of it was applied");
+    assert_eq!(cloud.runs().await[0].result, RunResult::Failed);
+
+    for part in agent.read_full(&cloud, crowd(3, import), 1) {
+        agent.push(&cloud, &part).await;
+    }
+    cloud.work().await;
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+async fn a_cycle_without_changes_leaves_everything_as_it_was(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(3, import), &Evidence::Deleted).await;
+
+    agent.sync(&cloud, crowd(3, import), &Evidence::Deleted).await;
+
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.counts.unchanged, run.counts.added, run.counts.updated), (3, 0, 0));
+    assert_eq!(run.digest_agrees, Some(true));
+    assert_eq!(cloud.changes_of("Person 001").await, ["joined"]);
+}
+
+async fn a_person_in_two_imports_departs_with_the_last_one(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    let second = cloud.import(Uuid::from_u128(0x10)).await;
+    let mut both: Vec<Person> = crowd(5, import);
+    for person in &mut both {
+        let mut within = person.imports[0].clone();
+        within.import = second.uuid();
+        person.imports.push(within);
+    }
+    agent.sync(&cloud, both.clone(), &Evidence::Deleted).await;
+
+    // Person 5 leaves the first import only, which the agent tells by record and departure.
+    let mut left = both.clone();
+    left[4].imports.remove(0);
+    let record = PersonRecord::write(left[4].clone()).unwrap();
+    let departure = rollcall_protocol::item::Item::Departed(rollcall_protocol::evidence::Departure {
+        guid: record.person.guid,
+        import: import.uuid(),
+        evidence: Evidence::LeftGroup { group: STAFF },
+        stance: rollcall_protocol::evidence::Stance::Apply,
+    });
+    agent.people.insert(record.person.guid, record.clone());
+    let base = agent.snapshot;
+    agent.snapshot += 1;
+    let present =
+        rollcall_protocol::item::Item::Present(serde_json::value::RawValue::from_string(record.json).unwrap());
+    let sealed = agent.seal(&cloud, CycleKind::Delta, base, &[vec![present, departure]]);
+    agent.push(&cloud, &sealed[0]).await;
+    cloud.work().await;
+    assert_eq!(cloud.changes_of("Person 005").await, ["joined", "updated", "left_import"]);
+    assert_eq!(cloud.list(None).await.len(), 5);
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+
+    agent.sync(&cloud, left[..4].to_vec(), &Evidence::Deleted).await;
+    assert_eq!(cloud.list(None).await.len(), 4);
+}

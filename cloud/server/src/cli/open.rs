@@ -1,0 +1,58 @@
+//! Opens what every command needs: data folder, database, keys.
+
+use std::fs;
+use std::sync::Arc;
+
+use rollcall_protocol::catalogue;
+use rollcall_store::{
+    Db, StoreError,
+    db::{Place, PoolSize},
+};
+
+use crate::{
+    clock::{Clock, Entropy},
+    config::Config,
+    keys::{CloudIdentity, MasterKey},
+    start::StartError,
+};
+
+const CONNECTIONS: PoolSize = PoolSize(16);
+
+pub fn make_data_folder(config: &Config) -> Result<(), StartError> {
+    let unwritable = |error: std::io::Error| {
+        StartError::new(&catalogue::DATA_FOLDER, format!("{}: {error}", config.data_dir.display()))
+    };
+    fs::create_dir_all(&config.data_dir).map_err(unwritable)?;
+    let probe = config.data_dir.join(".writable");
+    fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe)).map_err(unwritable)
+}
+
+pub async fn open_database(config: &Config) -> Result<Db, StartError> {
+    match &config.database {
+        Place::Sqlite { .. } => make_data_folder(config)?,
+        Place::Postgres(_) => {}
+    }
+    let db = Db::open(&config.database, CONNECTIONS).await.map_err(|error| {
+        StartError::new(&catalogue::DATABASE_UNREACHABLE, format!("{}: {error}", config.database.describe()))
+    })?;
+    db.check_wall().await.map_err(|error| match error {
+        StoreError::RoleBypassesWall => StartError::new(&catalogue::DATABASE_ROLE, config.database.describe()),
+        other => StartError::new(&catalogue::DATABASE_UNREACHABLE, other.to_string()),
+    })?;
+    Ok(db)
+}
+
+pub async fn migrate(db: &Db) -> Result<(), StartError> {
+    db.migrate().await.map_err(|error| StartError::new(&catalogue::SCHEMA, error.to_string()))
+}
+
+pub async fn load_identity(
+    config: &Config,
+    db: &Db,
+    clock: &Clock,
+    entropy: &Entropy,
+) -> Result<Arc<CloudIdentity>, StartError> {
+    make_data_folder(config)?;
+    let master = MasterKey::load(&config.master_key, &config.data_dir, entropy)?;
+    Ok(Arc::new(CloudIdentity::load(db, &master, clock, entropy).await?))
+}

@@ -1,0 +1,183 @@
+//! A cloud in the process of the test, and agents that speak the protocol to it without a network.
+
+pub mod agent;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Response},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use rollcall_domain::{
+    ids::{CustomerId, DirectoryId, ImportId, MspId},
+    import::{ImportSettings, RemovalPolicy, Schedule, Selection, SelectionKind},
+    role::Role,
+};
+use rollcall_protocol::key::PrivateKey;
+use rollcall_store::{
+    CustomerScope, Db,
+    accounts::{self, Listed},
+    audit::{Actor, Source},
+    customers, directories, history, memberships, msps,
+    runs::{self, Run},
+    testing::TestDb,
+};
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+pub use agent::{TestAgent, ana, person};
+
+use crate::{
+    clock::{Clock, Entropy},
+    jobs,
+    keys::CloudIdentity,
+    live::Hub,
+    services::{Who, imports, tokens},
+    state::{AppState, Shutdown, ShutdownSwitch},
+};
+
+/// One MSP with one customer.
+pub struct TestCloud {
+    pub state: AppState,
+    pub who: Who,
+    pub customer: CustomerId,
+    pub scope: CustomerScope,
+    app: Router,
+    seconds: Arc<AtomicI64>,
+    _switch: ShutdownSwitch,
+    _db: TestDb,
+}
+
+impl TestCloud {
+    pub async fn on_sqlite() -> Self {
+        Self::on(TestDb::sqlite().await.unwrap()).await
+    }
+
+    pub async fn on(test: TestDb) -> Self {
+        let seconds = Arc::new(AtomicI64::new(1_800_000_000));
+        let tell = Arc::clone(&seconds);
+        let (switch, shutdown) = Shutdown::new();
+        let state = AppState {
+            db: test.db.clone(),
+            clock: Clock::of(move || DateTime::from_timestamp(tell.load(Ordering::SeqCst), 0).unwrap_or_default()),
+            entropy: Entropy::seeded(7),
+            cloud: Arc::new(CloudIdentity { id: Uuid::from_u128(0xc10d), key: PrivateKey::from_seed(&[9; 32]) }),
+            hub: Hub::default(),
+            public_url: "http://127.0.0.1:8080".into(),
+            settings: Arc::from([]),
+            shutdown,
+        };
+        tokio::spawn(state.hub.clone().run(test.db.live().subscribe()));
+        let relayed = test.db.clone();
+        tokio::spawn(async move { relayed.relay_events().await });
+        let who = found(&test.db, &state, "Northwind IT").await;
+        seconds.fetch_add(1, Ordering::SeqCst);
+        let made = crate::services::customers::create(&state, &who, "Contoso GmbH").await.unwrap();
+        let mut tx = state.db.read(&who.scope).await.unwrap();
+        let (scope, _) = customers::find(&mut tx, &who.scope, made.id).await.unwrap().unwrap();
+        drop(tx);
+        let app = crate::http::app(state.clone());
+        Self { state, who, customer: made.id, scope, app, seconds, _switch: switch, _db: test }
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.state.db
+    }
+
+    pub fn pass(&self, time: TimeDelta) {
+        self.seconds.fetch_add(time.num_seconds(), Ordering::SeqCst);
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.state.now()
+    }
+
+    pub async fn ask(&self, request: Request<Body>) -> Response<Body> {
+        self.app.clone().oneshot(request).await.unwrap()
+    }
+
+    pub async fn token(&self) -> String {
+        tokens::issue(&self.state, &self.who, self.customer, None).await.unwrap().token
+    }
+
+    /// Does all work that is due; a job that failed and waits for its next try is a failure of the test.
+    pub async fn work(&self) {
+        // Time goes on, so that what came later sorts later.
+        self.pass(TimeDelta::seconds(1));
+        jobs::run_due(&self.state).await.unwrap();
+        self.pass(TimeDelta::seconds(1));
+        assert_eq!(rollcall_store::jobs::count_all(self.db()).await.unwrap(), [], "jobs left in the queue");
+    }
+
+    pub async fn directory(&self) -> DirectoryId {
+        let mut tx = self.db().read(&self.scope).await.unwrap();
+        directories::list(&mut tx, &self.scope).await.unwrap()[0].id
+    }
+
+    /// An import of one OU.
+    pub async fn import(&self, ou: Uuid) -> ImportId {
+        let settings = ImportSettings {
+            name: "Everybody".into(),
+            selections: vec![Selection { guid: ou, kind: SelectionKind::Ou }],
+            excludes: vec![],
+            schedule: Schedule::DEFAULT,
+            removal_policy: RemovalPolicy::Deactivate,
+            grace_days: 30,
+        };
+        let directory = self.directory().await;
+        imports::create(&self.state, &self.who, self.customer, directory, &settings).await.unwrap()
+    }
+
+    /// Name and state of everybody, the departed too.
+    pub async fn people(&self) -> Vec<(String, &'static str)> {
+        let mut all = Vec::new();
+        for state in [None, Some(rollcall_domain::account::AccountState::Departed)] {
+            all.extend(self.list(state).await.into_iter().map(|listed| (listed.display_name, listed.state.as_str())));
+        }
+        all
+    }
+
+    pub async fn list(&self, state: Option<rollcall_domain::account::AccountState>) -> Vec<Listed> {
+        let page = accounts::Page { state, limit: 10_000, ..accounts::Page::default() };
+        let mut tx = self.db().read(&self.scope).await.unwrap();
+        accounts::list(&mut tx, &self.scope, &page).await.unwrap()
+    }
+
+    /// Newest first.
+    pub async fn runs(&self) -> Vec<Run> {
+        let mut tx = self.db().read(&self.scope).await.unwrap();
+        runs::list(&mut tx, &self.scope, None, 100).await.unwrap()
+    }
+
+    /// The words of a person's history, oldest first.
+    pub async fn changes_of(&self, name: &str) -> Vec<&'static str> {
+        self.history_of(name).await.iter().rev().map(|line| line.change.as_str()).collect()
+    }
+
+    /// Newest first.
+    pub async fn history_of(&self, name: &str) -> Vec<history::Line> {
+        let everybody =
+            [self.list(None).await, self.list(Some(rollcall_domain::account::AccountState::Departed)).await];
+        let account = everybody.concat().into_iter().find(|listed| listed.display_name == name).unwrap();
+        let mut tx = self.db().read(&self.scope).await.unwrap();
+        history::list(&mut tx, &self.scope, account.id, 100).await.unwrap()
+    }
+
+    pub async fn held(&self, import: ImportId) -> Vec<String> {
+        let mut tx = self.db().read(&self.scope).await.unwrap();
+        let held = memberships::list_held(&mut tx, &self.scope, import).await.unwrap();
+        held.into_iter().map(|held| held.display_name).collect()
+    }
+}
+
+/// Another tenant, to test walls with.
+pub async fn found(db: &Db, state: &AppState, name: &str) -> Who {
+    let (scope, tx) = msps::found(db, state.mint(MspId::mint), name, state.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    Who { scope, role: Role::Owner, actor: Actor { name: "Olga Owner".into(), source: Source::Portal, ip: None } }
+}
