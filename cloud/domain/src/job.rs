@@ -40,7 +40,11 @@ pub fn retry_after(attempts: i64, chance: f64) -> Option<TimeDelta> {
     let doublings = u32::try_from(attempts.clamp(0, 16)).unwrap_or(16);
     let ceiling = FIRST.checked_mul(1 << doublings).map_or(LONGEST, |wait| wait.min(LONGEST));
     let millis = ceiling.num_milliseconds();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most 30 minutes in milliseconds")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "at most 30 minutes in milliseconds"
+    )]
     Some(TimeDelta::milliseconds((millis as f64 * chance.clamp(0.0, 1.0)) as i64))
 }
 

@@ -101,10 +101,16 @@ impl Config {
             ("ROLLCALL_DATA_DIR", self.data_dir.display().to_string()),
             ("ROLLCALL_LISTEN", self.listen.to_string()),
             ("ROLLCALL_ADMIN_LISTEN", self.admin_listen.to_string()),
-            ("ROLLCALL_PUBLIC_URL", self.public_url.clone().unwrap_or_else(|| "(the address it listens on)".to_owned())),
+            (
+                "ROLLCALL_PUBLIC_URL",
+                self.public_url.clone().unwrap_or_else(|| "(the address it listens on)".to_owned()),
+            ),
             ("ROLLCALL_MASTER_KEY", format!("{:?}", self.master_key)),
             ("ROLLCALL_SMTP_URL", if self.smtp_url.is_some() { "(set)" } else { "(not set)" }.to_owned()),
-            ("ROLLCALL_TLS_CERT", self.tls.as_ref().map_or("(not set)".to_owned(), |tls| tls.certificate.display().to_string())),
+            (
+                "ROLLCALL_TLS_CERT",
+                self.tls.as_ref().map_or("(not set)".to_owned(), |tls| tls.certificate.display().to_string()),
+            ),
             ("ROLLCALL_LOG", self.log.clone()),
         ]
     }
@@ -132,7 +138,9 @@ fn public_url(value: String) -> Result<String, StartError> {
     let host = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => Ok(value),
-        Some(_) | None => Err(invalid("ROLLCALL_PUBLIC_URL", "scheme, host and port only, such as https://rollcall.example")),
+        Some(_) | None => {
+            Err(invalid("ROLLCALL_PUBLIC_URL", "scheme, host and port only, such as https://rollcall.example"))
+        }
     }
 }
 
@@ -203,7 +211,10 @@ mod tests {
 
     #[test]
     fn a_public_url_is_scheme_host_and_port() {
-        assert_eq!(parse(&[("ROLLCALL_PUBLIC_URL", "https://r.example/")]).unwrap().public_url.unwrap(), "https://r.example");
+        assert_eq!(
+            parse(&[("ROLLCALL_PUBLIC_URL", "https://r.example/")]).unwrap().public_url.unwrap(),
+            "https://r.example"
+        );
         for bad in ["r.example", "https://r.example/x", "ftp://r.example", "https://"] {
             assert_eq!(parse(&[("ROLLCALL_PUBLIC_URL", bad)]).unwrap_err().fault.code, "RC-8002", "{bad}");
         }

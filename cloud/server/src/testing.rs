@@ -1,6 +1,6 @@
 //! A cloud in the process of the test, and agents that speak the protocol to it without a network.
 
-mod agent;
+pub mod agent;
 
 use std::sync::{
     Arc,
@@ -110,6 +110,7 @@ impl TestCloud {
         // Time goes on, so that what came later sorts later.
         self.pass(TimeDelta::seconds(1));
         jobs::run_due(&self.state).await.unwrap();
+        self.pass(TimeDelta::seconds(1));
         assert_eq!(rollcall_store::jobs::count_all(self.db()).await.unwrap(), [], "jobs left in the queue");
     }
 
@@ -160,7 +161,8 @@ impl TestCloud {
 
     /// Newest first.
     pub async fn history_of(&self, name: &str) -> Vec<history::Line> {
-        let everybody = [self.list(None).await, self.list(Some(rollcall_domain::account::AccountState::Departed)).await];
+        let everybody =
+            [self.list(None).await, self.list(Some(rollcall_domain::account::AccountState::Departed)).await];
         let account = everybody.concat().into_iter().find(|listed| listed.display_name == name).unwrap();
         let mut tx = self.db().read(&self.scope).await.unwrap();
         history::list(&mut tx, &self.scope, account.id, 100).await.unwrap()
@@ -179,4 +181,3 @@ pub async fn found(db: &Db, state: &AppState, name: &str) -> Who {
     tx.commit().await.unwrap();
     Who { scope, role: Role::Owner, actor: Actor { name: "Olga Owner".into(), source: Source::Portal, ip: None } }
 }
-

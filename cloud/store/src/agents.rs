@@ -151,7 +151,12 @@ pub struct Report<'a> {
     pub whole: Value,
 }
 
-pub async fn record_checkin(tx: &mut WriteTx, scope: &AgentScope, report: Report<'_>, now: DateTime<Utc>) -> Result<()> {
+pub async fn record_checkin(
+    tx: &mut WriteTx,
+    scope: &AgentScope,
+    report: Report<'_>,
+    now: DateTime<Utc>,
+) -> Result<()> {
     execute!(
         tx,
         "update agents
@@ -180,7 +185,8 @@ pub async fn record_checkin(tx: &mut WriteTx, scope: &AgentScope, report: Report
 
 /// A parked long poll, or a batch, is a sign of life too.
 pub async fn record_seen(tx: &mut WriteTx, scope: &AgentScope, now: DateTime<Utc>) -> Result<()> {
-    execute!(tx, "update agents set last_seen_at = $3 where msp_id = $1 and id = $2", scope.agent().uuid(), now)?.exactly(1)
+    execute!(tx, "update agents set last_seen_at = $3 where msp_id = $1 and id = $2", scope.agent().uuid(), now)?
+        .exactly(1)
 }
 
 /// Where a chain stands: what the next batch must say.
@@ -192,7 +198,13 @@ pub struct Head {
 }
 
 /// Moves the chain on by one. The old place is part of the condition: two batches at once cannot both be the next.
-pub async fn advance(tx: &mut WriteTx, scope: &AgentScope, from: Head, jws: [u8; 32], now: DateTime<Utc>) -> Result<bool> {
+pub async fn advance(
+    tx: &mut WriteTx,
+    scope: &AgentScope,
+    from: Head,
+    jws: [u8; 32],
+    now: DateTime<Utc>,
+) -> Result<bool> {
     let changed = execute!(
         tx,
         "update agents

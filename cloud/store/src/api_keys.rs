@@ -139,12 +139,7 @@ pub async fn find_holder(db: &Db, hash: SecretHash, now: DateTime<Utc>) -> Resul
 
 async fn record_use(db: &Db, holder: &Holder, now: DateTime<Utc>) -> Result<()> {
     let mut tx = db.write(&holder.scope).await?;
-    execute!(
-        tx,
-        "update api_keys set last_used_at = $3 where msp_id = $1 and id = $2",
-        holder.key.id.uuid(),
-        now,
-    )?
-    .count();
+    execute!(tx, "update api_keys set last_used_at = $3 where msp_id = $1 and id = $2", holder.key.id.uuid(), now,)?
+        .count();
     tx.commit().await
 }

@@ -181,7 +181,11 @@ pub async fn verify(tx: &mut Tx, whole: &MspScope) -> Result<ChainState> {
         let lines = list(tx, whole, before, 500).await?;
         if lines.is_empty() {
             let ends_at_start = expected == (0, vec![0; 32]);
-            return Ok(if ends_at_start { ChainState::Whole { lines: seq } } else { ChainState::Broken { at: expected.0 } });
+            return Ok(if ends_at_start {
+                ChainState::Whole { lines: seq }
+            } else {
+                ChainState::Broken { at: expected.0 }
+            });
         }
         for line in lines {
             if (line.seq, &line.hash) != (expected.0, &expected.1) || line.compute_hash() != line.hash {

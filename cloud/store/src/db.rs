@@ -45,7 +45,9 @@ impl Place {
             return if file.is_empty() { Err(BadUrl) } else { Ok(Self::Sqlite { file: file.into() }) };
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return PgConnectOptions::from_str(url).map(|options| Self::Postgres(Box::new(options))).map_err(|_| BadUrl);
+            return PgConnectOptions::from_str(url)
+                .map(|options| Self::Postgres(Box::new(options)))
+                .map_err(|_| BadUrl);
         }
         Err(BadUrl)
     }
@@ -182,7 +184,9 @@ mod tests {
 
     #[test]
     fn a_url_names_sqlite_or_postgres_and_nothing_else() {
-        assert!(matches!(Place::parse("sqlite:///var/lib/x.db"), Ok(Place::Sqlite { file }) if file == Path::new("/var/lib/x.db")));
+        assert!(
+            matches!(Place::parse("sqlite:///var/lib/x.db"), Ok(Place::Sqlite { file }) if file == Path::new("/var/lib/x.db"))
+        );
         assert!(matches!(Place::parse("postgres://u:p@h/db"), Ok(Place::Postgres(_))));
         assert_eq!(Place::parse("mysql://h/db").err(), Some(BadUrl));
         assert_eq!(Place::parse("sqlite://").err(), Some(BadUrl));

@@ -61,7 +61,9 @@ pub(crate) async fn open_postgres(options: PgConnectOptions, connections: u32) -
         })
         // Ends a transaction whose begin() was dropped half-way (sqlx 0.9.0 forgets it). Inside an aborted one the
         // begin fails, and the connection is closed instead. A bare rollback would log a warning each time.
-        .after_release(|connection, _| Box::pin(async move { connection.execute("begin; rollback").await.map(|_| true) }))
+        .after_release(|connection, _| {
+            Box::pin(async move { connection.execute("begin; rollback").await.map(|_| true) })
+        })
         .connect_with(options)
         .await?;
     Ok(pool)
@@ -70,7 +72,9 @@ pub(crate) async fn open_postgres(options: PgConnectOptions, connections: u32) -
 /// Refuses a role for which the wall between tenants does not stand.
 pub(crate) async fn refuse_bypass(pool: &PgPool) -> Result<()> {
     let bypasses: bool =
-        sqlx::query_scalar("select rolsuper or rolbypassrls from pg_roles where rolname = current_user").fetch_one(pool).await?;
+        sqlx::query_scalar("select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
+            .fetch_one(pool)
+            .await?;
     if bypasses { Err(StoreError::RoleBypassesWall) } else { Ok(()) }
 }
 

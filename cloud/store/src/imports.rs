@@ -148,7 +148,12 @@ pub async fn list_of_directory(tx: &mut Tx, directory: DirectoryId) -> Result<Ve
     )
 }
 
-pub async fn set_pause(tx: &mut WriteTx, customer: &CustomerScope, id: ImportId, pause: Option<&Pause>) -> Result<bool> {
+pub async fn set_pause(
+    tx: &mut WriteTx,
+    customer: &CustomerScope,
+    id: ImportId,
+    pause: Option<&Pause>,
+) -> Result<bool> {
     let changed = execute!(
         tx,
         "update imports

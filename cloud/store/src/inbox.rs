@@ -139,7 +139,12 @@ pub async fn mark_poison(
 }
 
 /// Parts of a cycle that will never be whole, because its epoch ended: they are not waited for.
-pub async fn abandon_epochs_before(tx: &mut WriteTx, scope: &AgentScope, epoch: i64, now: DateTime<Utc>) -> Result<u64> {
+pub async fn abandon_epochs_before(
+    tx: &mut WriteTx,
+    scope: &AgentScope,
+    epoch: i64,
+    now: DateTime<Utc>,
+) -> Result<u64> {
     let changed = execute!(
         tx,
         "update inbox

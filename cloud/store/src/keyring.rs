@@ -104,5 +104,10 @@ pub(crate) async fn add(
 }
 
 pub(crate) async fn remove(tx: &mut WriteTx, kind: KeyKind, hash: SecretHash) -> Result<Changed> {
-    execute!(tx, "delete from keyring where msp_id = $1 and key_hash = $2 and kind = $3", hash.as_bytes(), kind.as_str())
+    execute!(
+        tx,
+        "delete from keyring where msp_id = $1 and key_hash = $2 and kind = $3",
+        hash.as_bytes(),
+        kind.as_str()
+    )
 }

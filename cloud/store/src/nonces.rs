@@ -6,7 +6,13 @@ use uuid::Uuid;
 use crate::{AgentScope, Result, WriteTx};
 
 /// False if it was seen before. Forgets what is older than `keep`: by then the time in the request refuses it.
-pub async fn take(tx: &mut WriteTx, scope: &AgentScope, jti: Uuid, now: DateTime<Utc>, keep: TimeDelta) -> Result<bool> {
+pub async fn take(
+    tx: &mut WriteTx,
+    scope: &AgentScope,
+    jti: Uuid,
+    now: DateTime<Utc>,
+    keep: TimeDelta,
+) -> Result<bool> {
     execute!(
         tx,
         "delete from request_nonces where msp_id = $1 and agent_id = $2 and seen_at < $3",

@@ -51,6 +51,12 @@ impl MspScope {
     pub const fn reach(&self) -> &Reach {
         &self.reach
     }
+
+    /// Less of the same: the customers that both this scope and the list contain.
+    pub fn narrowed(&self, to: &[CustomerId]) -> Self {
+        let within = to.iter().copied().filter(|customer| self.reach.covers(*customer)).collect();
+        Self { msp: self.msp, reach: Reach::Chosen(within) }
+    }
 }
 
 /// One customer of a tenant. Comes from `customers::find…`, so it exists and is within reach.

@@ -122,12 +122,8 @@ pub async fn end(tx: &mut WriteTx, operator: OperatorId, hash: SecretHash) -> Re
 
 /// All of one operator: after a new password, or when they are disabled.
 pub async fn end_all(tx: &mut WriteTx, operator: OperatorId) -> Result<()> {
-    execute!(
-        tx,
-        "delete from keyring where msp_id = $1 and subject = $2 and kind = 'session'",
-        operator.uuid(),
-    )?
-    .count();
+    execute!(tx, "delete from keyring where msp_id = $1 and subject = $2 and kind = 'session'", operator.uuid(),)?
+        .count();
     execute!(tx, "delete from sessions where msp_id = $1 and operator_id = $2", operator.uuid())?.count();
     Ok(())
 }

@@ -35,12 +35,8 @@ pub async fn insert(tx: &mut WriteTx, _whole: &MspScope, link: NewLink) -> Resul
 
 /// No link of this operator works any more.
 pub async fn withdraw_all(tx: &mut WriteTx, operator: OperatorId) -> Result<()> {
-    execute!(
-        tx,
-        "delete from keyring where msp_id = $1 and subject = $2 and kind = 'signin_link'",
-        operator.uuid(),
-    )?
-    .count();
+    execute!(tx, "delete from keyring where msp_id = $1 and subject = $2 and kind = 'signin_link'", operator.uuid(),)?
+        .count();
     execute!(
         tx,
         "delete from signin_links where msp_id = $1 and operator_id = $2 and used_at is null",

@@ -1,9 +1,10 @@
 //! Throw-away databases for the tests of this crate and of those above it.
 
+use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
 use crate::{
-    Db, Result, StoreError,
+    Db, MspScope, Result, StoreError,
     db::{Place, PoolSize},
 };
 
@@ -11,26 +12,44 @@ use crate::{
 #[derive(Debug)]
 pub struct TestDb {
     pub db: Db,
+    pub place: Place,
     _folder: Option<TempDir>,
 }
 
 impl TestDb {
     pub async fn sqlite() -> Result<Self> {
         let folder = tempfile::tempdir().map_err(|error| StoreError::Unreadable(error.to_string()))?;
-        let db = Self::open(&Place::sqlite(folder.path().join("test.db")), PoolSize(4)).await?;
-        Ok(Self { db, _folder: Some(folder) })
+        let place = Place::sqlite(folder.path().join("test.db"));
+        let db = Self::open(&place).await?;
+        Ok(Self { db, place, _folder: Some(folder) })
     }
 
     /// `url` names an empty database whose role owns it and cannot pass row-level security by.
     pub async fn postgres(url: &str) -> Result<Self> {
-        let db = Self::open(&Place::parse(url)?, PoolSize(4)).await?;
+        let place = Place::parse(url)?;
+        let db = Self::open(&place).await?;
         db.check_wall().await?;
-        Ok(Self { db, _folder: None })
+        Ok(Self { db, place, _folder: None })
     }
 
-    async fn open(place: &Place, size: PoolSize) -> Result<Db> {
-        let db = Db::open(place, size).await?;
+    async fn open(place: &Place) -> Result<Db> {
+        let db = Db::open(place, PoolSize(4)).await?;
         db.migrate().await?;
         Ok(db)
+    }
+
+    /// Any statement as this tenant: what no function of the store would do.
+    pub async fn run_sql(&self, msp: &MspScope, sql: &str) -> Result<u64> {
+        let mut tx = self.db.write(msp).await?;
+        let changed = match tx.writer() {
+            crate::tx::Inner::Sqlite(tx) => {
+                sqlx::query(AssertSqlSafe(sql)).execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+            crate::tx::Inner::Postgres(tx) => {
+                sqlx::query(AssertSqlSafe(sql)).execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+        }?;
+        tx.commit().await?;
+        Ok(changed)
     }
 }

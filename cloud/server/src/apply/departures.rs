@@ -126,7 +126,9 @@ fn leave(
             Some(Stance::Held) => Event::DepartedHeld,
             Some(Stance::Apply) | None => Event::Departed,
         };
-        let Some(membership) = memberships.iter_mut().find(|membership| membership.import_id == import) else { continue };
+        let Some(membership) = memberships.iter_mut().find(|membership| membership.import_id == import) else {
+            continue;
+        };
         let after = membership.state.after(event);
         if after == membership.state {
             continue;
@@ -142,7 +144,8 @@ fn leave(
     let in_directory = memberships.iter().any(|membership| membership.state == MembershipState::Active);
     let mut lines = Vec::with_capacity(moved.len());
     for (import, departure) in &moved {
-        let after = memberships.iter().find(|membership| membership.import_id == *import).map(|membership| membership.state);
+        let after =
+            memberships.iter().find(|membership| membership.import_id == *import).map(|membership| membership.state);
         let change = decide_change(after, state);
         count(tally, change);
         lines.push(NewLine {

@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn spacing_and_order_are_no_change() {
-        let difference = compare(&raw(r#"{"a": {"x": 1, "y": [2, 3]}, "b": "ü"}"#), &raw(r#"{"b":"\u00fc","a":{"y":[2,3],"x":1}}"#));
+        let difference =
+            compare(&raw(r#"{"a": {"x": 1, "y": [2, 3]}, "b": "ü"}"#), &raw(r#"{"b":"\u00fc","a":{"y":[2,3],"x":1}}"#));
         assert!(difference.unwrap().is_none());
     }
 }

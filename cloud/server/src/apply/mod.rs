@@ -18,3 +18,5 @@ pub use run::apply_next;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod measure;

@@ -94,7 +94,12 @@ pub fn read(json: Box<RawValue>) -> Result<Present, String> {
 }
 
 /// Applies at most [`CHUNK`] people, each of another objectGUID.
-pub async fn apply(tx: &mut WriteTx, frame: &Frame<'_>, tally: &mut Tally, people: Vec<Present>) -> Result<(), StoreError> {
+pub async fn apply(
+    tx: &mut WriteTx,
+    frame: &Frame<'_>,
+    tally: &mut Tally,
+    people: Vec<Present>,
+) -> Result<(), StoreError> {
     let guids: Vec<Uuid> = people.iter().map(|present| present.person.guid).collect();
     let mut stored: HashMap<Uuid, Stored> = accounts::list_by_guids(tx, frame.directory, &guids)
         .await?
@@ -169,7 +174,15 @@ fn decide(
             (Some(_), None) => (None, None),
         };
         let id_of_line = HistoryId::from(tally.mint(frame));
-        writes.history.push(NewLine { id: id_of_line, account: id, import: None, change, before: old, after: new, evidence: None });
+        writes.history.push(NewLine {
+            id: id_of_line,
+            account: id,
+            import: None,
+            change,
+            before: old,
+            after: new,
+            evidence: None,
+        });
     }
     let moved = change.is_some();
     writes.memberships.extend(after.changed);

@@ -82,13 +82,8 @@ pub async fn order(tx: &mut WriteTx, state: &AppState, scope: &AgentScope, order
         return Ok(());
     }
     let kind = payload.get("kind").and_then(serde_json::Value::as_str).unwrap_or("order").to_owned();
-    let command = NewCommand {
-        id: state.mint(CommandId::mint),
-        kind: &kind,
-        payload,
-        created_by: BY,
-        created_at: state.now(),
-    };
+    let command =
+        NewCommand { id: state.mint(CommandId::mint), kind: &kind, payload, created_by: BY, created_at: state.now() };
     commands::insert(tx, scope.agent(), command).await?;
     agents::renew_desired(tx, scope).await
 }

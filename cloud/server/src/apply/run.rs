@@ -101,7 +101,8 @@ async fn apply_cycle(
     directory: &Directory,
     cycle: &mut Cycle,
 ) -> Result<(), ApplyError> {
-    let imports: HashSet<_> = imports::list_of_directory(tx, directory.id).await?.into_iter().map(|import| import.id).collect();
+    let imports: HashSet<_> =
+        imports::list_of_directory(tx, directory.id).await?.into_iter().map(|import| import.id).collect();
     let frame = Frame {
         customer: scope.customer(),
         directory: directory.id,

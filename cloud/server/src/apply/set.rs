@@ -26,7 +26,8 @@ pub async fn summarise(tx: &mut WriteTx, directory: DirectoryId) -> Result<SetSu
     loop {
         let page = accounts::list_set(tx, directory, after, PAGE).await?;
         for line in &page {
-            let hash = Hash::try_from(line.reading_hash.as_slice()).map_err(|error| StoreError::Unreadable(error.to_string()))?;
+            let hash = Hash::try_from(line.reading_hash.as_slice())
+                .map_err(|error| StoreError::Unreadable(error.to_string()))?;
             digester.push(line.object_guid, &hash).map_err(|error| StoreError::Unreadable(error.to_string()))?;
         }
         match page.last() {

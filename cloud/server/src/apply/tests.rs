@@ -388,7 +388,8 @@ async fn a_person_in_two_imports_departs_with_the_last_one(cloud: TestCloud) {
     agent.people.insert(record.person.guid, record.clone());
     let base = agent.snapshot;
     agent.snapshot += 1;
-    let present = rollcall_protocol::item::Item::Present(serde_json::value::RawValue::from_string(record.json).unwrap());
+    let present =
+        rollcall_protocol::item::Item::Present(serde_json::value::RawValue::from_string(record.json).unwrap());
     let sealed = agent.seal(&cloud, CycleKind::Delta, base, &[vec![present, departure]]);
     agent.push(&cloud, &sealed[0]).await;
     cloud.work().await;

@@ -48,11 +48,7 @@ pub async fn run(config: &Config, roles: &[Role], clock: Clock, entropy: Entropy
     tracing::info!(listen = %door.address(), admin = %admin_door.address(), url = %state.public_url,
         database = db.engine_name(), "serving");
     let admin = admin::router(state.clone(), metrics);
-    tokio::join!(
-        serve_web(door, roles, &state),
-        http::serve(admin_door, admin, &state),
-        work(roles, &state),
-    );
+    tokio::join!(serve_web(door, roles, &state), http::serve(admin_door, admin, &state), work(roles, &state),);
     db.close().await;
     tracing::info!("ended");
     Ok(())
@@ -80,7 +76,8 @@ async fn relay(state: AppState) {
 }
 
 fn throw_on_signal(switch: ShutdownSwitch) -> Result<impl Future<Output = ()>, StartError> {
-    let listen = |kind| signal(kind).map_err(|error| StartError::new(&catalogue::UNEXPECTED, format!("signals: {error}")));
+    let listen =
+        |kind| signal(kind).map_err(|error| StartError::new(&catalogue::UNEXPECTED, format!("signals: {error}")));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {

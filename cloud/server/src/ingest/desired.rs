@@ -16,10 +16,7 @@ use rollcall_store::{
     msps,
 };
 
-use super::{
-    refuse::Refused,
-    verify::protocol,
-};
+use super::{refuse::Refused, verify::protocol};
 use crate::state::AppState;
 
 /// The signed document, if the agent's is older.

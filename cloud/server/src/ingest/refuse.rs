@@ -32,7 +32,9 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let wait = match self.0 {
-            Refusal::Busy { retry_after_seconds } | Refusal::Unavailable { retry_after_seconds } => Some(retry_after_seconds),
+            Refusal::Busy { retry_after_seconds } | Refusal::Unavailable { retry_after_seconds } => {
+                Some(retry_after_seconds)
+            }
             Refusal::Fork
             | Refusal::Gap { .. }
             | Refusal::Epoch

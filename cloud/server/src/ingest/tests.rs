@@ -1,1 +1,353 @@
-//! What agents are answered.
+//! What agents are answered, line by line of the answer table.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use chrono::TimeDelta;
+use rollcall_domain::{ids::AgentId, run::RunResult};
+use rollcall_protocol::{
+    answer::{Answer, Receipt, Refusal, TokenFault},
+    checkin::{CheckinResponse, CycleOutcome, CycleReport, EpochWish, Problem},
+    desired::{Order, Role},
+    enrol::EnrolResponse,
+    evidence::Evidence,
+    jws::{self, Kind},
+    key::PrivateKey,
+    limits, path,
+    rotate::{RotateRequest, RotateResponse},
+};
+use rollcall_store::testing::TestDb;
+use uuid::Uuid;
+
+use crate::{
+    services::{
+        agents::{self, Ask},
+        pauses::{self, Target, Wish},
+        tokens,
+    },
+    testing::{
+        TestAgent, TestCloud,
+        agent::{ask, enrol_request, to_request},
+        ana,
+    },
+};
+
+const STAFF: Uuid = Uuid::from_u128(0x0f);
+
+/// Each test runs on SQLite; the last test of this file runs them all on PostgreSQL too.
+macro_rules! stories {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            use super::*;
+
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(TestCloud::on_sqlite().await).await;
+            })+
+        }
+
+        #[tokio::test]
+        async fn every_answer_is_the_same_on_postgres() {
+            let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
+            $(
+                let url = postgres.fresh_database().unwrap();
+                let cloud = TestCloud::on(TestDb::postgres(&url).await.unwrap()).await;
+                println!("{}", stringify!($name));
+                Box::pin($name(cloud)).await;
+            )+
+        }
+    };
+}
+
+stories![
+    a_token_enrols_exactly_one_agent,
+    a_hundred_enrolments_with_one_token_make_one_agent,
+    a_late_a_revoked_and_a_forged_token_open_nothing,
+    a_token_stolen_without_the_key_opens_nothing,
+    a_batch_sent_twice_is_answered_twice_and_stored_once,
+    a_gap_names_what_is_missing,
+    a_fork_stops_both_copies,
+    a_changed_body_a_foreign_key_and_another_path_are_refused,
+    a_body_over_the_limit_is_refused_before_it_is_read,
+    a_request_is_taken_once,
+    a_clock_that_is_off_learns_the_time,
+    a_revoked_agent_is_told_so_at_its_next_request,
+    a_lost_spool_gets_a_new_epoch_and_the_old_one_ends,
+    a_rotated_key_takes_over_with_its_first_batch,
+    sync_now_wakes_a_parked_check_in,
+    a_pause_reaches_the_agent_and_ends_by_itself,
+    a_second_agent_of_a_directory_stands_by,
+    an_incomplete_reading_becomes_one_failed_run,
+    a_finished_command_is_not_given_again,
+];
+
+async fn a_token_enrols_exactly_one_agent(cloud: TestCloud) {
+    let token = cloud.token().await;
+    let first = enrol_request(&cloud, &PrivateKey::from_seed(&[1; 32]), &token);
+    assert!(matches!(ask::<EnrolResponse>(&cloud, first).await, Answer::Accepted(_)));
+
+    let second = enrol_request(&cloud, &PrivateKey::from_seed(&[2; 32]), &token);
+    assert_eq!(ask::<EnrolResponse>(&cloud, second).await, refused(TokenFault::Used));
+}
+
+fn refused(reason: TokenFault) -> Answer<EnrolResponse> {
+    Answer::Refused(Refusal::Token { reason })
+}
+
+async fn a_hundred_enrolments_with_one_token_make_one_agent(cloud: TestCloud) {
+    let token = cloud.token().await;
+    let requests: Vec<_> =
+        (0..100).map(|seed| enrol_request(&cloud, &PrivateKey::from_seed(&[seed; 32]), &token)).collect();
+    let answers = futures_util::future::join_all(requests.into_iter().map(|request| cloud.ask(request))).await;
+    let accepted = answers.iter().filter(|answer| answer.status() == StatusCode::OK).count();
+    assert_eq!(accepted, 1);
+    assert!(answers.iter().all(|answer| [StatusCode::OK, StatusCode::GONE].contains(&answer.status())));
+}
+
+async fn a_late_a_revoked_and_a_forged_token_open_nothing(cloud: TestCloud) {
+    let key = PrivateKey::from_seed(&[1; 32]);
+    let late = cloud.token().await;
+    cloud.pass(TimeDelta::hours(2));
+    assert_eq!(ask(&cloud, enrol_request(&cloud, &key, &late)).await, refused(TokenFault::Expired));
+
+    let issued = tokens::issue(&cloud.state, &cloud.who, cloud.customer, None).await.unwrap();
+    tokens::revoke(&cloud.state, &cloud.who, cloud.customer, issued.id).await.unwrap();
+    assert_eq!(ask(&cloud, enrol_request(&cloud, &key, &issued.token)).await, refused(TokenFault::Revoked));
+
+    let forged = rollcall_protocol::enrol::EnrolToken {
+        iss: cloud.state.cloud.id,
+        url: "https://evil.example".into(),
+        customer: cloud.customer.uuid(),
+        jti: "guess".into(),
+        exp: i64::MAX,
+    };
+    let forged = forged.sign(&key).unwrap();
+    assert_eq!(ask(&cloud, enrol_request(&cloud, &key, &forged)).await, refused(TokenFault::Unknown));
+}
+
+async fn a_token_stolen_without_the_key_opens_nothing(cloud: TestCloud) {
+    let token = cloud.token().await;
+    let genuine = enrol_request(&cloud, &PrivateKey::from_seed(&[1; 32]), &token);
+    // Somebody else's signature over somebody's request.
+    let (parts, body) = genuine.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let mut stolen = enrol_request(&cloud, &PrivateKey::from_seed(&[2; 32]), &token);
+    *stolen.body_mut() = axum::body::Body::from(bytes);
+    drop(parts);
+    assert_eq!(ask::<EnrolResponse>(&cloud, stolen).await, Answer::Refused(Refusal::Unauthorized));
+}
+
+async fn a_batch_sent_twice_is_answered_twice_and_stored_once(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    let sealed = agent.read(&cloud, vec![ana(import)], &Evidence::Deleted);
+
+    let first = agent.push(&cloud, &sealed).await;
+    let second = agent.push(&cloud, &sealed).await;
+    cloud.work().await;
+    let third = agent.push(&cloud, &sealed).await;
+    cloud.work().await;
+
+    assert_eq!(first, Answer::Accepted(Receipt { head: agent.head }));
+    assert_eq!((&second, &third), (&first, &first));
+    assert_eq!(cloud.runs().await.len(), 1);
+}
+
+async fn a_gap_names_what_is_missing(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    let first = agent.read(&cloud, vec![], &Evidence::Deleted);
+    let second = agent.read(&cloud, vec![ana(import)], &Evidence::Deleted);
+
+    assert_eq!(agent.push(&cloud, &second).await, Answer::Refused(Refusal::Gap { expected: 1 }));
+    assert!(matches!(agent.push(&cloud, &first).await, Answer::Accepted(_)));
+    assert!(matches!(agent.push(&cloud, &second).await, Answer::Accepted(_)));
+    cloud.work().await;
+    assert_eq!(cloud.list(None).await.len(), 1);
+}
+
+async fn a_fork_stops_both_copies(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    let start = agent.head;
+    let genuine = agent.read(&cloud, vec![ana(import)], &Evidence::Deleted);
+    agent.push(&cloud, &genuine).await;
+
+    // A restored copy signs something else at the same place.
+    agent.head = start;
+    let copy = agent.read(&cloud, vec![], &Evidence::Deleted);
+    assert_eq!(agent.push(&cloud, &copy).await, Answer::Refused(Refusal::Fork));
+
+    assert_eq!(agent.push(&cloud, &genuine).await, Answer::Refused(Refusal::Quarantined));
+    cloud.work().await;
+    assert_eq!(cloud.list(None).await.len(), 1, "nothing of the copy was applied");
+
+    agents::release(&cloud.state, &cloud.who, AgentId::from(agent.id)).await.unwrap();
+    assert!(matches!(agent.push(&cloud, &genuine).await, Answer::Accepted(_)));
+}
+
+async fn a_changed_body_a_foreign_key_and_another_path_are_refused(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    let sealed = agent.read(&cloud, vec![ana(import)], &Evidence::Deleted);
+    let refused = Answer::Refused(Refusal::Unauthorized);
+
+    let mut changed = sealed.clone();
+    *changed.body.last_mut().unwrap() ^= 1;
+    assert_eq!(agent.push(&cloud, &changed).await, refused);
+
+    let elsewhere = to_request(path::CHECKIN, &sealed.jws, sealed.body.clone());
+    assert_eq!(ask::<Receipt>(&cloud, elsewhere).await, refused);
+
+    agent.key = PrivateKey::from_seed(&[77; 32]);
+    let foreign = agent.read(&cloud, vec![], &Evidence::Deleted);
+    assert_eq!(agent.push(&cloud, &foreign).await, refused);
+
+    let none = axum::http::Request::post(path::BATCHES).body(axum::body::Body::empty()).unwrap();
+    assert_eq!(ask::<Receipt>(&cloud, none).await, refused);
+    assert!(matches!(agent.push(&cloud, &sealed).await, Answer::Accepted(_)));
+}
+
+async fn a_body_over_the_limit_is_refused_before_it_is_read(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let sealed = agent.read(&cloud, vec![], &Evidence::Deleted);
+    let huge = to_request(path::BATCHES, &sealed.jws, vec![0; limits::BODY_COMPRESSED + 1]);
+    let limit = limits::BODY_COMPRESSED as u64;
+    assert_eq!(ask::<Receipt>(&cloud, huge).await, Answer::Refused(Refusal::TooLarge { limit }));
+}
+
+async fn a_request_is_taken_once(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let request = agent.checkin_request(&cloud, EpochWish::Keep, |_| {});
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let again = || axum::http::Request::from_parts(parts.clone(), axum::body::Body::from(bytes.clone()));
+
+    assert!(matches!(ask::<CheckinResponse>(&cloud, again()).await, Answer::Accepted(_)));
+    assert_eq!(ask::<CheckinResponse>(&cloud, again()).await, Answer::Refused(Refusal::Unauthorized));
+}
+
+async fn a_clock_that_is_off_learns_the_time(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let request = agent.checkin_request(&cloud, EpochWish::Keep, |_| {});
+    cloud.pass(TimeDelta::days(1));
+    let answer = ask::<CheckinResponse>(&cloud, request).await;
+    assert_eq!(answer, Answer::Refused(Refusal::Skew { server_time: cloud.now() }));
+}
+
+async fn a_revoked_agent_is_told_so_at_its_next_request(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    agents::revoke(&cloud.state, &cloud.who, AgentId::from(agent.id)).await.unwrap();
+    let request = agent.checkin_request(&cloud, EpochWish::Keep, |_| {});
+    assert_eq!(ask::<CheckinResponse>(&cloud, request).await, Answer::Refused(Refusal::Revoked));
+}
+
+async fn a_lost_spool_gets_a_new_epoch_and_the_old_one_ends(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+    // Half a cycle was on its way when the spool was lost.
+    let half = agent.read_full(&cloud, vec![ana(import)], 2);
+    agent.push(&cloud, &half[0]).await;
+
+    agent.check_in_saying(&cloud, EpochWish::New, |_| {}).await;
+    assert_eq!(agent.head.epoch, 2);
+    assert_eq!(agent.push(&cloud, &half[1]).await, Answer::Refused(Refusal::Epoch));
+
+    agent.people.clear();
+    agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+    assert_eq!(cloud.people().await, [("Ana Bauer".to_owned(), "active")]);
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+async fn a_rotated_key_takes_over_with_its_first_batch(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    let new = PrivateKey::from_seed(&[42; 32]);
+    let body = serde_json::to_vec(&RotateRequest::new(agent.id, agent.key.id(), &new).unwrap()).unwrap();
+    let claims = agent.claims(&cloud, path::ROTATE, &body, ());
+    let request = to_request(path::ROTATE, &jws::sign(Kind::Request, &agent.key, &claims).unwrap(), body);
+    assert_eq!(ask(&cloud, request).await, Answer::Accepted(RotateResponse { key: new.id() }));
+
+    // Both keys hold until the first batch by the new one.
+    let by_old = agent.read(&cloud, vec![], &Evidence::Deleted);
+    assert!(matches!(agent.push(&cloud, &by_old).await, Answer::Accepted(_)));
+    let old = std::mem::replace(&mut agent.key, new);
+    let by_new = agent.read(&cloud, vec![ana(import)], &Evidence::Deleted);
+    assert!(matches!(agent.push(&cloud, &by_new).await, Answer::Accepted(_)));
+    agent.key = old;
+    let late = agent.read(&cloud, vec![], &Evidence::Deleted);
+    assert_eq!(agent.push(&cloud, &late).await, Answer::Refused(Refusal::Unauthorized));
+}
+
+async fn sync_now_wakes_a_parked_check_in(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    agent.check_in(&cloud).await;
+    let parked = agent.checkin_request(&cloud, EpochWish::Keep, |request| request.wait_seconds = 50);
+    let (answer, ()) = tokio::join!(ask::<CheckinResponse>(&cloud, parked), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap();
+    });
+    let Answer::Accepted(response) = answer else { panic!("{answer:?}") };
+    assert!(response.desired.is_some());
+    let desired = agent.check_in(&cloud).await.unwrap();
+    assert_eq!(desired.commands.len(), 1);
+    assert_eq!(desired.commands[0].order, Order::SyncNow);
+}
+
+async fn a_pause_reaches_the_agent_and_ends_by_itself(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let until = cloud.now() + TimeDelta::hours(1);
+    let wish = Wish { reason: "migration".into(), until: Some(until) };
+    pauses::pause(&cloud.state, &cloud.who, Target::Customer(cloud.customer), wish).await.unwrap();
+    let desired = agent.check_in(&cloud).await.unwrap();
+    assert_eq!(desired.pause.unwrap().until, Some(until));
+
+    pauses::resume(&cloud.state, &cloud.who, Target::Customer(cloud.customer)).await.unwrap();
+    assert_eq!(agent.check_in(&cloud).await.unwrap().pause, None);
+
+    let open = Wish { reason: "all of us".into(), until: None };
+    pauses::pause(&cloud.state, &cloud.who, Target::Msp, open).await.unwrap();
+    assert_eq!(agent.check_in(&cloud).await.unwrap().pause.unwrap().until, None);
+}
+
+async fn a_second_agent_of_a_directory_stands_by(cloud: TestCloud) {
+    let mut first = TestAgent::enrol(&cloud, 1).await;
+    let mut second = TestAgent::enrol(&cloud, 2).await;
+    (first.desired, second.desired) = (0, 0);
+    assert_eq!(first.check_in(&cloud).await.unwrap().role, Role::Active);
+    assert_eq!(second.check_in(&cloud).await.unwrap().role, Role::Standby);
+}
+
+async fn an_incomplete_reading_becomes_one_failed_run(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let problem = Problem { code: "RC-2303".into(), detail: "page 2: cut".into(), since: cloud.now() };
+    let report = CycleReport {
+        cycle: Uuid::from_u128(0xbad),
+        started_at: cloud.now(),
+        finished_at: cloud.now(),
+        outcome: CycleOutcome::Incomplete { problem, next_try_at: cloud.now() },
+    };
+    for _ in 0..2 {
+        let report = report.clone();
+        agent.check_in_saying(&cloud, EpochWish::Keep, |request| request.status.last_cycle = Some(report)).await;
+    }
+    let runs = cloud.runs().await;
+    assert_eq!(runs.len(), 1);
+    assert_eq!((runs[0].result, runs[0].reason_code.as_deref()), (RunResult::Failed, Some("RC-2303")));
+}
+
+async fn a_finished_command_is_not_given_again(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap();
+    agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap();
+    let desired = agent.check_in(&cloud).await.unwrap();
+    assert_eq!(desired.commands.len(), 1, "pressing twice is one sync");
+
+    let id = desired.commands[0].id;
+    agent.check_in_saying(&cloud, EpochWish::Keep, |request| request.done = vec![id]).await;
+    agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap();
+    let desired = agent.check_in(&cloud).await.unwrap();
+    assert_eq!(desired.commands.len(), 1);
+    assert_ne!(desired.commands[0].id, id);
+}

@@ -60,8 +60,7 @@ pub async fn verify<L: DeserializeOwned>(
     let (proven, kid) = check_signature::<L>(state, jws, route.kind).await?;
     let Proven { scope, agent_state, key_state, claims } = proven;
     check_standing(agent_state, key_state)?;
-    let expected =
-        Expected { agent: scope.agent().uuid(), cloud: state.cloud.id, method: "POST", path: route.path };
+    let expected = Expected { agent: scope.agent().uuid(), cloud: state.cloud.id, method: "POST", path: route.path };
     claims.check_route(&expected).map_err(|_| Refusal::Unauthorized)?;
     let body = read_body(body, route.body_limit).await?;
     claims.check_body(&BodyDigest::of(&body)).map_err(|_| Refusal::Unauthorized)?;

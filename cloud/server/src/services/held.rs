@@ -163,7 +163,12 @@ async fn decide_chunk(
             change: decision.change(),
             before: None,
             after: None,
-            evidence: decided.evidence.as_ref().map(serde_json::value::to_raw_value).transpose().map_err(rollcall_store::StoreError::from)?,
+            evidence: decided
+                .evidence
+                .as_ref()
+                .map(serde_json::value::to_raw_value)
+                .transpose()
+                .map_err(rollcall_store::StoreError::from)?,
         });
         changed.push(decided);
     }

@@ -82,10 +82,16 @@ pub async fn delete(state: &AppState, who: &Who, customer: CustomerId, id: Impor
 }
 
 /// What the directory itself keeps apart cannot be chosen, whoever asks. What is not known yet is left to the agent.
-async fn refuse_blocked(tx: &mut WriteTx, directory: DirectoryId, settings: &ImportSettings) -> Result<(), ServiceError> {
+async fn refuse_blocked(
+    tx: &mut WriteTx,
+    directory: DirectoryId,
+    settings: &ImportSettings,
+) -> Result<(), ServiceError> {
     for selection in &settings.selections {
         let node = structure::find(tx, directory, selection.guid).await?;
-        if let Some(blocked) = node.and_then(|node| node.blocked.map(|why| format!("{} cannot be chosen: {why}", node.name))) {
+        if let Some(blocked) =
+            node.and_then(|node| node.blocked.map(|why| format!("{} cannot be chosen: {why}", node.name)))
+        {
             return Err(ServiceError::invalid("include", blocked));
         }
     }

@@ -16,7 +16,11 @@ pub struct Way {
 /// All ways, the most asked for first. The address of the cloud stands inside the token.
 pub fn ways(public_url: &str, token: &str) -> Vec<Way> {
     vec![
-        Way { label: "msiexec", command: msiexec(token), hint: "In an elevated command prompt, beside the downloaded MSI." },
+        Way {
+            label: "msiexec",
+            command: msiexec(token),
+            hint: "In an elevated command prompt, beside the downloaded MSI.",
+        },
         Way {
             label: "PowerShell",
             command: powershell(public_url, token),

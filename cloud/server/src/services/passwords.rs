@@ -42,7 +42,9 @@ pub enum Check {
 
 /// The defaults are Argon2id with 19 MiB, two passes and one lane, as OWASP asks at least.
 pub async fn hash(password: Password, salt: [u8; 16]) -> Option<String> {
-    let work = move || Argon2::default().hash_password_with_salt(password.0.as_bytes(), &salt).ok().map(|hash| hash.to_string());
+    let work = move || {
+        Argon2::default().hash_password_with_salt(password.0.as_bytes(), &salt).ok().map(|hash| hash.to_string())
+    };
     tokio::task::spawn_blocking(work).await.ok().flatten()
 }
 

@@ -28,7 +28,11 @@ pub async fn customer(state: &AppState, who: &Who, id: CustomerId) -> Result<(Cu
     who.customer(&mut tx, id).await
 }
 
-pub async fn customer_by_slug(state: &AppState, who: &Who, slug: &str) -> Result<(CustomerScope, Customer), ServiceError> {
+pub async fn customer_by_slug(
+    state: &AppState,
+    who: &Who,
+    slug: &str,
+) -> Result<(CustomerScope, Customer), ServiceError> {
     let mut tx = begin(state, who).await?;
     customers::find_by_slug(&mut tx, &who.scope, slug).await?.ok_or(ServiceError::NotFound)
 }
@@ -38,7 +42,11 @@ pub async fn agent(state: &AppState, who: &Who, id: AgentId) -> Result<(AgentSco
     agents::find(&mut tx, &who.scope, id).await?.ok_or(ServiceError::NotFound)
 }
 
-pub async fn directory(state: &AppState, who: &Who, id: DirectoryId) -> Result<(CustomerScope, Directory), ServiceError> {
+pub async fn directory(
+    state: &AppState,
+    who: &Who,
+    id: DirectoryId,
+) -> Result<(CustomerScope, Directory), ServiceError> {
     let mut tx = begin(state, who).await?;
     let owner = owners::find_of_directory(&mut tx, id).await?.ok_or(ServiceError::NotFound)?;
     let (scope, _) = who.customer(&mut tx, owner).await?;

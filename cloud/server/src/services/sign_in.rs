@@ -208,7 +208,12 @@ pub async fn with_link(
 }
 
 /// A one-time link for an operator. The caller has checked that it may be made, and writes the audit line.
-pub async fn issue_link(state: &AppState, tx: &mut WriteTx, whole: &rollcall_store::MspScope, operator: OperatorId) -> Result<Link, StoreError> {
+pub async fn issue_link(
+    state: &AppState,
+    tx: &mut WriteTx,
+    whole: &rollcall_store::MspScope,
+    operator: OperatorId,
+) -> Result<Link, StoreError> {
     let now = state.now();
     let fresh = Fresh::make(state, "");
     let expires_at = now + LINK_LIFETIME;

@@ -61,7 +61,14 @@ pub async fn issue(
         expires_at,
     };
     enrol_tokens::insert(&mut tx, &scope, new).await?;
-    who.note(&mut tx, now, "enrol_token.issue", Some(customer), Note::of(id).after(json!({ "expires_at": expires_at }))).await?;
+    who.note(
+        &mut tx,
+        now,
+        "enrol_token.issue",
+        Some(customer),
+        Note::of(id).after(json!({ "expires_at": expires_at })),
+    )
+    .await?;
     tx.commit().await?;
     Ok(Issued { id, token, expires_at })
 }

@@ -80,8 +80,11 @@ impl TestAgent {
         let token = cloud.token().await;
         let key = PrivateKey::from_seed(&[seed; 32]);
         let request = enrol_request(cloud, &key, &token);
-        let Answer::Accepted(response) = ask::<EnrolResponse>(cloud, request).await else { panic!("enrolment refused") };
-        let domain = DomainPin { guid: Uuid::from_u128(0xd0), sid: "S-1-5-21-1-2-3".into(), dns_name: "contoso.example".into() };
+        let Answer::Accepted(response) = ask::<EnrolResponse>(cloud, request).await else {
+            panic!("enrolment refused")
+        };
+        let domain =
+            DomainPin { guid: Uuid::from_u128(0xd0), sid: "S-1-5-21-1-2-3".into(), dns_name: "contoso.example".into() };
         let mut agent = Self {
             key,
             id: response.agent,
@@ -97,7 +100,7 @@ impl TestAgent {
         agent
     }
 
-    fn claims<L>(&mut self, cloud: &TestCloud, path: &str, body: &[u8], link: L) -> RequestClaims<L> {
+    pub fn claims<L>(&mut self, cloud: &TestCloud, path: &str, body: &[u8], link: L) -> RequestClaims<L> {
         self.requests += 1;
         RequestClaims {
             proto: PROTO,
@@ -112,7 +115,12 @@ impl TestAgent {
         }
     }
 
-    pub fn checkin_request(&mut self, cloud: &TestCloud, wish: EpochWish, change: impl FnOnce(&mut CheckinRequest)) -> Request<Body> {
+    pub fn checkin_request(
+        &mut self,
+        cloud: &TestCloud,
+        wish: EpochWish,
+        change: impl FnOnce(&mut CheckinRequest),
+    ) -> Request<Body> {
         let mut request = CheckinRequest {
             desired_version: self.desired,
             wait_seconds: 0,
@@ -146,8 +154,13 @@ impl TestAgent {
         }
         let text = response.desired?;
         let key = cloud.state.cloud.public();
-        let reader =
-            Reader { agent: self.id, cloud: self.cloud, cloud_key: &key, version: self.desired, domain: Some(&self.domain) };
+        let reader = Reader {
+            agent: self.id,
+            cloud: self.cloud,
+            cloud_key: &key,
+            version: self.desired,
+            domain: Some(&self.domain),
+        };
         let state = DesiredState::accept(&text, &reader).unwrap();
         self.desired = state.version;
         Some(state)
@@ -207,9 +220,17 @@ impl TestAgent {
         self.seal_bodies(cloud, kind, base, bodies.collect())
     }
 
-    pub fn seal_bodies(&mut self, cloud: &TestCloud, kind: CycleKind, base: u64, bodies: Vec<body::Body>) -> Vec<Sealed> {
+    pub fn seal_bodies(
+        &mut self,
+        cloud: &TestCloud,
+        kind: CycleKind,
+        base: u64,
+        bodies: Vec<body::Body>,
+    ) -> Vec<Sealed> {
         let parts = u32::try_from(bodies.len()).unwrap();
-        let cycle = Uuid::from_u128(0xc000 + u128::from(self.head.seq) + (u128::from(self.head.epoch) << 64) + (Uuid::as_u128(&self.id) << 80));
+        let cycle = Uuid::from_u128(
+            0xc000 + u128::from(self.head.seq) + (u128::from(self.head.epoch) << 64) + (Uuid::as_u128(&self.id) << 80),
+        );
         let mut sealed = Vec::new();
         for (body, part) in bodies.into_iter().zip(1..) {
             let told = self.part(cloud, kind, base, cycle, (part, parts), body.items);
@@ -222,7 +243,15 @@ impl TestAgent {
         sealed
     }
 
-    fn part(&self, cloud: &TestCloud, kind: CycleKind, base: u64, cycle: Uuid, (part, parts): (u32, u32), items: u32) -> CyclePart {
+    fn part(
+        &self,
+        cloud: &TestCloud,
+        kind: CycleKind,
+        base: u64,
+        cycle: Uuid,
+        (part, parts): (u32, u32),
+        items: u32,
+    ) -> CyclePart {
         let mut set = SetDigester::default();
         for (guid, record) in &self.people {
             set.push(*guid, &record.hash()).unwrap();

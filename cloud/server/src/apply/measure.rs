@@ -1,0 +1,80 @@
+//! Measurements of apply, run by hand: `cargo test --release -p rollcall --lib measure -- --ignored --nocapture`.
+
+use std::time::{Duration, Instant};
+
+use rollcall_protocol::{evidence::Evidence, person::Person};
+use rollcall_store::testing::TestDb;
+use uuid::Uuid;
+
+use crate::testing::{TestAgent, TestCloud, person};
+
+const PEOPLE: u128 = 50_000;
+
+fn crowd(import: rollcall_domain::ids::ImportId, title: &str) -> Vec<Person> {
+    let one = |number| Person {
+        given_name: Some("Given".into()),
+        surname: Some(format!("Surname{number}")),
+        phone: Some("+49 30 1234567".into()),
+        department: Some("Sales and Marketing".into()),
+        company: Some("Contoso GmbH".into()),
+        title: Some(title.to_owned()),
+        sid: Some(format!("S-1-5-21-1111111111-2222222222-3333333333-{number}")),
+        // Spread like real objectGUIDs, so that the unique index is written in random order.
+        guid: Uuid::from_u128(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
+        ..person(number, &format!("Given Surname{number}"), import)
+    };
+    (1..=PEOPLE).map(one).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a measurement takes the real time")]
+async fn timed(label: &str, changes: u128, work: impl Future<Output = ()>) {
+    let start = Instant::now();
+    work.await;
+    let took: Duration = start.elapsed();
+    #[expect(clippy::cast_precision_loss, reason = "a figure to look at")]
+    let rate = changes as f64 / took.as_secs_f64();
+    println!("{label}: {changes} in {:.2} s = {rate:.0}/s", took.as_secs_f64());
+}
+
+async fn measure(cloud: TestCloud, engine: &str) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(Uuid::from_u128(0x0f)).await;
+    for part in agent.read_full(&cloud, crowd(import, "Clerk"), 10) {
+        agent.push(&cloud, &part).await;
+    }
+    timed(&format!("{engine}: first sync"), PEOPLE, cloud.work()).await;
+    let all = crowd(import, "Clerk");
+    let changed: Vec<Person> = crowd(import, "Head of Sales").into_iter().zip(all).map(|(new, old)| {
+        if new.guid.as_u128() % 5 < 2 { new } else { old }
+    }).collect();
+    let count = changed.iter().filter(|person| person.title.as_deref() == Some("Head of Sales")).count();
+    let now = changed.iter().map(|person| (person.guid, person.clone()));
+    let before = agent.people.clone();
+    let items: Vec<_> = now
+        .filter(|(guid, person)| before[guid].person != *person)
+        .map(|(_, person)| rollcall_protocol::person::PersonRecord::write(person).unwrap())
+        .collect();
+    for record in &items {
+        agent.people.insert(record.person.guid, record.clone());
+    }
+    let base = agent.snapshot;
+    agent.snapshot += 1;
+    let items: Vec<Vec<_>> = items.chunks(5_000).map(|chunk| chunk.iter().map(crate::testing::agent::present).collect()).collect();
+    for part in agent.seal(&cloud, rollcall_protocol::batch::CycleKind::Delta, base, &items) {
+        agent.push(&cloud, &part).await;
+    }
+    timed(&format!("{engine}: updates"), count as u128, cloud.work()).await;
+    let sealed = agent.read(&cloud, agent.people.values().map(|record| record.person.clone()).collect(), &Evidence::Deleted);
+    agent.push(&cloud, &sealed).await;
+    timed(&format!("{engine}: nothing changed"), PEOPLE, cloud.work()).await;
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, not a test"]
+async fn measure_apply() {
+    measure(TestCloud::on_sqlite().await, "sqlite").await;
+    let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
+    let url = postgres.fresh_database().unwrap();
+    measure(TestCloud::on(TestDb::postgres(&url).await.unwrap()).await, "postgres").await;
+}

@@ -1,0 +1,65 @@
+//! What the store promises, on SQLite and on PostgreSQL alike.
+
+mod cast;
+mod walls;
+mod cancelled;
+mod jobs;
+mod audit;
+mod customers;
+
+/// Every promise runs on SQLite as a test of its own, and all of them on one PostgreSQL cluster.
+macro_rules! promises {
+    ($($module:ident :: $name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(mod $name {
+                #[tokio::test]
+                async fn holds() {
+                    crate::$module::$name(crate::cast::sqlite().await).await;
+                }
+            })+
+        }
+
+        #[tokio::test]
+        async fn every_promise_holds_on_postgres() {
+            let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
+            $(
+                println!("{}", stringify!($name));
+                let url = postgres.fresh_database().unwrap();
+                Box::pin($module::$name(cast::postgres(&url).await)).await;
+            )+
+        }
+    };
+}
+
+promises![
+    walls::one_tenant_never_sees_anothers_customers,
+    walls::a_chosen_reach_hides_other_customers,
+    walls::rows_of_another_tenant_cannot_be_written,
+    cancelled::dropping_any_future_at_any_poll_leaves_a_clean_connection,
+    jobs::a_lane_runs_in_order_and_lanes_run_side_by_side,
+    jobs::a_worker_that_lost_its_lease_cannot_finish,
+    jobs::tenants_take_turns,
+    jobs::a_job_that_waits_for_its_next_try_blocks_its_lane_only,
+    jobs::a_buried_job_blocks_nothing_and_can_be_revived,
+    audit::every_line_hangs_on_the_one_before,
+    audit::the_log_cannot_be_rewritten,
+    customers::names_that_sound_alike_get_addresses_of_their_own,
+    customers::the_list_is_paged_by_name_and_searched_literally,
+];
+
+/// A promise that is not in the list above would silently not be kept.
+#[test]
+fn every_promise_is_listed() {
+    let listed = include_str!("main.rs");
+    for (module, text) in [
+        ("walls", include_str!("walls.rs")),
+        ("cancelled", include_str!("cancelled.rs")),
+        ("jobs", include_str!("jobs.rs")),
+        ("audit", include_str!("audit.rs")),
+        ("customers", include_str!("customers.rs")),
+    ] {
+        for name in text.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split('(').next()) {
+            assert!(listed.contains(&format!("{module}::{name},")), "{module}::{name}");
+        }
+    }
+}
