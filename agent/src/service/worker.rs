@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport, Phase};
 use rollcall_protocol::desired::DesiredState;
-use rollcall_protocol::catalogue;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -82,10 +82,7 @@ impl<'a> Worker<'a> {
     }
 
     /// One step: take an epoch, send a batch, run a cycle, or wait for one of these.
-    async fn turn(
-        &mut self,
-        desired: &mut watch::Receiver<Option<DesiredState>>,
-    ) -> Result<Option<Ended>, SpoolError> {
+    async fn turn(&mut self, desired: &mut watch::Receiver<Option<DesiredState>>) -> Result<Option<Ended>, SpoolError> {
         if let Some(given) = self.desk.take_epoch() {
             self.spool.begin_epoch(given)?;
             self.resend = None;
@@ -221,12 +218,8 @@ impl<'a> Worker<'a> {
             chance: &self.link.chance,
             progress: &progress,
         };
-        let wish = Wish {
-            trigger: run.trigger,
-            extent: run.extent,
-            confirm: run.confirm.clone(),
-            purpose: Purpose::Publish,
-        };
+        let wish =
+            Wish { trigger: run.trigger, extent: run.extent, confirm: run.confirm.clone(), purpose: Purpose::Publish };
         cycle.run(&wish).await.map_err(|error: CycleError| Diagnostic::from(&error))
     }
 

@@ -28,10 +28,9 @@ async fn a_lost_receipt_is_answered_by_the_same_bytes_and_nothing_happens_twice(
 async fn a_busy_cloud_is_given_time() {
     let home = Home::enrolled(80).await;
     home.cloud.books(|books| {
-        books.refuse_batches.extend([
-            Refusal::Busy { retry_after_seconds: 1 },
-            Refusal::Unavailable { retry_after_seconds: 1 },
-        ]);
+        books
+            .refuse_batches
+            .extend([Refusal::Busy { retry_after_seconds: 1 }, Refusal::Unavailable { retry_after_seconds: 1 }]);
     });
 
     let (exit, said) = home.agent_json(&["sync"]).await;
@@ -47,10 +46,11 @@ async fn an_epoch_that_is_over_is_followed_by_a_new_one_and_everybody() {
     home.cloud.books(|books| books.refuse_batches.push_back(Refusal::Epoch));
     home.cloud.order(Order::SyncNow);
 
-    home.cloud.until("a cycle in the new epoch", |books| {
-        books.cycles.last().is_some_and(|claims| claims.link.chain.epoch == 2)
-    })
-    .await;
+    home.cloud
+        .until("a cycle in the new epoch", |books| {
+            books.cycles.last().is_some_and(|claims| claims.link.chain.epoch == 2)
+        })
+        .await;
 
     assert_eq!(home.seen(), home.expected());
 }

@@ -56,13 +56,13 @@ impl Home {
             "data_dir = {data:?}\n[ldap]\nhost = {host:?}\naddress = {address:?}\nport = {port}\nca_file = {ca:?}\n\
              bind_user = {user:?}\npassword_file = {password:?}\nconnect_seconds = 3\nentry_seconds = 3\n\
              [cycle]\nsecond_reading_seconds = 1\n{more}",
-            data = self.path("data"),
+            data = self.path("data").display().to_string(),
             host = self.directory.host_name(),
             address = self.directory.ldaps().ip().to_string(),
             port = self.directory.ldaps().port(),
-            ca = self.path("ca.pem"),
+            ca = self.path("ca.pem").display().to_string(),
             user = self.directory.bind_name(),
-            password = self.path("password"),
+            password = self.path("password").display().to_string(),
         );
         std::fs::write(self.path("agent.toml"), text).unwrap();
     }

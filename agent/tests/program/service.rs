@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use rollcall_protocol::batch::Trigger;
 use rollcall_protocol::checkin::{CycleOutcome, Phase};
 use rollcall_protocol::desired::{Order, Pause};
-use rollcall_protocol::batch::Trigger;
 
 use crate::home::Home;
 
@@ -23,10 +23,12 @@ async fn a_service_reads_on_its_own_and_on_command_within_a_second() {
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     let trigger = home.cloud.books(|books| books.cycles.last().unwrap().link.cycle.trigger);
     assert_eq!(trigger, Trigger::SyncNow);
-    home.cloud.until("the command is reported done", |books| {
-        books.checkins.last().is_some_and(|said| said.done.is_empty()) && books.checkins.iter().any(|said| !said.done.is_empty())
-    })
-    .await;
+    home.cloud
+        .until("the command is reported done", |books| {
+            books.checkins.last().is_some_and(|said| said.done.is_empty())
+                && books.checkins.iter().any(|said| !said.done.is_empty())
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -34,10 +36,11 @@ async fn a_paused_service_only_checks_in_and_resumes() {
     let home = Home::enrolled(80).await;
     home.cloud.want(|desired| desired.pause = Some(Pause { until: None }));
     let _service = home.start(&["run"]);
-    home.cloud.until("the pause is shown", |books| {
-        books.checkins.last().is_some_and(|said| said.status.phase == Phase::Paused)
-    })
-    .await;
+    home.cloud
+        .until("the pause is shown", |books| {
+            books.checkins.last().is_some_and(|said| said.status.phase == Phase::Paused)
+        })
+        .await;
     assert_eq!(home.directory.tally().connections, 0);
 
     home.cloud.want(|desired| desired.pause = None);
@@ -71,12 +74,13 @@ async fn a_wrong_password_is_reported_once_and_not_tried_again() {
     home.write_secret("wrong");
     let _service = home.start(&["run"]);
 
-    home.cloud.until("the failure is told", |books| {
-        let told = books.checkins.last().and_then(|said| said.status.last_cycle.clone());
-        matches!(told.map(|told| told.outcome),
+    home.cloud
+        .until("the failure is told", |books| {
+            let told = books.checkins.last().and_then(|said| said.status.last_cycle.clone());
+            matches!(told.map(|told| told.outcome),
             Some(CycleOutcome::Incomplete { problem, .. }) if problem.code == "RC-2201")
-    })
-    .await;
+        })
+        .await;
     tokio::time::sleep(Duration::from_secs(3)).await;
 
     assert_eq!(home.directory.tally().binds, 1);
