@@ -16,7 +16,7 @@ use rollcall_protocol::catalogue;
 
 pub use door::{Door, Peer};
 
-use crate::{admin, api, config::TlsFiles, ingest, start::StartError, state::AppState};
+use crate::{admin, api, config::TlsFiles, ingest, portal, start::StartError, state::AppState};
 
 /// How long open requests may take to end after shutdown began. Parked polls and live pages end at once.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -27,7 +27,8 @@ pub fn app(state: AppState) -> Router {
         .merge(ingest::router())
         .merge(admin::health_router())
         .with_state(state.clone())
-        .merge(api::router(state))
+        .merge(api::router(state.clone()))
+        .merge(portal::router(state))
         .layer(middleware::from_fn(finish_what_was_begun))
 }
 

@@ -134,3 +134,57 @@ pub async fn list_agents(
     let (host, id) = after.map_or((String::new(), Uuid::nil()), |(host, id)| (host, id.uuid()));
     fetch_within!(tx, msp, Of<agents::Agent>, sql, [host, id, limit])
 }
+
+/// Removals that wait at one customer.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct HeldAt {
+    pub customer_slug: String,
+    pub customer_name: String,
+    pub people: i64,
+}
+
+/// Customers where removals wait, most first.
+pub async fn list_held(tx: &mut Tx, msp: &MspScope) -> Result<Vec<HeldAt>> {
+    let sql = format!(
+        "select c.slug as customer_slug, c.name as customer_name, count(*) as people
+         from memberships m
+         join imports i on i.msp_id = m.msp_id and i.id = m.import_id
+         join customers c on c.msp_id = i.msp_id and c.id = i.customer_id
+         where m.msp_id = $1
+             and m.state = 'held'
+             and c.archived_at is null
+             {}
+         group by c.slug, c.name
+         order by people desc, customer_name
+         limit 200",
+        within(msp, "i.customer_id", 2)
+    );
+    fetch_within!(tx, msp, HeldAt, sql, [])
+}
+
+/// What one run changed, for the chart of days.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub struct Change {
+    pub finished_at: chrono::DateTime<chrono::Utc>,
+    pub added: i64,
+    pub updated: i64,
+    pub returned: i64,
+    pub departed: i64,
+    pub set_aside: i64,
+}
+
+/// Runs that changed anything, from `since` on. Ids rise with time, so the range is one of the key.
+pub async fn list_changes(tx: &mut Tx, msp: &MspScope, since: RunId) -> Result<Vec<Change>> {
+    let sql = format!(
+        "select r.finished_at, r.added, r.updated, r.returned, r.departed, r.set_aside
+         from runs r
+         where r.msp_id = $1
+             and r.id >= $2
+             and r.added + r.updated + r.returned + r.departed + r.set_aside > 0
+             {}
+         order by r.id
+         limit 50000",
+        within(msp, "r.customer_id", 3)
+    );
+    fetch_within!(tx, msp, Change, sql, [since.uuid()])
+}

@@ -253,3 +253,25 @@ pub async fn set_pause(tx: &mut WriteTx, scope: &CustomerScope, pause: Option<&P
     )?
     .exactly(1)
 }
+
+/// All within reach.
+pub async fn count(tx: &mut Tx, msp: &MspScope) -> Result<i64> {
+    if let Reach::Chosen(chosen) = msp.reach() {
+        return Ok(i64::try_from(chosen.len()).unwrap_or(i64::MAX));
+    }
+    let (count,): (i64,) =
+        fetch_one!(tx, (i64,), "select count(*) from customers where msp_id = $1 and archived_at is null")?;
+    Ok(count)
+}
+
+/// Ids and names within reach, by name.
+pub async fn list_names(tx: &mut Tx, msp: &MspScope, limit: i64) -> Result<Vec<(CustomerId, String)>> {
+    let rows: Vec<(Uuid, String)> = fetch_all!(
+        tx,
+        (Uuid, String),
+        "select id, name from customers where msp_id = $1 and archived_at is null order by name, id limit $2",
+        limit,
+    )?;
+    let named = rows.into_iter().map(|(id, name)| (CustomerId::from(id), name));
+    Ok(named.filter(|(id, _)| msp.reach().covers(*id)).collect())
+}

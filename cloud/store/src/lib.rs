@@ -37,6 +37,7 @@ pub mod runs;
 pub mod history;
 pub mod owners;
 pub mod across;
+pub mod work;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 

@@ -198,3 +198,27 @@ pub async fn list_set_aside(tx: &mut Tx, run: RunId) -> Result<Vec<SetAside>> {
         run.uuid(),
     )
 }
+
+/// The same, only those that ended in one way.
+pub async fn list_with_result(
+    tx: &mut Tx,
+    customer: &CustomerScope,
+    result: Option<RunResult>,
+    before: Option<RunId>,
+    limit: i64,
+) -> Result<Vec<Run>> {
+    fetch_all!(
+        tx,
+        Run,
+        concat!(
+            "select ",
+            columns!(),
+            " from runs where msp_id = $1 and customer_id = $2 and id < $3 and ($4 = '' or result = $4)
+             order by id desc limit $5"
+        ),
+        customer.customer().uuid(),
+        before.map_or(Uuid::max(), RunId::uuid),
+        result.map_or("", RunResult::as_str),
+        limit,
+    )
+}

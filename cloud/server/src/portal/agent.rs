@@ -1,12 +1,45 @@
 //! One agent: its health as it last told it, who it is, and the way to retire it.
 
 use askama::Template;
+use axum::{
+    Form, Router,
+    extract::{Path, Query, State},
+    response::Response,
+    routing::{get, post},
+};
+use chrono::{DateTime, Utc};
+use rollcall_domain::{
+    agent::{AgentState, is_silent},
+    ids::AgentId,
+    role::Act,
+};
+use rollcall_protocol::catalogue;
+use rollcall_store::{
+    agent_keys,
+    agents::{self as store, Agent},
+    customers,
+};
+use serde::Deserialize;
 
 use super::{
-    customer::CustomerHead,
+    answer::{PageError, page, see},
+    customer::{CustomerHead, Place, Tab, open},
+    guard::{Done, SignedIn, require},
     person::Fact,
-    view::{Frame, Moment, Pill, Trouble},
+    states,
+    view::{Frame, Link, Moment, Pill, Tone, Trouble},
 };
+use crate::{
+    services::{agents, reach},
+    state::AppState,
+};
+
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/agents/{agent}", get(show))
+        .route("/agents/{agent}/revoke", post(revoke))
+        .route("/agents/{agent}/release", post(release))
+}
 
 #[derive(Debug, Template)]
 #[template(path = "agent.html")]
@@ -22,4 +55,135 @@ pub struct AgentPage {
     pub identity: Vec<Fact>,
     pub enrolled: Moment,
     pub may_revoke: bool,
+    pub may_release: bool,
+}
+
+/// What is wrong with an agent, worst first; `None` if it is well.
+pub fn trouble(agent: &Agent, slug: &str, now: DateTime<Utc>) -> Option<Trouble> {
+    let of = |tone, fault: &catalogue::Fault, since, label: &str, href: String| Trouble {
+        tone,
+        code: fault.code.to_owned(),
+        title: fault.title.to_owned(),
+        detail: Some(fault.cause.to_owned()),
+        since: Moment::new(since, now),
+        action: Link::to(label, href),
+    };
+    let own_page = format!("/agents/{}", agent.id);
+    match agent.state {
+        AgentState::Revoked => return None,
+        AgentState::Quarantined => {
+            let since = agent.quarantined_at.unwrap_or(agent.enrolled_at);
+            return Some(of(Tone::Bad, &catalogue::AGENT_CLONED, since, "Decide", own_page));
+        }
+        AgentState::Active | AgentState::Standby => {}
+    }
+    if is_silent(agent.last_seen_at, now) {
+        let since = agent.last_seen_at.unwrap_or(agent.enrolled_at);
+        return Some(of(Tone::Bad, &catalogue::AGENT_SILENT, since, "Check the agent", own_page));
+    }
+    let code = agent.reason_code.as_ref()?;
+    let fault = catalogue::find(code);
+    let fix = fault.and_then(|fault| fault.fix.first().copied()).unwrap_or_default();
+    let detail = [agent.reason_detail.as_deref().unwrap_or_default(), fix].join(" ").trim().to_owned();
+    Some(Trouble {
+        tone: Tone::Warn,
+        code: code.clone(),
+        title: states::title_of(code),
+        detail: (!detail.is_empty()).then_some(detail),
+        since: Moment::new(agent.reason_since.unwrap_or(agent.enrolled_at), now),
+        action: Link::to("See the agent", format!("/c/{slug}/agent")),
+    })
+}
+
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(id): Path<String>,
+    Query(done): Query<Done>,
+) -> Result<Response, PageError> {
+    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let (scope, agent) = reach::agent(&state, &signed.who, id).await?;
+    let slug = {
+        let mut tx = state.db.read(&scope.customer()).await?;
+        customers::get(&mut tx, &scope.customer()).await?.slug
+    };
+    let place = Place::tab(Tab::Agent, &agent.hostname).below("Agent", format!("/c/{slug}/agent"));
+    let mut opened = open(&state, &signed, &slug, place).await?;
+    opened.frame.notice = done.notice();
+    let keys = agent_keys::list(&mut opened.tx, &scope).await?;
+    let now = opened.now;
+    Ok(page(&AgentPage {
+        here: format!("/agents/{id}"),
+        host: agent.hostname.clone(),
+        state: states::agent(&agent, now),
+        troubles: trouble(&agent, &slug, now).into_iter().collect(),
+        health: health_facts(&agent),
+        last_seen: agent.last_seen_at.map(|at| Moment::new(at, now)),
+        identity: identity_facts(&agent, &keys),
+        enrolled: Moment::new(agent.enrolled_at, now),
+        may_revoke: signed.may(Act::RevokeAgent) && agent.state != AgentState::Revoked,
+        may_release: signed.may(Act::RevokeAgent) && agent.state == AgentState::Quarantined,
+        frame: opened.frame,
+        customer: opened.customer,
+    }))
+}
+
+fn health_facts(agent: &Agent) -> Vec<Fact> {
+    let unknown = || "not yet".to_owned();
+    let clock = agent.clock_skew_ms.map_or_else(unknown, |millis| match millis {
+        -999..=999 => "right".to_owned(),
+        late if late > 0 => format!("{} s behind", late / 1000),
+        early => format!("{} s ahead", -early / 1000),
+    });
+    let wanted = if agent.applied_version >= agent.desired_version { "in force" } else { "on their way" };
+    vec![
+        Fact::new("Domain controller", agent.dc_host.clone().unwrap_or_else(unknown)),
+        Fact::new("Transport", agent.transport.clone().unwrap_or_else(unknown)),
+        Fact::new("Clock", clock),
+        Fact::new("Waiting to be sent", format!("{} batches", agent.queued)),
+        Fact::new("Settings", wanted),
+        Fact::new("Check-ins", super::view::grouped(agent.checkins)),
+    ]
+}
+
+fn identity_facts(agent: &Agent, keys: &[agent_keys::ShownKey]) -> Vec<Fact> {
+    let fingerprint = keys.first().map(|key| {
+        let pairs: Vec<String> = key.kid.iter().take(16).map(|byte| format!("{byte:02X}")).collect();
+        format!("SHA256 {}", pairs.join(":"))
+    });
+    vec![
+        Fact::new("Version", agent.version.clone()),
+        Fact::new("System", agent.os.clone()),
+        Fact::new("Key", fingerprint.unwrap_or_default()).mono(),
+        Fact::new("Chain", format!("epoch {}, next number {}", agent.epoch, agent.next_seq)),
+        Fact::new("Id", agent.id.to_string()).mono(),
+    ]
+}
+
+#[derive(Debug, Deserialize)]
+struct Confirmation {
+    confirm: String,
+}
+
+async fn revoke(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(id): Path<String>,
+    Form(form): Form<Confirmation>,
+) -> Result<Response, PageError> {
+    require(&signed, Act::RevokeAgent)?;
+    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let (_, agent): (_, store::Agent) = reach::agent(&state, &signed.who, id).await?;
+    if !form.confirm.trim().eq_ignore_ascii_case(&agent.hostname) {
+        return Err(PageError::Odd(format!("Type {} to confirm.", agent.hostname)));
+    }
+    agents::revoke(&state, &signed.who, id).await?;
+    Ok(see(&format!("/agents/{id}?done=agent-retired")))
+}
+
+async fn release(State(state): State<AppState>, signed: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
+    require(&signed, Act::RevokeAgent)?;
+    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    agents::release(&state, &signed.who, id).await?;
+    Ok(see(&format!("/agents/{id}?done=agent-released")))
 }

@@ -1,11 +1,34 @@
 //! All agents of all customers, with what is wrong with each.
 
 use askama::Template;
+use axum::{
+    Router,
+    extract::{Query, State},
+    response::Response,
+    routing::get,
+};
+use chrono::{DateTime, Utc};
+use rollcall_domain::{
+    agent::{AgentState, is_silent},
+    ids::AgentId,
+    role::Act,
+};
+use rollcall_store::{across, agents::Agent};
+use serde::Deserialize;
 
 use super::{
+    answer::{PageError, page},
+    cursor,
+    guard::{SignedIn, require},
     runs::Chip,
-    view::{Frame, Moment, Pager, Pill},
+    states,
+    view::{Frame, Moment, Pager, Pill, Section, pager::Query as Address},
 };
+use crate::state::AppState;
+
+pub fn routes() -> Router<AppState> {
+    Router::new().route("/agents", get(show))
+}
 
 #[derive(Debug, Clone)]
 pub struct AgentRow {
@@ -29,4 +52,69 @@ pub struct AgentsPage {
     pub chips: Vec<Chip>,
     pub rows: Vec<AgentRow>,
     pub pager: Pager,
+}
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    after: String,
+}
+
+const PAGE: i64 = 100;
+/// With a filter, so many are looked at for one page.
+const LOOKED_AT: i64 = 5_000;
+
+fn matches_filter(filter: &str, agent: &Agent, now: DateTime<Utc>) -> bool {
+    let is_offline = is_silent(agent.last_seen_at, now);
+    match filter {
+        "online" => !is_offline && agent.state != AgentState::Quarantined,
+        "offline" => is_offline,
+        "attention" => agent.reason_code.is_some() || agent.state == AgentState::Quarantined,
+        _ => true,
+    }
+}
+
+async fn show(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+    require(&signed, Act::ViewCustomers)?;
+    let now = state.now();
+    let mut tx = state.db.read(&signed.who.scope).await?;
+    let limit = if asked.state.is_empty() { PAGE } else { LOOKED_AT };
+    let found = across::list_agents(&mut tx, &signed.who.scope, cursor::read(&asked.after), limit).await?;
+    let mut frame = signed.frame(&mut tx, "Agents", Section::Agents).await?;
+    frame.live = Some("/events".into());
+    let base = Address::new("/agents").with("state", &asked.state);
+    let chip = |label: &str, state: &str| Chip {
+        label: label.to_owned(),
+        href: Address::new("/agents").with("state", state).address(),
+        here: asked.state == state,
+    };
+    let is_full = i64::try_from(found.len()).is_ok_and(|count| count >= limit);
+    let last: Option<(String, AgentId)> = found.last().map(|of| (of.row.hostname.clone(), of.row.id));
+    let next = last.filter(|_| is_full).map(|last| cursor::write(&last));
+    let after = Some(asked.after.as_str()).filter(|after| !after.is_empty());
+    Ok(page(&AgentsPage {
+        frame,
+        here: base.with("after", &asked.after).address(),
+        chips: vec![chip("All", ""), chip("Online", "online"), chip("Offline", "offline"), chip("Attention", "attention")],
+        rows: found.into_iter().filter(|of| matches_filter(&asked.state, &of.row, now)).map(|of| row_of(of, now)).collect(),
+        pager: Pager::new(&base, after, next.as_deref()),
+    }))
+}
+
+fn row_of(of: across::Of<Agent>, now: DateTime<Utc>) -> AgentRow {
+    let agent = of.row;
+    AgentRow {
+        href: format!("/agents/{}", agent.id),
+        customer: of.customer_name,
+        customer_href: format!("/c/{}", of.customer_slug),
+        state: states::agent(&agent, now),
+        reason: agent.reason_code.as_ref().map(|code| format!("{code} {}", states::title_of(code))).unwrap_or_default(),
+        last_seen: agent.last_seen_at.map(|at| Moment::new(at, now)),
+        host: agent.hostname,
+        dc: agent.dc_host.unwrap_or_default(),
+        transport: agent.transport.unwrap_or_default(),
+        version: agent.version,
+    }
 }

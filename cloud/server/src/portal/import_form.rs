@@ -1,12 +1,49 @@
 //! The form of one import: units and groups to choose from the live structure, with a count that follows every tick.
 
 use askama::Template;
+use axum::{
+    Form, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+    routing::{get, post},
+};
+use rollcall_domain::{
+    ids::{DirectoryId, ImportId},
+    import::SelectionKind,
+    role::Act,
+};
+use rollcall_store::{
+    Tx,
+    directories::{self, Directory},
+    imports,
+    structure::{self, Node},
+};
 
 use super::{
-    customer::CustomerHead,
-    tree::TreeNode,
-    view::{FieldError, Frame, Moment},
+    answer::{PageError, field_errors, page_with, see},
+    customer::{CustomerHead, Opened, Place, Tab, open},
+    guard::{SignedIn, require},
+    import_choice::{Choice, Intent},
+    states,
+    tree::{TreeNode, Unit, grow, people_in_scope},
+    view::{FieldError, Frame, Moment, grouped},
 };
+use crate::{
+    services::{
+        ServiceError,
+        agents::{self, Ask},
+        imports as acts, reach,
+    },
+    state::AppState,
+};
+
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/c/{slug}/imports/add", get(show_new).post(send_new))
+        .route("/c/{slug}/imports/{import}", get(show).post(send))
+        .route("/c/{slug}/structure/refresh", post(refresh))
+}
 
 #[derive(Debug, Clone)]
 pub struct GroupChoice {
@@ -51,4 +88,250 @@ pub struct ImportFormPage {
     pub may_delete: bool,
     pub count: ScopeCount,
     pub save_label: &'static str,
+    pub version: i64,
+}
+
+/// Groups listed at once; typing finds the others.
+const GROUPS: usize = 60;
+const GROUPS_LOOKED_AT: i64 = 2_000;
+
+async fn open_form(state: &AppState, signed: &SignedIn, slug: &str, heading: &str) -> Result<(Opened, Directory), PageError> {
+    require(signed, Act::EditImport)?;
+    let place = Place::tab(Tab::Imports, heading).below("Imports", format!("/c/{slug}/imports"));
+    let mut opened = open(state, signed, slug, place).await?;
+    // What is being ticked must not be refreshed away.
+    opened.frame.refresh_without_script = None;
+    let directory = directories::list(&mut opened.tx, &opened.scope).await?.into_iter().next();
+    let directory = directory.ok_or_else(|| PageError::Odd("The agent has not reached a directory yet.".to_owned()))?;
+    Ok((opened, directory))
+}
+
+async fn show_new(State(state): State<AppState>, signed: SignedIn, Path(slug): Path<String>) -> Result<Response, PageError> {
+    let (opened, directory) = open_form(&state, &signed, &slug, "Add import").await?;
+    draw(opened, &directory, None, Choice::blank(), vec![], StatusCode::OK).await
+}
+
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path((slug, import)): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    let (import, heading) = find(&state, &signed, &slug, &import).await?;
+    let (mut opened, _) = open_form(&state, &signed, &slug, &heading).await?;
+    let directory = directory_of(&mut opened, import.directory_id).await?;
+    let choice = Choice::of(&import);
+    draw(opened, &directory, Some(import.id), choice, vec![], StatusCode::OK).await
+}
+
+async fn find(state: &AppState, signed: &SignedIn, slug: &str, id: &str) -> Result<(imports::Import, String), PageError> {
+    let id: ImportId = id.parse().map_err(|_| PageError::NotFound)?;
+    let (scope, _) = reach::customer_by_slug(state, &signed.who, slug).await?;
+    let mut tx = state.db.read(&scope).await?;
+    let import = imports::find(&mut tx, &scope, id).await?.ok_or(PageError::NotFound)?;
+    let heading = format!("Edit “{}”", import.name);
+    Ok((import, heading))
+}
+
+async fn directory_of(opened: &mut Opened, id: DirectoryId) -> Result<Directory, PageError> {
+    directories::find(&mut opened.tx, &opened.scope, id).await?.ok_or(PageError::NotFound)
+}
+
+async fn send_new(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(slug): Path<String>,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Result<Response, PageError> {
+    let (opened, directory) = open_form(&state, &signed, &slug, "Add import").await?;
+    let choice = Choice::read(&pairs);
+    match choice.intent {
+        Intent::Look | Intent::Delete => draw(opened, &directory, None, choice, vec![], StatusCode::OK).await,
+        Intent::Save => {
+            let customer = opened.scope.customer();
+            let saved = match choice.settings() {
+                Ok(settings) => acts::create(&state, &signed.who, customer, directory.id, &settings).await.map(|_| ()),
+                Err(error) => Err(error),
+            };
+            finish(opened, &directory, None, choice, saved).await
+        }
+    }
+}
+
+async fn send(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path((slug, import)): Path<(String, String)>,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Result<Response, PageError> {
+    let (import, heading) = find(&state, &signed, &slug, &import).await?;
+    let (mut opened, _) = open_form(&state, &signed, &slug, &heading).await?;
+    let directory = directory_of(&mut opened, import.directory_id).await?;
+    let choice = Choice::read(&pairs);
+    let customer = opened.scope.customer();
+    match choice.intent {
+        Intent::Look => draw(opened, &directory, Some(import.id), choice, vec![], StatusCode::OK).await,
+        Intent::Delete => {
+            acts::delete(&state, &signed.who, customer, import.id).await?;
+            Ok(see(&format!("/c/{slug}/imports?done=import-ended")))
+        }
+        Intent::Save => {
+            let saved = match choice.settings() {
+                Ok(settings) => {
+                    acts::update(&state, &signed.who, customer, import.id, choice.version, &settings).await
+                }
+                Err(error) => Err(error),
+            };
+            finish(opened, &directory, Some(import.id), choice, saved).await
+        }
+    }
+}
+
+/// To the list, or the same form with what is wrong.
+async fn finish(
+    opened: Opened,
+    directory: &Directory,
+    import: Option<ImportId>,
+    choice: Choice,
+    saved: Result<(), ServiceError>,
+) -> Result<Response, PageError> {
+    match saved {
+        Ok(()) => Ok(see(&format!("/c/{}/imports?done=import-saved", opened.customer.slug))),
+        Err(error) => {
+            let errors = field_errors(error)?
+                .into_iter()
+                .map(|error| FieldError::new(place_of(error.field), error.message))
+                .collect();
+            draw(opened, directory, import, choice, errors, StatusCode::UNPROCESSABLE_ENTITY).await
+        }
+    }
+}
+
+/// Where on the page a field of the services stands.
+fn place_of(field: &str) -> &'static str {
+    match field {
+        "name" => "name",
+        "grace_days" => "grace_days",
+        "interval_minutes" => "minutes",
+        _ => "include",
+    }
+}
+
+async fn draw(
+    opened: Opened,
+    directory: &Directory,
+    import: Option<ImportId>,
+    choice: Choice,
+    errors: Vec<FieldError>,
+    status: StatusCode,
+) -> Result<Response, PageError> {
+    let Opened { mut tx, frame, customer, now, .. } = opened;
+    let tree = grow(&units(structure::list_ous(&mut tx, directory.id).await?, &choice));
+    let (groups, groups_left_out, in_groups) = groups(&mut tx, directory.id, &choice).await?;
+    let action = match import {
+        Some(id) => format!("/c/{}/imports/{id}", customer.slug),
+        None => format!("/c/{}/imports/add", customer.slug),
+    };
+    let view = ImportFormPage {
+        action,
+        errors,
+        structure_at: directory.structure_at.map(|at| Moment::new(at, now)),
+        count: count(people_in_scope(&tree), in_groups, &choice),
+        tree,
+        group_q: choice.group_q.clone(),
+        groups,
+        groups_left_out,
+        name: choice.name.clone(),
+        minutes: choice.minutes,
+        intervals: intervals(choice.minutes),
+        removal: choice.removal.as_str(),
+        grace_days: choice.grace_days.clone(),
+        may_delete: import.is_some(),
+        save_label: if import.is_some() { "Save import" } else { "Start importing" },
+        version: choice.version,
+        frame,
+        customer,
+    };
+    Ok(page_with(status, &view))
+}
+
+fn units(nodes: Vec<Node>, choice: &Choice) -> Vec<Unit> {
+    let unit = |node: Node| Unit {
+        guid: node.guid,
+        parent: node.parent_guid,
+        people: node.people,
+        why_not: node.blocked.as_deref().map(reason),
+        chosen: choice.ous.contains(&node.guid),
+        excluded: choice.outs.contains(&node.guid),
+        name: node.name,
+    };
+    nodes.into_iter().map(unit).collect()
+}
+
+/// Chosen groups always stand first, so that a search cannot lose a tick; then those that match.
+async fn groups(tx: &mut Tx, directory: DirectoryId, choice: &Choice) -> Result<(Vec<GroupChoice>, usize, i64), PageError> {
+    let mut chosen = structure::list_by_guids(tx, directory, &choice.groups).await?;
+    chosen.sort_by_key(|node| node.name.to_lowercase());
+    let in_groups = chosen.iter().map(|node| node.people).sum();
+    let found = structure::search_groups(tx, directory, &choice.group_q, GROUPS_LOOKED_AT).await?;
+    let mut others: Vec<Node> = found.into_iter().filter(|node| !choice.groups.contains(&node.guid)).collect();
+    // What can be chosen comes before what only explains itself.
+    others.sort_by_key(|node| (node.blocked.is_some(), node.name.to_lowercase()));
+    let left_out = others.len().saturating_sub(GROUPS);
+    let show = |node: Node| GroupChoice {
+        guid: node.guid.to_string(),
+        people: node.people,
+        chosen: choice.groups.contains(&node.guid),
+        why_not: node.blocked.as_deref().map(reason),
+        note: match node.others {
+            0 => String::new(),
+            1 => "1 member is no person and does not come over".to_owned(),
+            many => format!("{many} members are no people and do not come over"),
+        },
+        name: node.name,
+    };
+    let shown = chosen.into_iter().filter(|node| node.kind == SelectionKind::Group).chain(others.into_iter().take(GROUPS));
+    Ok((shown.map(show).collect(), left_out, in_groups))
+}
+
+/// Why something cannot be chosen, in words.
+fn reason(blocked: &str) -> &'static str {
+    match blocked {
+        "builtin" => "built in",
+        "default_group" => "default group",
+        "system" => "system object",
+        "users_container" => "in the Users container",
+        "distribution" => "distribution group",
+        _ => "cannot be chosen",
+    }
+}
+
+fn count(in_units: i64, in_groups: i64, choice: &Choice) -> ScopeCount {
+    let groups = match choice.groups.len() {
+        0 => String::new(),
+        1 => format!("up to {} from 1 group", states::people(in_groups)),
+        many => format!("up to {} from {many} groups", states::people(in_groups)),
+    };
+    let sentence = match (choice.ous.is_empty(), choice.groups.is_empty()) {
+        (true, true) => "people: nothing is chosen yet".to_owned(),
+        (false, true) => "people in the chosen units".to_owned(),
+        (true, false) => groups,
+        (false, false) => format!("people in the chosen units, and {groups}"),
+    };
+    ScopeCount { people: if choice.ous.is_empty() && !choice.groups.is_empty() { String::new() } else { grouped(in_units) }, sentence }
+}
+
+fn intervals(present: u32) -> Vec<Interval> {
+    let mut minutes = vec![15, 30, 60, 180, 360, 720, 1440];
+    if !minutes.contains(&present) {
+        minutes.push(present);
+        minutes.sort_unstable();
+    }
+    minutes.into_iter().map(|value| Interval { value, label: states::interval(value) }).collect()
+}
+
+async fn refresh(State(state): State<AppState>, signed: SignedIn, Path(slug): Path<String>) -> Result<Response, PageError> {
+    require(&signed, Act::EditImport)?;
+    let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
+    agents::ask(&state, &signed.who, customer.id, Ask::RefreshStructure).await?;
+    Ok(see(&format!("/c/{slug}/imports?done=structure")))
 }

@@ -1,24 +1,47 @@
 //! The page that installs an agent: a one-time token, the line to run, and a panel that turns green by itself.
 
 use askama::Template;
+use axum::{
+    Form, Router,
+    extract::{Path, Query, State},
+    response::Response,
+    routing::{get, post},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use rollcall_domain::{agent::is_silent, role::Act};
+use rollcall_store::{
+    agents::{self, Agent},
+    directories::{self, Directory},
+    enrol_tokens::{self, EnrolToken},
+};
+use serde::Deserialize;
 
 use super::{
-    customer::CustomerHead,
-    view::{Frame, Moment, Pill, Step, Trouble},
+    answer::{PageError, page, see},
+    customer::{AgentLine, CustomerHead, Opened, Place, Tab, agent_line, open},
+    guard::{Done, SignedIn, require},
+    view::{Frame, Link, Moment, Pill, Step, StepState, Tone, Trouble, grouped},
 };
+use crate::{
+    services::{
+        installing::{self, Way},
+        reach,
+        tokens::{self, Issued},
+    },
+    state::AppState,
+};
+
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/c/{slug}/agent", get(show))
+        .route("/c/{slug}/agent/token", post(make_token))
+        .route("/c/{slug}/agent/token/{token}/revoke", post(revoke_token))
+}
 
 /// A token that was made just now; it is shown once.
 #[derive(Debug, Clone)]
 pub struct NewToken {
     pub expires: Moment,
-}
-
-/// One way to install, as a command to copy.
-#[derive(Debug, Clone)]
-pub struct Way {
-    pub label: &'static str,
-    pub command: String,
-    pub hint: &'static str,
 }
 
 #[derive(Debug, Clone)]
@@ -44,4 +67,153 @@ pub struct InstallPage {
     pub steps: Vec<Step>,
     pub trouble: Option<Trouble>,
     pub public_host: String,
+    pub agents: Vec<AgentLine>,
+}
+
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(slug): Path<String>,
+    Query(done): Query<Done>,
+) -> Result<Response, PageError> {
+    let mut opened = open(&state, &signed, &slug, Place::tab(Tab::Agent, "Agent")).await?;
+    opened.frame.notice = done.notice();
+    draw(&state, &signed, opened, None).await
+}
+
+#[derive(Debug, Deserialize)]
+struct NewTokenForm {
+    hours: i64,
+}
+
+/// The answer shows the token itself: it is kept nowhere, so no other page could.
+async fn make_token(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(slug): Path<String>,
+    Form(form): Form<NewTokenForm>,
+) -> Result<Response, PageError> {
+    require(&signed, Act::InstallAgent)?;
+    let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
+    let life = TimeDelta::try_hours(form.hours);
+    let issued = tokens::issue(&state, &signed.who, customer.id, life).await?;
+    let opened = open(&state, &signed, &slug, Place::tab(Tab::Agent, "Agent")).await?;
+    draw(&state, &signed, opened, Some(&issued)).await
+}
+
+async fn revoke_token(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path((slug, token)): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    require(&signed, Act::InstallAgent)?;
+    let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
+    let token = token.parse().map_err(|_| PageError::NotFound)?;
+    tokens::revoke(&state, &signed.who, customer.id, token).await?;
+    Ok(see(&format!("/c/{slug}/agent?done=token-revoked")))
+}
+
+async fn draw(state: &AppState, signed: &SignedIn, opened: Opened, issued: Option<&Issued>) -> Result<Response, PageError> {
+    let Opened { scope, mut tx, overview: _, health: _, mut frame, customer, now } = opened;
+    let tokens = enrol_tokens::list(&mut tx, &scope, 10).await?;
+    let all_agents = agents::list(&mut tx, &scope).await?;
+    let directories = directories::list(&mut tx, &scope).await?;
+    frame.refresh_without_script = issued.is_none().then_some(5);
+    let newest = all_agents.iter().find(|agent| agent.revoked_at.is_none());
+    let steps = steps(&tokens, newest, &directories, &customer.slug, now);
+    let is_ready = steps.iter().all(|step| step.state == StepState::Done);
+    let is_begun = steps.iter().any(|step| step.state == StepState::Done);
+    Ok(page(&InstallPage {
+        token: issued.map(|issued| NewToken { expires: Moment::exact(issued.expires_at) }),
+        ways: issued.map(|issued| installing::ways(&state.public_url, &issued.token)).unwrap_or_default(),
+        may_install: signed.may(Act::InstallAgent),
+        open_tokens: tokens.iter().map(|token| token_row(token, now)).collect(),
+        live_title: if is_ready { "Connected" } else if is_begun { "Waiting for the agent" } else { "What will happen here" },
+        trouble: newest.and_then(|agent| super::agent::trouble(agent, &customer.slug, now)),
+        public_host: state.public_url.split_once("://").map_or(&*state.public_url, |(_, host)| host).to_owned(),
+        agents: all_agents.iter().map(|agent| agent_line(agent, now)).collect(),
+        steps,
+        frame,
+        customer,
+    }))
+}
+
+fn token_row(token: &EnrolToken, now: DateTime<Utc>) -> TokenRow {
+    let (state, note) = if token.used_at.is_some() {
+        (Pill::new(Tone::Good, "Used"), String::new())
+    } else if token.revoked_at.is_some() {
+        (Pill::new(Tone::Calm, "Revoked").with_icon("x"), String::new())
+    } else if token.expires_at <= now {
+        (Pill::new(Tone::Calm, "Expired").with_icon("clock"), String::new())
+    } else {
+        let minutes = (token.expires_at - now).num_minutes();
+        let left = if minutes < 90 { format!("{minutes} min left") } else { format!("{} h left", minutes / 60) };
+        (Pill::new(Tone::Info, "Open").with_icon("key-round"), left)
+    };
+    TokenRow {
+        id: token.id.to_string(),
+        created: Moment::new(token.created_at, now),
+        by: token.created_by.clone(),
+        can_revoke: token.used_at.is_none() && token.revoked_at.is_none() && token.expires_at > now,
+        state,
+        note,
+    }
+}
+
+/// From the token to the first people seen; the first that is not done is under way.
+fn steps(
+    tokens: &[EnrolToken],
+    agent: Option<&Agent>,
+    directories: &[Directory],
+    slug: &str,
+    now: DateTime<Utc>,
+) -> Vec<Step> {
+    let seen: i64 = directories.iter().map(|directory| directory.people_seen).sum();
+    let directory = directories.first();
+    let facts = [
+        (
+            agent.is_some() || tokens.iter().any(|token| token.used_at.is_none() && token.revoked_at.is_none() && token.expires_at > now),
+            "Token made",
+            agent.map_or_else(|| "It works once.".to_owned(), |_| "Used.".to_owned()),
+        ),
+        (
+            agent.is_some(),
+            "Agent enrolled",
+            agent.map_or_else(|| "The agent shows its key and the token.".to_owned(), |agent| format!("{}, {}", agent.hostname, agent.os)),
+        ),
+        (
+            directory.is_some(),
+            "Directory reached",
+            directory.map_or_else(|| "It finds a domain controller and checks its certificate.".to_owned(), |directory| {
+                let way = agent.and_then(|agent| agent.transport.clone()).unwrap_or_default();
+                format!("{} {way} {}", directory.dns_name, directory.dc_host.clone().unwrap_or_default())
+            }),
+        ),
+        (seen > 0, "People seen", if seen > 0 { format!("{} people. Now choose who comes over.", grouped(seen)) } else { "It counts, and sends nobody yet.".to_owned() }),
+    ];
+    let is_silent = agent.is_some_and(|agent| is_silent(agent.last_seen_at, now));
+    let mut is_next = true;
+    let mut steps: Vec<Step> = facts
+        .into_iter()
+        .map(|(is_done, what, detail)| {
+            let state = match (is_done, is_next) {
+                (true, _) => StepState::Done,
+                (false, true) if is_silent => StepState::Failed,
+                (false, true) => StepState::Doing,
+                (false, false) => StepState::Open,
+            };
+            is_next = is_next && is_done;
+            Step::new(state, what, detail)
+        })
+        .collect();
+    // Nothing turns before there is a token.
+    if let Some(first) = steps.first_mut().filter(|step| step.state == StepState::Doing) {
+        first.state = StepState::Open;
+    }
+    if seen > 0
+        && let Some(last) = steps.pop()
+    {
+        steps.push(last.with(Link::to("Choose people", format!("/c/{slug}/imports")).primary()));
+    }
+    steps
 }

@@ -4,7 +4,14 @@
 //! control is a real link or form first, so everything works without script.
 
 pub mod assets;
+pub mod protect;
+pub mod guard;
+pub mod answer;
+pub mod cursor;
+pub mod notices;
 pub mod view;
+pub mod states;
+pub mod evidence;
 pub mod sign_in;
 pub mod refusal;
 pub mod dashboard;
@@ -13,10 +20,13 @@ pub mod customer;
 pub mod install;
 pub mod imports;
 pub mod tree;
+pub mod import_choice;
 pub mod import_form;
 pub mod pause;
 pub mod people;
+pub mod people_csv;
 pub mod person;
+pub mod person_history;
 pub mod runs;
 pub mod run;
 pub mod held;
@@ -25,6 +35,47 @@ pub mod agent;
 pub mod settings;
 pub mod audit;
 pub mod system;
+pub mod events;
+
+use axum::{Router, middleware, routing::get};
+use tower_http::compression::CompressionLayer;
+
+use crate::state::AppState;
+
+/// Every page. What is not one of them is answered by the last line.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .merge(sign_in::routes())
+        .merge(dashboard::routes())
+        .merge(customers::routes())
+        .merge(customer::routes())
+        .merge(install::routes())
+        .merge(imports::routes())
+        .merge(import_form::routes())
+        .merge(pause::routes())
+        .merge(people::routes())
+        .merge(people_csv::routes())
+        .merge(person::routes())
+        .merge(runs::routes())
+        .merge(run::routes())
+        .merge(held::routes())
+        .merge(agents::routes())
+        .merge(agent::routes())
+        .merge(settings::routes())
+        .merge(audit::routes())
+        .merge(system::routes())
+        .route("/events", get(events::listen))
+        .route("/assets/{*path}", get(assets::serve))
+        .fallback(nowhere)
+        .layer(middleware::from_fn_with_state(state.clone(), protect::refuse_cross_site))
+        .layer(middleware::from_fn(protect::add_headers))
+        .layer(CompressionLayer::new())
+        .with_state(state)
+}
+
+async fn nowhere() -> answer::PageError {
+    answer::PageError::NotFound
+}
 
 #[cfg(test)]
 mod samples;

@@ -1,12 +1,35 @@
 //! The people of one customer or of all: searched, filtered and paged by the server.
 
 use askama::Template;
+use axum::{
+    Router,
+    extract::{Path, Query, State},
+    response::Response,
+    routing::get,
+};
+use chrono::{DateTime, Utc};
+use rollcall_domain::{account::AccountState, ids::AccountId, role::Act};
+use rollcall_protocol::person::Person;
+use rollcall_store::{
+    across,
+    accounts::{self, Listed},
+};
+use serde::Deserialize;
 
 use super::{
-    customer::CustomerHead,
+    answer::{PageError, page},
+    cursor,
+    customer::{CustomerHead, Place, Tab, open},
+    guard::{SignedIn, require},
     runs::Chip,
-    view::{Frame, Moment, Pager, Pill},
+    states,
+    view::{Frame, Moment, Pager, Pill, Section, pager::Query as Address},
 };
+use crate::state::AppState;
+
+pub fn routes() -> Router<AppState> {
+    Router::new().route("/people", get(show_all)).route("/c/{slug}/people", get(show_of_customer))
+}
 
 #[derive(Debug, Clone)]
 pub struct PersonRow {
@@ -49,4 +72,117 @@ pub struct CustomerPeoplePage {
     pub frame: Frame,
     pub customer: CustomerHead,
     pub list: PeopleList,
+}
+
+/// Which people are wanted, as the address says.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    pub q: String,
+    #[serde(default)]
+    pub state: String,
+    #[serde(default)]
+    pub after: String,
+}
+
+const PAGE: i64 = 50;
+
+/// Whether a list needs a column for the customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    All,
+    OneCustomers,
+}
+
+impl Asked {
+    fn state(&self) -> Option<AccountState> {
+        self.state.parse().ok()
+    }
+
+    pub fn wanted(&self, limit: i64) -> accounts::Page {
+        accounts::Page { search: self.q.clone(), state: self.state(), after: cursor::read(&self.after), limit }
+    }
+
+    fn address(&self, path: &str) -> Address {
+        let state = self.state().map_or("", AccountState::as_str);
+        Address::new(path).with("q", self.q.trim()).with("state", state)
+    }
+
+    fn chips(&self, path: &str) -> Vec<Chip> {
+        let chip = |label: &str, state: Option<AccountState>| Chip {
+            label: label.to_owned(),
+            href: self.address(path).with("state", state.map_or("", AccountState::as_str)).address(),
+            here: self.state() == state,
+        };
+        vec![
+            chip("Present", None),
+            chip("Removal held", Some(AccountState::Held)),
+            chip("Departed", Some(AccountState::Departed)),
+        ]
+    }
+
+    fn list(&self, path: &str, rows: Vec<PersonRow>, last: Option<(String, AccountId)>, whose: Whose) -> PeopleList {
+        let is_full = i64::try_from(rows.len()).is_ok_and(|count| count >= PAGE);
+        let next = last.filter(|_| is_full).map(|last| cursor::write(&last));
+        let after = Some(self.after.as_str()).filter(|after| !after.is_empty());
+        let is_filtered = !self.q.trim().is_empty() || self.state().is_some();
+        PeopleList {
+            path: path.to_owned(),
+            q: self.q.clone(),
+            filter: self.state().map_or("", AccountState::as_str).to_owned(),
+            chips: self.chips(path),
+            csv: self.address(&format!("{path}.csv")).address(),
+            pager: Pager::new(&self.address(path), after, next.as_deref()),
+            empty_title: if is_filtered { "Nobody matches" } else { "Nobody yet" },
+            empty_detail: if is_filtered {
+                "Try fewer letters, or another state."
+            } else {
+                "People appear here with the first sync of an import."
+            },
+            rows,
+            of_all: whose == Whose::All,
+        }
+    }
+}
+
+fn row_of(row: Listed, slug: &str, customer: &str, now: DateTime<Utc>) -> PersonRow {
+    // A record of a newer agent still shows what its columns say.
+    let person: Person = serde_json::from_str(row.person.0.get()).unwrap_or_default();
+    PersonRow {
+        href: format!("/c/{slug}/people/{}", row.id),
+        state: states::account(row.state, row.enabled.into()),
+        title: person.title.unwrap_or_default(),
+        department: person.department.unwrap_or_default(),
+        customer: customer.to_owned(),
+        customer_href: format!("/c/{slug}"),
+        name: row.display_name,
+        account: row.sam,
+        mail: row.mail.unwrap_or_default(),
+        changed: Moment::new(row.changed_at, now),
+    }
+}
+
+async fn show_all(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+    require(&signed, Act::ViewCustomers)?;
+    let now = state.now();
+    let mut tx = state.db.read(&signed.who.scope).await?;
+    let found = across::list_people(&mut tx, &signed.who.scope, &asked.wanted(PAGE)).await?;
+    let last = found.last().map(|of| (of.row.sort_name.clone(), of.row.id));
+    let rows = found.into_iter().map(|of| row_of(of.row, &of.customer_slug, &of.customer_name, now)).collect();
+    let frame = signed.frame(&mut tx, "People", Section::People).await?;
+    Ok(page(&PeoplePage { frame, list: asked.list("/people", rows, last, Whose::All) }))
+}
+
+async fn show_of_customer(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(slug): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
+    let mut opened = open(&state, &signed, &slug, Place::tab(Tab::People, "People")).await?;
+    let found = accounts::list(&mut opened.tx, &opened.scope, &asked.wanted(PAGE)).await?;
+    let last = found.last().map(|row| (row.sort_name.clone(), row.id));
+    let rows = found.into_iter().map(|row| row_of(row, &slug, "", opened.now)).collect();
+    let list = asked.list(&format!("/c/{slug}/people"), rows, last, Whose::OneCustomers);
+    Ok(page(&CustomerPeoplePage { frame: opened.frame, customer: opened.customer, list }))
 }

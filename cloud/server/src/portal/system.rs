@@ -1,11 +1,26 @@
 //! The installation itself: version, database, work in the queue, and jobs that were given up.
 
 use askama::Template;
+use axum::{
+    Router,
+    extract::{Path, Query, State},
+    response::Response,
+    routing::{get, post},
+};
+use rollcall_domain::{ids::JobId, role::Act};
+use rollcall_store::work;
 
 use super::{
+    answer::{PageError, page, see},
+    guard::{Done, SignedIn, require},
     person::Fact,
-    view::{Frame, Moment},
+    view::{Frame, Moment, Section, grouped},
 };
+use crate::state::AppState;
+
+pub fn routes() -> Router<AppState> {
+    Router::new().route("/system", get(show)).route("/system/jobs/{job}/retry", post(retry))
+}
 
 #[derive(Debug, Clone)]
 pub struct DeadJob {
@@ -22,4 +37,52 @@ pub struct SystemPage {
     pub facts: Vec<Fact>,
     pub work: Vec<Fact>,
     pub dead: Vec<DeadJob>,
+}
+
+async fn show(State(state): State<AppState>, signed: SignedIn, Query(done): Query<Done>) -> Result<Response, PageError> {
+    require(&signed, Act::ViewSystem)?;
+    let now = state.now();
+    let mut tx = state.db.read(&signed.who.scope).await?;
+    let standing = work::count(&mut tx, now).await?;
+    let dead = work::list_dead(&mut tx, 100).await?;
+    let mut frame = signed.frame(&mut tx, "System", Section::System).await?;
+    frame.notice = done.notice();
+    let mut facts = vec![
+        Fact::new("Version", env!("CARGO_PKG_VERSION")),
+        Fact::new("Protocol", rollcall_protocol::PROTO.to_string()),
+        Fact::new("Database", state.db.engine_name()),
+    ];
+    facts.extend(state.settings.iter().map(|(label, value)| Fact::new(label, value.clone()).mono()));
+    let lag = standing.oldest_due.map_or_else(|| "none waits".to_owned(), |due| format!("{} s", (now - due).num_seconds().max(0)));
+    let dead_row = |job: work::Dead| DeadJob {
+        id: job.id.to_string(),
+        kind: job.kind,
+        since: Moment::new(job.due_at, now),
+        error: job.last_error.unwrap_or_default(),
+    };
+    Ok(page(&SystemPage {
+        frame,
+        facts,
+        work: vec![
+            Fact::new("Jobs waiting", grouped(standing.ready)),
+            Fact::new("Running", grouped(standing.running)),
+            Fact::new("Oldest waits", lag),
+            Fact::new("Given up", grouped(standing.dead)),
+        ],
+        dead: dead.into_iter().map(dead_row).collect(),
+    }))
+}
+
+async fn retry(State(state): State<AppState>, signed: SignedIn, Path(job): Path<String>) -> Result<Response, PageError> {
+    require(&signed, Act::ViewSystem)?;
+    let job: JobId = job.parse().map_err(|_| PageError::NotFound)?;
+    let now = state.now();
+    let mut tx = state.db.write(&signed.who.scope).await?;
+    if !work::revive(&mut tx, job, now).await? {
+        return Err(PageError::NotFound);
+    }
+    let note = crate::services::who::Note::of(job);
+    signed.who.note(&mut tx, now, "job.retry", None, note).await?;
+    tx.commit().await?;
+    Ok(see("/system?done=job-retried"))
 }

@@ -8,13 +8,14 @@ use super::{
     draw,
     lists::{people_list, tile},
 };
+use crate::services::installing::Way;
 use crate::portal::{
     agent::AgentPage,
     customer::{AgentLine, CustomerHead, CustomerPage, ImportLine, LastSync, Tab},
     held::{HeldImport, HeldPage, HeldRow},
     import_form::{GroupChoice, ImportFormPage, Interval, ScopeCount},
     imports::{ImportCard, ImportsPage},
-    install::{InstallPage, NewToken, TokenRow, Way},
+    install::{InstallPage, NewToken, TokenRow},
     pause::PausePage,
     people::{CustomerPeoplePage, PeopleList},
     person::{Fact, FieldChange, HistoryLine, MembershipLine, PersonPage},
@@ -52,6 +53,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("held_helpdesk", draw(&HeldPage { may_decide: false, ..held() })),
         ("agent", draw(&agent())),
         ("agent_troubled", draw(&AgentPage { troubles: vec![trouble(Tone::Warn, "RC-2103", "LDAPS certificate not trusted by this server", "Import the issuing CA into Local Computer\\Trusted Root, or set ldap.ca_file.", "Read how")], ..agent() })),
+        ("agent_quarantined", draw(&AgentPage { may_release: true, ..agent() })),
     ]
 }
 
@@ -165,6 +167,7 @@ fn install() -> InstallPage {
         steps: steps(0),
         trouble: None,
         public_host: "rollcall.northwind.example:443".into(),
+        agents: vec![],
     }
 }
 
@@ -263,6 +266,7 @@ fn import_form() -> ImportFormPage {
         may_delete: true,
         count: ScopeCount { people: "190".into(), sentence: "people in the chosen units, and up to 61 from 1 group".into() },
         save_label: "Save import",
+        version: 3,
     }
 }
 
@@ -432,6 +436,7 @@ fn agent() -> AgentPage {
         ],
         enrolled: ago(60 * 24 * 40),
         may_revoke: true,
+        may_release: false,
     }
 }
 

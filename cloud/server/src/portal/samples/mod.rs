@@ -7,11 +7,10 @@ mod customer_pages;
 use askama::Template;
 
 use super::{
-    refusal::{DeadEndPage, RefusedPage},
+    refusal::DeadEndPage,
     sign_in::{FirstPasswordPage, SignInPage},
-    view::{FieldError, Link, Notice, Section, Tone},
+    view::{FieldError, Link, Notice, Tone},
 };
-use cast::frame;
 
 /// Every sample by its name.
 pub fn all() -> Vec<(String, String)> {
@@ -46,18 +45,11 @@ fn alone() -> Vec<(&'static str, String)> {
         }
     };
     let gone = DeadEndPage {
-        code: "RC-7008",
-        title: "This sign-in link no longer works",
-        detail: "It was used already, or its time is over. Ask an owner of your organisation for a new one.",
+        code: "RC-7010",
+        title: "Sign-in link used or expired",
+        detail: "A sign-in link works once, for a limited time.".into(),
+        fix: "Ask for a new one.",
         action: Link::to("Go to sign-in", "/login"),
-    };
-    let missing = RefusedPage {
-        frame: frame("Not found", Section::Customers),
-        icon: "search",
-        code: "RC-7009",
-        heading: "There is no such page",
-        detail: "It may have been removed, or it belongs to somebody else.",
-        action: Link::to("Go to the dashboard", "/"),
     };
     vec![
         ("sign_in", draw(&SignInPage { notice: None, email: String::new(), next: "/".into() })),
@@ -65,6 +57,5 @@ fn alone() -> Vec<(&'static str, String)> {
         ("first_password", draw(&first)),
         ("first_password_short", draw(&short)),
         ("link_gone", draw(&gone)),
-        ("not_found", draw(&missing)),
     ]
 }
