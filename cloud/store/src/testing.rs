@@ -38,6 +38,21 @@ impl TestDb {
         Ok(db)
     }
 
+    /// Connections that wait for nothing inside a transaction. SQLite cannot be asked, but its writer would be locked.
+    pub async fn count_open_transactions(&self, msp: &MspScope) -> Result<i64> {
+        let mut tx = self.db.read(msp).await?;
+        match &mut tx.inner {
+            crate::tx::Inner::Sqlite(_) => Ok(0),
+            crate::tx::Inner::Postgres(tx) => Ok(sqlx::query_scalar(
+                "select count(*)
+                 from pg_stat_activity
+                 where datname = current_database() and state like 'idle in transaction%'",
+            )
+            .fetch_one(&mut **tx)
+            .await?),
+        }
+    }
+
     /// Any statement as this tenant: what no function of the store would do.
     pub async fn run_sql(&self, msp: &MspScope, sql: &str) -> Result<u64> {
         let mut tx = self.db.write(msp).await?;

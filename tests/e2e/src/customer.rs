@@ -54,7 +54,8 @@ impl Customer {
     pub async fn sync(&self) -> Result<Value, Missing> {
         let before = self.runs().await?.len();
         let done = self.agent.sync().await?;
-        if done.code != Some(0) {
+        // 10: it went well, and something waits for a human.
+        if !matches!(done.code, Some(0 | 10)) {
             return Err(Missing::Agent { code: done.code, said: done.stdout + &done.stderr });
         }
         self.until("the run of the cycle", async || {
@@ -95,7 +96,10 @@ impl Customer {
 
     /// Everybody the cloud knows of, departed people too.
     pub async fn picture(&self) -> Result<Picture, Problem> {
-        Ok(Picture::of(&self.api.list(&format!("/customers/{}/accounts", self.id)).await?))
+        let path = format!("/customers/{}/accounts", self.id);
+        let mut accounts = self.api.list(&path).await?;
+        accounts.extend(self.api.list(&format!("{path}?state=departed")).await?);
+        Ok(Picture::of(&accounts))
     }
 
     /// Looks again and again until there is something to see.

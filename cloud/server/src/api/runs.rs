@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use super::{
     asking::{Asked, Body, Id, Key, Page, PageQuery},
@@ -58,6 +59,9 @@ pub struct Run {
     pub epoch: i64,
     pub first_seq: i64,
     pub last_seq: i64,
+    /// The reading, by the agent's own name for it; every complete one has one run.
+    pub cycle: Option<Uuid>,
+    pub batches: i64,
     /// As sent, compressed.
     pub bytes: i64,
 }
@@ -104,6 +108,8 @@ impl From<store::Run> for Run {
             epoch: run.epoch,
             first_seq: run.first_seq,
             last_seq: run.last_seq,
+            cycle: run.cycle,
+            batches: run.batches,
             bytes: run.bytes,
         }
     }
@@ -198,11 +204,7 @@ async fn approve(
 /// Rejects the held removals of a run: these people stay.
 #[utoipa::path(post, path = "/runs/{id}/held/reject", tag = "runs", params(("id" = String, Path), Once),
     responses((status = OK, body = Decided), (status = NOT_FOUND, body = Problem)))]
-async fn reject(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<RunId>,
-) -> Result<Json<Decided>, Problem> {
+async fn reject(State(state): State<AppState>, Key(who): Key, Id(id): Id<RunId>) -> Result<Json<Decided>, Problem> {
     let (_, run) = reach::run(&state, &who, id).await?;
     let people = held::decide(&state, &who, run.customer_id, Which::OfRun(id), &[], Decision::Reject).await?;
     Ok(Json(Decided { people }))

@@ -5,23 +5,21 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rollcall_domain::customer::CustomerName;
-use rollcall_store::{
-    Db, MspScope, customers,
-    db::PoolSize,
-    testing::TestDb,
-};
+use rollcall_store::{Db, MspScope, customers, db::PoolSize, testing::TestDb};
 use uuid::Uuid;
 
 use crate::cast::{at, msp};
 
-/// Polls at most `polls` times, letting everything else run between, and then drops the future.
-async fn drop_after(polls: usize, work: impl Future<Output = ()>) -> bool {
+/// Polls at most `polls` times, letting everything else run for `turns` between, and then drops the future.
+async fn drop_after(polls: usize, turns: usize, work: impl Future<Output = ()>) -> bool {
     let mut work = pin!(work);
     for _ in 0..polls {
         if let Poll::Ready(()) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return true;
         }
-        tokio::time::sleep(Duration::from_micros(200)).await;
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
     }
     false
 }
@@ -34,15 +32,27 @@ async fn add(db: &Db, msp: &MspScope, number: u128) {
     tx.commit().await.unwrap();
 }
 
+/// Whether the dropped connection comes back clean, within two seconds.
+async fn comes_to_rest(test: &TestDb, msp: &MspScope) -> bool {
+    for _ in 0..400 {
+        if test.count_open_transactions(msp).await.unwrap() == 0 {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    false
+}
+
 pub async fn dropping_any_future_at_any_poll_leaves_a_clean_connection(test: TestDb) {
     let whole = msp(&test.db, 1).await;
     let other = msp(&test.db, 2).await;
     // One connection: whoever comes next gets the one that was left.
     let db = Db::open(&test.place, PoolSize(1)).await.unwrap();
     let mut number = 1000;
-    for round in 0..60_usize {
+    for round in 0..400_usize {
         number += 1;
-        let ended = drop_after(round % 30 + 1, add(&db, &whole, number)).await;
+        let ended = drop_after(round % 20 + 1, round / 20, add(&db, &whole, number)).await;
+        assert!(comes_to_rest(&test, &other).await, "round {round}: a connection stays inside a transaction");
 
         // The next borrower is of another tenant, and its work must stand.
         number += 1;
