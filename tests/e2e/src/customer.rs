@@ -95,7 +95,10 @@ impl Customer {
 
     /// Everybody the cloud knows of, departed people too.
     pub async fn picture(&self) -> Result<Picture, Problem> {
-        Ok(Picture::of(&self.api.list(&format!("/customers/{}/accounts", self.id)).await?))
+        let path = format!("/customers/{}/accounts", self.id);
+        let mut accounts = self.api.list(&path).await?;
+        accounts.extend(self.api.list(&format!("{path}?state=departed")).await?);
+        Ok(Picture::of(&accounts))
     }
 
     /// Looks again and again until there is something to see.

@@ -10,7 +10,8 @@ pub struct Seen {
     pub dn: String,
     pub account_name: String,
     pub principal_name: Option<String>,
-    pub display_name: Option<String>,
+    /// What the cloud shows as the name: the display name, or the account's where there is none.
+    pub display_name: String,
     pub given_name: Option<String>,
     pub surname: Option<String>,
     pub mail: Option<String>,
@@ -61,7 +62,7 @@ impl Picture {
                 dn: text("dn").unwrap_or_default(),
                 account_name: text("account_name").unwrap_or_default(),
                 principal_name: text("user_principal_name"),
-                display_name: text("display_name"),
+                display_name: text("display_name").unwrap_or_default(),
                 given_name: text("given_name"),
                 surname: text("surname"),
                 mail: text("mail"),

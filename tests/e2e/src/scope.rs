@@ -49,9 +49,9 @@ fn seen(person: OraclePerson) -> Seen {
     Seen {
         is_enabled: !person.is_disabled(),
         dn: person.dn,
+        display_name: person.display_name.unwrap_or_else(|| person.account_name.clone()),
         account_name: person.account_name,
         principal_name: person.principal_name,
-        display_name: person.display_name,
         given_name: person.given_name,
         surname: person.surname,
         mail: person.mail,
@@ -82,9 +82,9 @@ impl ScriptedScope {
 fn seen_in_script(person: Person) -> Seen {
     Seen {
         dn: person.dn,
+        display_name: person.display_name.unwrap_or_else(|| person.account_name.clone()),
         account_name: person.account_name,
         principal_name: person.principal_name,
-        display_name: person.display_name,
         given_name: person.given_name,
         surname: person.surname,
         mail: person.mail,

@@ -125,7 +125,7 @@ async fn groups_beyond_the_range_limit_are_complete() {
     let include: Vec<(&str, Uuid)> = scope.groups.iter().map(|group| ("group", *group)).collect();
     customer.import("Crowd", &include, &[]).await.unwrap();
     let run = customer.sync().await.unwrap();
-    assert_eq!(run["people"].as_u64(), Some(1_499 + 1_500 + 1_501 + 4_501));
+    assert_eq!(run["counts"]["people"].as_u64(), Some(1_499 + 1_500 + 1_501 + 4_501));
     let differences = customer.picture().await.unwrap().differences(&scope.people(&directory));
     assert_eq!(differences, Vec::<String>::new());
 }
@@ -157,7 +157,7 @@ async fn a_crowd_that_leaves_waits_for_a_human_while_newcomers_arrive() {
         NewPerson { given_name: "Zoe".into(), surname: "Zander".into(), account_name: "zoe".into(), mail: None };
     let zoe = town.directory.add_person(staff, &newcomer).unwrap();
     let run = town.customer.sync().await.unwrap();
-    assert_eq!(run["held"].as_u64(), Some(leaving.len() as u64));
+    assert_eq!(run["counts"]["held"].as_u64(), Some(leaving.len() as u64));
     let picture = town.customer.picture().await.unwrap();
     assert!(picture.departed.is_empty(), "nobody is removed without a human");
     assert!(picture.active.contains_key(&zoe), "newcomers do not wait");

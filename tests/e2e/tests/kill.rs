@@ -88,7 +88,7 @@ impl Town {
         cycles.sort_unstable();
         cycles.dedup();
         assert_eq!(cycles.len(), all, "a cycle was applied twice");
-        let added: u64 = runs.iter().filter_map(|run| run["added"].as_u64()).sum();
+        let added: u64 = runs.iter().filter_map(|run| run["counts"]["added"].as_u64()).sum();
         let picture = self.customer.picture().await.unwrap();
         assert_eq!(added, picture.ids.len() as u64, "every person was added once");
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use super::{
     asking::{Asked, Body, Id, Key, Page, PageQuery},
@@ -58,6 +59,9 @@ pub struct Run {
     pub epoch: i64,
     pub first_seq: i64,
     pub last_seq: i64,
+    /// The reading, by the agent's own name for it; every complete one has one run.
+    pub cycle: Option<Uuid>,
+    pub batches: i64,
     /// As sent, compressed.
     pub bytes: i64,
 }
@@ -104,6 +108,8 @@ impl From<store::Run> for Run {
             epoch: run.epoch,
             first_seq: run.first_seq,
             last_seq: run.last_seq,
+            cycle: run.cycle,
+            batches: run.batches,
             bytes: run.bytes,
         }
     }

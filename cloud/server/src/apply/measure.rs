@@ -11,7 +11,7 @@ use crate::testing::{TestAgent, TestCloud, person};
 const PEOPLE: u128 = 50_000;
 
 fn crowd(import: rollcall_domain::ids::ImportId, title: &str) -> Vec<Person> {
-    let one = |number| Person {
+    let one = |number: u128| Person {
         given_name: Some("Given".into()),
         surname: Some(format!("Surname{number}")),
         phone: Some("+49 30 1234567".into()),
