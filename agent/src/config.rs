@@ -234,7 +234,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_told_with_its_line_and_column() {
-        let mistake = Config::parse("[ldap]\nhost = \"dc1.lab\"\nbind_user = \"a\"\npassword_file = \"b\"\ntls = false\n");
+        let mistake =
+            Config::parse("[ldap]\nhost = \"dc1.lab\"\nbind_user = \"a\"\npassword_file = \"b\"\ntls = false\n");
 
         assert!(mistake.unwrap_err().starts_with("line 5, column 1: unknown field `tls`"));
     }

@@ -8,6 +8,8 @@ use rollcall_agent::clock::{Chance, Clock};
 use rollcall_agent::config::Level;
 use rollcall_agent::exit::Exit;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -32,7 +34,5 @@ fn start_log(level: Level) {
     };
     let own = tracing_subscriber::filter::Targets::new().with_target("rollcall_agent", level);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    use tracing_subscriber::layer::SubscriberExt;
-    use tracing_subscriber::util::SubscriberInitExt;
     tracing_subscriber::registry().with(lines).with(own).init();
 }

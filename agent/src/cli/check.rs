@@ -51,9 +51,8 @@ impl Report<'_> {
             }
             (Form::Json, Finding::Warn(diagnostic) | Finding::Fail(diagnostic)) => {
                 let result = mark.to_lowercase();
-                self.output.line(
-                    serde_json::json!({ "check": name, "result": result, "problem": diagnostic.to_json() }),
-                );
+                self.output
+                    .line(serde_json::json!({ "check": name, "result": result, "problem": diagnostic.to_json() }));
             }
         }
         // The first failure is the cause of most that follow, and a warning never hides it.

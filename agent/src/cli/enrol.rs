@@ -32,7 +32,8 @@ pub async fn run(
     // Opened before the token is spent: a token must not be lost to a full disk.
     let (mut spool, _) = Spool::open(folder, clock.now()).map_err(|error| Diagnostic::from(&error))?;
     let facts = machine::facts();
-    let new = enrol::enrol(token, &config.cloud, facts, clock, chance).await.map_err(|error| Diagnostic::from(&error))?;
+    let new =
+        enrol::enrol(token, &config.cloud, facts, clock, chance).await.map_err(|error| Diagnostic::from(&error))?;
     spool.wipe().map_err(|error| Diagnostic::from(&error))?;
     spool.begin_epoch(new.epoch).map_err(|error| Diagnostic::from(&error))?;
     new.identity.save(folder)?;

@@ -36,10 +36,12 @@ async fn command(
     output: &Output,
 ) -> Result<Exit, Diagnostic> {
     match &arguments.command {
-        Command::Check => Ok(check::run(config, clock, chance, output).await),
+        Command::Check => Ok(Box::pin(check::run(config, clock, chance, output)).await),
         Command::Enroll { token } => enrol::run(token, &arguments.path(), config, clock, chance, output).await,
-        Command::Run => supervisor::run(&config?, clock, chance, told_to_stop()).await,
-        Command::Sync { dry_run } => sync::run(&config?, clock, chance, sync::purpose(*dry_run), output).await,
+        Command::Run => Box::pin(supervisor::run(&config?, clock, chance, told_to_stop())).await,
+        Command::Sync { dry_run } => {
+            Box::pin(sync::run(&config?, clock, chance, sync::purpose(*dry_run), output)).await
+        }
         Command::Status => status::run(&config?, output),
         Command::Show { last } => show::run(&config?, *last, output),
     }

@@ -12,14 +12,14 @@ use crate::spool::{Spool, SpoolError};
 pub fn run(config: &Config, last: u32, output: &Output) -> Result<Exit, Diagnostic> {
     let spool = Spool::open_to_look(&config.data_dir).map_err(|error| Diagnostic::from(&error))?;
     if let Some(spool) = spool {
-        let listed = spool.list_sent::<SpoolError>(last, |sent| print(&sent, output));
+        let listed = spool.list_sent::<SpoolError>(last, |sent| print(&sent, *output));
         listed.map_err(|error| Diagnostic::from(&error))?;
     }
     Ok(Exit::Ok)
 }
 
 /// A heading per batch and then its items as they were sent; as JSON, one object per batch with the same.
-fn print(sent: &Sent, output: &Output) -> Result<(), SpoolError> {
+fn print(sent: &Sent, output: Output) -> Result<(), SpoolError> {
     let claims = sent.batch.claims()?;
     match output.form() {
         Form::Text => {

@@ -121,9 +121,8 @@ impl Hand<'_> {
                 keeping::save_desired(&self.config.data_dir, &text).map_err(Diagnostic::unexpected)?;
                 Ok(*desired)
             }
-            Instructions::AsBefore => {
-                stored.ok_or_else(|| Diagnostic::new(catalogue::NO_IMPORT, "the cloud sent no instructions", Exit::Failed))
-            }
+            Instructions::AsBefore => stored
+                .ok_or_else(|| Diagnostic::new(catalogue::NO_IMPORT, "the cloud sent no instructions", Exit::Failed)),
             Instructions::Refused(disobey) => Err(Diagnostic::from(&disobey)),
         }
     }
@@ -226,26 +225,21 @@ fn text(summary: &Summary, purpose: Purpose) -> String {
         Purpose::Publish => "sent",
         Purpose::DryRun => "would be sent (dry run)",
     };
-    let mut text = format!(
-        "{} people in scope of {} in the domain; {} new, {} changed, {} memberships ended. {} bytes in {} batches {verb}.",
-        summary.people,
-        summary.people_in_domain,
-        counts.added,
-        counts.changed,
-        counts.departed,
-        summary.bytes,
-        summary.batches,
-    );
+    let mut lines = vec![
+        format!("{} people in scope of {} in the domain.", summary.people, summary.people_in_domain),
+        format!("{} new, {} changed, {} memberships ended.", counts.added, counts.changed, counts.departed),
+        format!("{} bytes in {} batches {verb}.", summary.bytes, summary.batches),
+    ];
     if counts.held > 0 {
-        text.push_str(&format!("\n{} removals are held for review in the portal.", counts.held));
+        lines.push(format!("{} removals are held for review in the portal.", counts.held));
     }
     if counts.awaiting > 0 {
-        text.push_str(&format!("\n{} wait for a second reading.", counts.awaiting));
+        lines.push(format!("{} wait for a second reading.", counts.awaiting));
     }
     if !summary.unavailable.is_empty() {
-        text.push_str(&format!("\n{} selected objects are missing; their people stay.", summary.unavailable.len()));
+        lines.push(format!("{} selected objects are missing; their people stay.", summary.unavailable.len()));
     }
-    text
+    lines.join("\n")
 }
 
 fn json(summary: &Summary, purpose: Purpose) -> Result<serde_json::Value, Diagnostic> {

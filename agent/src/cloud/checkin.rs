@@ -24,7 +24,10 @@ pub enum Instructions {
     /// Nothing newer than what is in force.
     AsBefore,
     /// New ones, with the signed text they came as.
-    New { desired: Box<DesiredState>, text: String },
+    New {
+        desired: Box<DesiredState>,
+        text: String,
+    },
     Refused(Disobey),
 }
 

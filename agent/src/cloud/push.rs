@@ -74,7 +74,10 @@ pub enum Pushed {
     /// Earlier batches are to be sent again, from this one.
     Again(u64),
     NewEpoch,
-    Later { after: Option<Duration>, why: LinkError },
+    Later {
+        after: Option<Duration>,
+        why: LinkError,
+    },
     Stopped(Refusal),
     Revoked,
 }

@@ -1,6 +1,6 @@
 //! Writes one complete reading into the spool: what changed, who departs and why, and the count and digest of the whole.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_protocol::batch::CycleKind;
 use rollcall_protocol::digest::{SetDigester, SetSummary};
@@ -40,7 +40,7 @@ pub struct Decided<'a> {
     pub stances: &'a BTreeMap<Uuid, Stance>,
     pub kind: CycleKind,
     /// People whom the cloud asked about: sent even when unchanged.
-    pub asked: &'a HashSet<Uuid>,
+    pub asked: &'a BTreeSet<Uuid>,
 }
 
 impl Decided<'_> {

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use rollcall_protocol::evidence::Evidence;
 use uuid::Uuid;
 
+use super::CycleError;
 use super::evidence::{self, Circumstances, DcContinuity, Live, Looked, Standing, Verdict};
 use super::scope::Scope;
 use super::survey::Ended;
-use super::CycleError;
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
 use crate::directory::entry::Entry;
@@ -70,8 +70,7 @@ impl SecondLook<'_> {
             missing.insert(person.guid);
         }
         let missed = spool.find_missed(person.guid)?;
-        let circumstances =
-            Circumstances { dc: &self.domain.dc, continuity: self.continuity, missed: missed.as_ref() };
+        let circumstances = Circumstances { dc: &self.domain.dc, continuity: self.continuity, missed: missed.as_ref() };
         let mut verdicts = Vec::new();
         for before in &person.memberships {
             if evidence::is_deselected(self.scope, before) {
@@ -143,7 +142,8 @@ async fn check_left_groups(reader: &mut DirectoryReader, judged: &Judged) -> Res
         }
     }
     for (group, people) in left {
-        let members: HashSet<Uuid> = group::read_members(reader, group).await?.unwrap_or_default().into_iter().collect();
+        let members: HashSet<Uuid> =
+            group::read_members(reader, group).await?.unwrap_or_default().into_iter().collect();
         if people.iter().any(|person| members.contains(person)) {
             return Err(Incomplete::Contradiction);
         }

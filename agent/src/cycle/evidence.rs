@@ -111,8 +111,12 @@ fn judge_live(scope: &Scope, import: &ImportScope, before: &InImport, live: &Liv
     if let Some(by) = scope.excluded_by(import.import, &live.dn) {
         return Ok(Evidence::Excluded { by: by.to_string() });
     }
-    let held_by: Vec<Uuid> =
-        import.include.iter().map(|selection| selection.guid).filter(|guid| holds(scope.located(*guid), live)).collect();
+    let held_by: Vec<Uuid> = import
+        .include
+        .iter()
+        .map(|selection| selection.guid)
+        .filter(|guid| holds(scope.located(*guid), live))
+        .collect();
     if !held_by.is_empty() {
         return Err(held_by);
     }
@@ -123,7 +127,8 @@ fn holds(located: &Located, live: &Live) -> bool {
     match located {
         Located::Ou(ou) => live.dn.is_at_or_under(ou),
         Located::Group(group) => {
-            live.member_of.contains(&group.dn) || (live.primary_group.is_some() && live.primary_group == group.sid.rid())
+            live.member_of.contains(&group.dn)
+                || (live.primary_group.is_some() && live.primary_group == group.sid.rid())
         }
         Located::Unavailable => false,
     }

@@ -14,7 +14,7 @@ pub mod parts;
 pub mod compose;
 mod publish;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -155,7 +155,7 @@ impl Cycle<'_> {
         read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
         self.spool.finish_reading()?;
         (self.progress)(self.spool.reading().count()?);
-        let asked: HashSet<Uuid> = wish.confirm.iter().copied().collect();
+        let asked: BTreeSet<Uuid> = wish.confirm.iter().copied().collect();
         let survey = survey::take(self.spool, &scope, &asked)?;
         let look = SecondLook { scope: &scope, domain: &domain, attributes, continuity };
         let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
@@ -174,7 +174,7 @@ struct Complete {
     structure: Structure,
     survey: Survey,
     judged: Judged,
-    asked: HashSet<Uuid>,
+    asked: BTreeSet<Uuid>,
 }
 
 fn continuity(state: &State, domain: &Domain) -> DcContinuity {

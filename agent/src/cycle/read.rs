@@ -24,12 +24,8 @@ pub async fn read_all(
 ) -> Result<(), Incomplete> {
     for (selection, holds) in scope.to_read() {
         let Some(target) = target(scope, selection, domain) else { continue };
-        let search = Search {
-            base: &target.base,
-            filter: &target.filter,
-            attributes: attributes.names(),
-            page_size: PAGE_SIZE,
-        };
+        let search =
+            Search { base: &target.base, filter: &target.filter, attributes: attributes.names(), page_size: PAGE_SIZE };
         let sink = PeopleSink { scope, attributes, reading, holds, found: 0 };
         let found = reader.search_into(&search, sink).await?.sink.found;
         if let (0, Located::Group(group)) = (found, scope.located(selection.guid)) {

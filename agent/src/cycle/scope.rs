@@ -129,7 +129,8 @@ impl Scope {
         let mut by_selection: BTreeMap<Selection, Vec<HoldIndex>> = BTreeMap::new();
         for (index, hold) in self.holds.iter().enumerate() {
             let readable = self.imports.get(&hold.import).is_some_and(|import| !self.is_still(import));
-            if let (true, Ok(index)) = (readable && !self.is_unavailable(hold.selection.guid), HoldIndex::try_from(index))
+            if let (true, Ok(index)) =
+                (readable && !self.is_unavailable(hold.selection.guid), HoldIndex::try_from(index))
             {
                 by_selection.entry(hold.selection).or_default().push(index);
             }
@@ -171,7 +172,7 @@ fn in_import(import: Uuid, mut via: Vec<Uuid>) -> InImport {
 
 /// What a reading is made with. When it changes, the whole set is sent once more.
 pub fn recipe(desired: &DesiredState, attributes: &AttributeList, version: &str) -> Hash {
-    let mut text = format!("{version}\n{}\n", attributes.names().join(","));
+    let mut lines = vec![version.to_owned(), attributes.names().join(",")];
     let mut imports: Vec<_> = desired.imports.iter().collect();
     imports.sort_by_key(|import| import.import);
     for import in imports {
@@ -179,9 +180,9 @@ pub fn recipe(desired: &DesiredState, attributes: &AttributeList, version: &str)
         let mut exclude = import.exclude.clone();
         include.sort_unstable();
         exclude.sort_unstable();
-        text.push_str(&format!("{} {include:?} {exclude:?}\n", import.import));
+        lines.push(format!("{} {include:?} {exclude:?}", import.import));
     }
-    Hash::of(text.as_bytes())
+    Hash::of(lines.join("\n").as_bytes())
 }
 
 #[cfg(test)]
@@ -225,8 +226,8 @@ pub mod fixtures {
     pub fn scope(imports: Vec<DesiredImport>) -> Scope {
         let mut scope = Scope::plan(&desired(imports), DateTime::UNIX_EPOCH);
         for selection in scope.to_locate() {
-            let dn = Dn::parse(&format!("OU={},DC=lab", selection.guid.as_u128())).unwrap();
-            scope.set_located(selection.guid, Located::Ou(dn));
+            let dn = Dn::parse(&format!("OU={},DC=lab", selection.guid.as_u128()));
+            scope.set_located(selection.guid, dn.map_or(Located::Unavailable, Located::Ou));
         }
         scope
     }

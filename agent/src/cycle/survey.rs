@@ -1,6 +1,6 @@
 //! Decides, after everybody was read, who must be looked at a second time; and counts each import before the cycle.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_protocol::person::InImport;
 use uuid::Uuid;
@@ -30,7 +30,7 @@ pub struct Ended {
 }
 
 /// Compares the reading with the acknowledged snapshot. `asked` are people the cloud wants to hear about.
-pub fn take(spool: &Spool, scope: &Scope, asked: &HashSet<Uuid>) -> Result<Survey, SpoolError> {
+pub fn take(spool: &Spool, scope: &Scope, asked: &BTreeSet<Uuid>) -> Result<Survey, SpoolError> {
     let mut survey = Survey::default();
     let mut unheard = asked.clone();
     spool.compare(|row| {
@@ -39,7 +39,6 @@ pub fn take(spool: &Spool, scope: &Scope, asked: &HashSet<Uuid>) -> Result<Surve
         Ok::<_, SpoolError>(())
     })?;
     survey.strangers = unheard.into_iter().collect();
-    survey.strangers.sort_unstable();
     let strangers = survey.strangers.iter();
     survey.ended.extend(strangers.map(|guid| Ended { guid: *guid, memberships: every_import(scope) }));
     Ok(survey)

@@ -79,13 +79,13 @@ pub struct Envelope {
 #[derive(Debug, Clone, Copy)]
 struct Header {
     tag: u8,
-    header: usize,
+    head: usize,
     content: usize,
 }
 
 impl Header {
     fn whole(self) -> usize {
-        self.header + self.content
+        self.head + self.content
     }
 
     fn is_constructed(self) -> bool {
@@ -100,7 +100,7 @@ fn header(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
         return Err(Malformed::Shape);
     }
     if first < 0x80 {
-        return Ok(Some(Header { tag, header: 2, content: usize::from(first) }));
+        return Ok(Some(Header { tag, head: 2, content: usize::from(first) }));
     }
     let count = usize::from(first & 0x7f);
     if count == 0 || count > 4 {
@@ -108,7 +108,7 @@ fn header(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     }
     let Some(digits) = bytes.get(2..2 + count) else { return Ok(None) };
     let content = digits.iter().fold(0_usize, |sum, digit| (sum << 8) | usize::from(*digit));
-    Ok(Some(Header { tag, header: 2 + count, content }))
+    Ok(Some(Header { tag, head: 2 + count, content }))
 }
 
 /// Length of the message that `bytes` begins with, header included; `None` while the header is not all there.
@@ -148,7 +148,7 @@ fn walk(message: &[u8], depth: usize) -> Result<(), Malformed> {
             }
             open.push(end);
             end = at + head.whole();
-            at += head.header;
+            at += head.head;
         } else {
             at += head.whole();
         }
@@ -203,7 +203,7 @@ pub fn take(bytes: &[u8], tag: u8) -> Result<Taken<'_>, Malformed> {
     if head.tag != tag {
         return Err(Malformed::Shape);
     }
-    let content = bytes.get(head.header..head.whole()).ok_or(Malformed::InnerLength)?;
+    let content = bytes.get(head.head..head.whole()).ok_or(Malformed::InnerLength)?;
     let rest = bytes.get(head.whole()..).ok_or(Malformed::InnerLength)?;
     Ok(Taken { content, rest })
 }
@@ -236,7 +236,7 @@ pub struct ResultCode {
 pub fn result_of(message: &[u8]) -> Result<ResultCode, Malformed> {
     let id = take(take(message, 0x30)?.content, 0x02)?;
     let head = header(id.rest)?.ok_or(Malformed::Shape)?;
-    let body = id.rest.get(head.header..head.whole()).ok_or(Malformed::InnerLength)?;
+    let body = id.rest.get(head.head..head.whole()).ok_or(Malformed::InnerLength)?;
     let code = take(body, 0x0a)?;
     let matched = take(code.rest, 0x04)?;
     let text = take(matched.rest, 0x04)?;

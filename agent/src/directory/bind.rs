@@ -101,7 +101,9 @@ mod tests {
 
     #[test]
     fn sub_codes_of_result_49_say_what_is_wrong_with_the_account() {
-        let text = |data: &str| format!("80090308: LdapErr: DSID-0C09041C, comment: AcceptSecurityContext error, data {data}, v4563");
+        let text = |data: &str| {
+            format!("80090308: LdapErr: DSID-0C09041C, comment: AcceptSecurityContext error, data {data}, v4563")
+        };
 
         assert_eq!(refusal(49, &text("52e")), BindRefused::NameOrPassword);
         assert_eq!(refusal(49, &text("775")), BindRefused::Locked);

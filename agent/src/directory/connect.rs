@@ -61,7 +61,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), message: Duration::from_secs(30), entry: Duration::from_secs(60) }
+        Self { connect: Duration::from_secs(10), message: Duration::from_secs(30), entry: Duration::from_mins(1) }
     }
 }
 
@@ -127,11 +127,7 @@ fn unreachable(target: &Target, error: &io::Error) -> ConnectError {
     ConnectError::Unreachable { host: target.host.clone(), port: target.port, why: error.kind().to_string() }
 }
 
-async fn within<T>(
-    target: &Target,
-    stage: &'static str,
-    work: impl Future<Output = T>,
-) -> Result<T, ConnectError> {
+async fn within<T>(target: &Target, stage: &'static str, work: impl Future<Output = T>) -> Result<T, ConnectError> {
     let limit = target.timeouts.connect;
     let timed_out = || ConnectError::TimedOut { host: target.host.clone(), stage, seconds: limit.as_secs() };
     tokio::time::timeout(limit, work).await.map_err(|_| timed_out())

@@ -152,7 +152,11 @@ fn dns_name(head: &Dn) -> String {
 }
 
 /// Where a selected object is now. `None` when it is gone or cannot be read any more.
-pub async fn locate(reader: &mut DirectoryReader, guid: Uuid, attributes: &[&str]) -> Result<Option<Entry>, Incomplete> {
+pub async fn locate(
+    reader: &mut DirectoryReader,
+    guid: Uuid,
+    attributes: &[&str],
+) -> Result<Option<Entry>, Incomplete> {
     reader.read_base(&values::guid_base(guid), attributes, Finds::Live).await
 }
 

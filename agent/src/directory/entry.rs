@@ -182,11 +182,7 @@ mod tests {
 
     #[test]
     fn a_plain_value_where_a_list_belongs_is_refused() {
-        let tag = StructureTag {
-            class: ldap3::asn1::TagClass::Application,
-            id: 4,
-            payload: PL::P(vec![1, 2]),
-        };
+        let tag = StructureTag { class: ldap3::asn1::TagClass::Application, id: 4, payload: PL::P(vec![1, 2]) };
 
         assert_eq!(Entry::from_tag(tag), Err(Unreadable));
     }

@@ -108,8 +108,12 @@ mod tests {
     fn group(dn: &str) -> Group {
         let sid = [1, 5, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0x50, 4, 0, 0];
         let guid = Uuid::from_u128(7).to_bytes_le();
-        let attributes: &[(&str, &[&[u8]])] =
-            &[("objectGUID", &[&guid]), ("objectSid", &[&sid]), ("groupType", &[b"-2147483646"]), ("uSNChanged", &[b"9"])];
+        let attributes: &[(&str, &[&[u8]])] = &[
+            ("objectGUID", &[&guid]),
+            ("objectSid", &[&sid]),
+            ("groupType", &[b"-2147483646"]),
+            ("uSNChanged", &[b"9"]),
+        ];
         Group::from_entry(&entry(dn, attributes)).unwrap()
     }
 

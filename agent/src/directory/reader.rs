@@ -169,12 +169,8 @@ impl DirectoryReader {
 
     /// Searches a subtree page by page and gives the sink back only when the whole of it was read.
     pub async fn search_into<S: Sink>(&mut self, search: &Search<'_>, sink: S) -> Result<Complete<S>, Incomplete> {
-        let asked = Asked {
-            base: search.base,
-            scope: Scope::Subtree,
-            filter: search.filter,
-            attributes: search.attributes,
-        };
+        let asked =
+            Asked { base: search.base, scope: Scope::Subtree, filter: search.filter, attributes: search.attributes };
         let mut found = Found { sink, entries: 0, references: 0 };
         let mut cookie = Vec::new();
         for page in 1..=MAX_PAGES {
@@ -263,10 +259,10 @@ fn failed(code: u32, page: u32) -> Incomplete {
 }
 
 fn lost(error: &LdapError, end: &EndReason, timeout: Duration, page: u32) -> Incomplete {
-    match error {
-        LdapError::Timeout { .. } => Incomplete::Silent { page, seconds: timeout.as_secs() },
-        _ => Incomplete::ConnectionLost { page, end: end.get() },
+    if matches!(error, LdapError::Timeout { .. }) {
+        return Incomplete::Silent { page, seconds: timeout.as_secs() };
     }
+    Incomplete::ConnectionLost { page, end: end.get() }
 }
 
 fn controls_for(finds: Finds) -> Vec<RawControl> {

@@ -22,7 +22,8 @@ impl Sid {
         }
         let authority = bytes.get(2..8)?.iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
         let parts = bytes.get(8..)?.chunks_exact(4);
-        let parts = parts.map(|part| part.iter().rev().fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte))).collect();
+        let parts =
+            parts.map(|part| part.iter().rev().fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte))).collect();
         Some(Self { authority, parts })
     }
 

@@ -147,12 +147,8 @@ async fn read_groups(
 ) -> Result<Vec<ListedGroup>, Incomplete> {
     let mut attributes = group::ATTRIBUTES.to_vec();
     attributes.push("member");
-    let search = Search {
-        base: domain.head.as_str(),
-        filter: GROUP_FILTER,
-        attributes: &attributes,
-        page_size: PAGE_SIZE,
-    };
+    let search =
+        Search { base: domain.head.as_str(), filter: GROUP_FILTER, attributes: &attributes, page_size: PAGE_SIZE };
     let found = reader.search_into(&search, Groups::default()).await?.sink;
     let mut listed = Vec::new();
     for (group, members) in found.0 {

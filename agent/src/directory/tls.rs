@@ -72,10 +72,8 @@ pub(super) async fn handshake(
     host: &str,
     tcp: TcpStream,
 ) -> Result<TlsStream<TcpStream>, TlsRefused> {
-    let not_a_name = || TlsRefused::NotAName { host: host.to_owned() };
-    let name = match ServerName::try_from(host.to_owned()) {
-        Ok(name @ ServerName::DnsName(_)) => name,
-        Ok(_) | Err(_) => return Err(not_a_name()),
+    let Ok(name @ ServerName::DnsName(_)) = ServerName::try_from(host.to_owned()) else {
+        return Err(TlsRefused::NotAName { host: host.to_owned() });
     };
     TlsConnector::from(config).connect(name, tcp).await.map_err(|error| classify(host, &error))
 }
@@ -88,15 +86,19 @@ pub fn classify(host: &str, error: &std::io::Error) -> TlsRefused {
         let why = inner.map_or_else(|| error.kind().to_string(), ToString::to_string);
         return TlsRefused::Handshake { host, why };
     };
-    match reason {
+    let is_out_of_time = matches!(
+        reason,
         CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => TlsRefused::Expired { host },
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            TlsRefused::OtherName { host }
-        }
-        _ => TlsRefused::Untrusted { host },
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
+    );
+    let is_other_name =
+        matches!(reason, CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. });
+    match (is_out_of_time, is_other_name) {
+        (true, _) => TlsRefused::Expired { host },
+        (false, true) => TlsRefused::OtherName { host },
+        (false, false) => TlsRefused::Untrusted { host },
     }
 }
 

@@ -20,7 +20,8 @@ use crate::spool::outgoing::Waiting;
 #[derive(Debug)]
 pub struct Desk {
     desired: watch::Sender<Option<DesiredState>>,
-    epoch: watch::Sender<Option<Epoch>>,
+    /// Rings for the worker when a new epoch lies in `given_epoch`.
+    pub epoch_given: Notify,
     /// Rings when something happened that the cloud should hear before the long poll ends.
     pub news: Notify,
     state: Mutex<Shown>,
@@ -38,6 +39,7 @@ struct Shown {
     last_cycle: Option<CycleReport>,
     done: Vec<Uuid>,
     epoch_wish: EpochWish,
+    given_epoch: Option<Epoch>,
     problems: BTreeMap<&'static str, Problem>,
 }
 
@@ -45,7 +47,7 @@ impl Desk {
     pub fn new(desired: Option<DesiredState>, last_cycle: Option<CycleReport>, now: DateTime<Utc>) -> Self {
         Self {
             desired: watch::Sender::new(desired),
-            epoch: watch::Sender::new(None),
+            epoch_given: Notify::new(),
             news: Notify::new(),
             state: Mutex::new(Shown {
                 started_at: now,
@@ -57,6 +59,7 @@ impl Desk {
                 last_cycle,
                 done: Vec::new(),
                 epoch_wish: EpochWish::Keep,
+                given_epoch: None,
                 problems: BTreeMap::new(),
             }),
         }
@@ -70,17 +73,22 @@ impl Desk {
         self.desired.subscribe()
     }
 
-    pub fn watch_epoch(&self) -> watch::Receiver<Option<Epoch>> {
-        self.epoch.subscribe()
-    }
-
     pub fn obey(&self, desired: DesiredState) {
         self.desired.send_replace(Some(desired));
     }
 
     pub fn give_epoch(&self, epoch: Epoch) {
-        self.shown().epoch_wish = EpochWish::Keep;
-        self.epoch.send_replace(Some(epoch));
+        {
+            let mut shown = self.shown();
+            shown.epoch_wish = EpochWish::Keep;
+            shown.given_epoch = Some(epoch);
+        }
+        self.epoch_given.notify_one();
+    }
+
+    /// The epoch that the cloud gave, once.
+    pub fn take_epoch(&self) -> Option<Epoch> {
+        self.shown().given_epoch.take()
     }
 
     /// The body of the next check-in.

@@ -58,12 +58,12 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
 
 fn pause(error: &LinkError, backoff: &mut backoff::Backoff, link: &Link) -> Duration {
     let own = backoff.failed(link.chance.fraction());
-    match error {
-        LinkError::Refused(Refusal::Busy { retry_after_seconds } | Refusal::Unavailable { retry_after_seconds }) => {
-            backoff::spread(*retry_after_seconds, link.chance.fraction())
-        }
-        _ => own,
+    if let LinkError::Refused(Refusal::Busy { retry_after_seconds } | Refusal::Unavailable { retry_after_seconds }) =
+        error
+    {
+        return backoff::spread(*retry_after_seconds, link.chance.fraction());
     }
+    own
 }
 
 fn take(heard: Heard, folder: &Path, desk: &Desk, link: &Link) {

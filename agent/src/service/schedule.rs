@@ -186,7 +186,10 @@ mod tests {
         let state = synced(0);
 
         assert_eq!(decide(&situation(&wanted, &state), at(1)), Next::Sleep(at(180)));
-        assert!(matches!(decide(&situation(&wanted, &state), at(180)), Next::Run(Run { trigger: Trigger::Schedule, .. })));
+        assert!(matches!(
+            decide(&situation(&wanted, &state), at(180)),
+            Next::Run(Run { trigger: Trigger::Schedule, .. })
+        ));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rollcall_protocol::catalogue;
 
 use super::desk::Desk;
+use super::keeping;
 use super::listener;
 use super::worker::{self, Worker};
-use super::keeping;
 use crate::clock::{Chance, Clock};
 use crate::cloud::link::Link;
 use crate::config::Config;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport, Phase};
 use rollcall_protocol::desired::DesiredState;
-use rollcall_protocol::catalogue;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -67,9 +67,8 @@ impl<'a> Worker<'a> {
     /// Works until revoked or stopped by a human's decision.
     pub async fn work(mut self) -> Ended {
         let mut desired = self.desk.watch_desired();
-        let mut epoch = self.desk.watch_epoch();
         loop {
-            match self.turn(&mut desired, &mut epoch).await {
+            match self.turn(&mut desired).await {
                 Ok(None) => {}
                 Ok(Some(ended)) => {
                     if let (Ended::Revoked, Err(error)) = (&ended, self.spool.wipe()) {
@@ -83,17 +82,10 @@ impl<'a> Worker<'a> {
     }
 
     /// One step: take an epoch, send a batch, run a cycle, or wait for one of these.
-    async fn turn(
-        &mut self,
-        desired: &mut watch::Receiver<Option<DesiredState>>,
-        epoch: &mut watch::Receiver<Option<rollcall_protocol::chain::Epoch>>,
-    ) -> Result<Option<Ended>, SpoolError> {
-        if epoch.has_changed().unwrap_or(false) {
-            let given = *epoch.borrow_and_update();
-            if let Some(given) = given {
-                self.spool.begin_epoch(given)?;
-                self.resend = None;
-            }
+    async fn turn(&mut self, desired: &mut watch::Receiver<Option<DesiredState>>) -> Result<Option<Ended>, SpoolError> {
+        if let Some(given) = self.desk.take_epoch() {
+            self.spool.begin_epoch(given)?;
+            self.resend = None;
         }
         let state = self.spool.state()?;
         let waiting = self.spool.waiting()?;
@@ -102,7 +94,7 @@ impl<'a> Worker<'a> {
         self.desk.set_directory(state.domain.clone(), state.base.dc.clone(), transport);
         if state.chain.is_none() {
             self.desk.wish_epoch();
-            let _ = epoch.changed().await;
+            self.desk.epoch_given.notified().await;
             return Ok(None);
         }
         if waiting.batches > 0 {
@@ -129,15 +121,32 @@ impl<'a> Worker<'a> {
             }
             Next::Sleep(until) => {
                 self.desk.set_phase(Phase::Idle);
-                wait(Some(until), now, desired, epoch).await;
+                self.wait(Some(until), now, desired).await;
             }
             Next::Paused(until) => {
                 let is_paused = wanted.is_some_and(|wanted| wanted.pause.is_some());
                 self.desk.set_phase(if is_paused { Phase::Paused } else { Phase::Idle });
-                wait(until, now, desired, epoch).await;
+                self.wait(until, now, desired).await;
             }
         }
         Ok(None)
+    }
+
+    /// Waits for the moment, for new instructions or for a new epoch, whatever comes first.
+    async fn wait(
+        &self,
+        until: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+        desired: &mut watch::Receiver<Option<DesiredState>>,
+    ) {
+        // A clock that is set while we sleep is noticed within the hour.
+        let longest = Duration::from_hours(1);
+        let sleep = until.and_then(|until| (until - now).to_std().ok()).map_or(longest, |sleep| sleep.min(longest));
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            _ = desired.changed() => {}
+            () = self.desk.epoch_given.notified() => {}
+        }
     }
 
     fn recipe(&self, desired: &DesiredState) -> Option<rollcall_protocol::hash::Hash> {
@@ -209,12 +218,8 @@ impl<'a> Worker<'a> {
             chance: &self.link.chance,
             progress: &progress,
         };
-        let wish = Wish {
-            trigger: run.trigger,
-            extent: run.extent,
-            confirm: run.confirm.clone(),
-            purpose: Purpose::Publish,
-        };
+        let wish =
+            Wish { trigger: run.trigger, extent: run.extent, confirm: run.confirm.clone(), purpose: Purpose::Publish };
         cycle.run(&wish).await.map_err(|error: CycleError| Diagnostic::from(&error))
     }
 
@@ -300,21 +305,3 @@ pub fn transport_name(transport: crate::directory::connect::Transport) -> &'stat
         crate::directory::connect::Transport::StartTls => "StartTLS",
     }
 }
-
-/// Waits for the moment, for new instructions or for a new epoch, whatever comes first.
-async fn wait(
-    until: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-    desired: &mut watch::Receiver<Option<DesiredState>>,
-    epoch: &mut watch::Receiver<Option<rollcall_protocol::chain::Epoch>>,
-) {
-    // A clock that is set while we sleep is noticed within the hour.
-    let longest = Duration::from_hours(1);
-    let sleep = until.and_then(|until| (until - now).to_std().ok()).map_or(longest, |sleep| sleep.min(longest));
-    tokio::select! {
-        () = tokio::time::sleep(sleep) => {}
-        _ = desired.changed() => {}
-        _ = epoch.changed() => {}
-    }
-}
-

@@ -141,9 +141,8 @@ fn compare<E: From<SpoolError>>(
     db: &rusqlite::Connection,
     mut visit: impl FnMut(Compared) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut found = db
-        .prepare("select guid, draft, holds from reading.found order by guid")
-        .map_err(SpoolError::from)?;
+    let mut found =
+        db.prepare("select guid, draft, holds from reading.found order by guid").map_err(SpoolError::from)?;
     let mut known = db.prepare("select guid, hash, imports from person order by guid").map_err(SpoolError::from)?;
     let mut found = found.query([]).map_err(SpoolError::from)?;
     let mut known = known.query([]).map_err(SpoolError::from)?;
@@ -203,9 +202,13 @@ mod tests {
     #[test]
     fn everybody_is_visited_once_in_order() {
         let (_folder, mut spool) = spool();
-        [1, 3, 4].into_iter().for_each(|number| know(&spool, number));
+        for number in [1, 3, 4] {
+            know(&spool, number);
+        }
         spool.begin_reading().unwrap();
-        [5, 3, 2].into_iter().for_each(|number| find(&spool, number, 0));
+        for number in [5, 3, 2] {
+            find(&spool, number, 0);
+        }
         find(&spool, 3, 258);
         spool.finish_reading().unwrap();
 

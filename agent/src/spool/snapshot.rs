@@ -55,10 +55,8 @@ impl Spool {
     /// When a person was first not found, if they were not.
     pub fn find_missed(&self, guid: Uuid) -> Result<Option<Missed>, SpoolError> {
         let sql = "select first_missed_at, ntds_guid, invocation_id from missed where guid = ?1";
-        let row: Option<(String, [u8; 16], [u8; 16])> = self
-            .db
-            .query_row(sql, [guid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?;
+        let row: Option<(String, [u8; 16], [u8; 16])> =
+            self.db.query_row(sql, [guid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
         let Some((at, ntds, invocation)) = row else { return Ok(None) };
         let at = DateTime::parse_from_rfc3339(&at).map_err(|_| SpoolError::Unreadable)?;
         Ok(Some(Missed {

@@ -2,8 +2,8 @@
 
 use rollcall_agent::cycle::Extent;
 use rollcall_lab::directory::{GroupKind, Person, Setup, rules::DeletedObjects};
-use rollcall_protocol::evidence::{Evidence, Stance};
 use rollcall_protocol::desired::Pause;
+use rollcall_protocol::evidence::{Evidence, Stance};
 use uuid::Uuid;
 
 use crate::site::{IMPORT, Site};
@@ -95,7 +95,9 @@ async fn somebody_who_leaves_the_group_is_told_by_the_group() {
     let place = site.ou("Groups/Security");
     let group = site.directory.add_group(place, "Crew", GroupKind::GlobalSecurity).unwrap();
     let people: Vec<_> = site.directory.people().into_iter().filter(|person| person.mail.is_some()).take(30).collect();
-    people.iter().for_each(|person| site.directory.join(person.guid, group).unwrap());
+    for person in &people {
+        site.directory.join(person.guid, group).unwrap();
+    }
     site.select_group(group);
     site.sync().await.unwrap();
     site.directory.leave(people[4].guid, group).unwrap();
@@ -112,13 +114,15 @@ async fn too_many_at_once_go_out_held_and_changes_go_on() {
     let members = site.seen().len();
     let leaving: Vec<_> = site.seen().into_keys().take(members / 10 + 1).collect();
     let contractors = site.ou("Contractors");
-    leaving.iter().for_each(|guid| site.directory.move_to(*guid, contractors).unwrap());
+    for guid in &leaving {
+        site.directory.move_to(*guid, contractors).unwrap();
+    }
     let stays = somebody(&site, members - 1);
     site.directory.disable(stays.guid).unwrap();
 
     let summary = site.sync().await.unwrap();
 
-    assert_eq!(summary.counts.held as usize, leaving.len());
+    assert_eq!(summary.counts.held, leaving.len() as u64);
     assert!(site.cloud.stances().iter().all(|stance| *stance == Stance::Held));
     assert!(!site.seen_person(stays.guid).unwrap().status.enabled);
 }

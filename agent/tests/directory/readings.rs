@@ -73,9 +73,8 @@ async fn groups_of_every_size_around_the_range_limit_are_read_whole() {
         let mut site = Site::new(5_000);
         let place = site.ou("Groups/Security");
         let group = site.directory.add_group(place, "Everybody here", GroupKind::GlobalSecurity).unwrap();
-        let ordinary = |person: &rollcall_lab::directory::Person| {
-            person.standing == rollcall_lab::directory::Standing::Ordinary
-        };
+        let ordinary =
+            |person: &rollcall_lab::directory::Person| person.standing == rollcall_lab::directory::Standing::Ordinary;
         let people: Vec<_> = site.directory.people().into_iter().filter(ordinary).take(size).collect();
         for person in &people {
             site.directory.join(person.guid, group).unwrap();
@@ -148,7 +147,7 @@ async fn a_renamed_ou_is_followed_and_nobody_leaves() {
     let summary = site.sync().await.unwrap();
 
     assert_eq!((summary.counts.departed, summary.counts.awaiting), (0, 0));
-    assert_eq!(summary.counts.changed as usize, before);
+    assert_eq!(summary.counts.changed, before as u64);
     assert_eq!(site.seen(), site.expected());
 }
 

@@ -61,7 +61,8 @@ impl Site {
         let (mut spool, _) = Spool::open(folder.path(), now).unwrap();
         let epoch = Epoch { number: 1, start: Hash::of(b"start") };
         spool.begin_epoch(epoch).unwrap();
-        let signer = Signer { key: PrivateKey::from_seed(&[3; 32]), agent: Uuid::from_u128(2), cloud: Uuid::from_u128(1) };
+        let signer =
+            Signer { key: PrivateKey::from_seed(&[3; 32]), agent: Uuid::from_u128(2), cloud: Uuid::from_u128(1) };
         Self {
             access: access(&directory, folder.path()),
             desired: desired(),
@@ -248,10 +249,7 @@ fn access(directory: &Directory, folder: &std::path::Path) -> Access {
                 entry: Duration::from_secs(2),
             },
         },
-        credentials: Credentials {
-            user: directory.bind_name(),
-            password: directory.password().to_owned().into(),
-        },
+        credentials: Credentials { user: directory.bind_name(), password: directory.password().to_owned().into() },
         attributes: AttributeList::without(&[]).unwrap(),
     }
 }

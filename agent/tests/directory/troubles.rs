@@ -99,7 +99,9 @@ async fn a_group_whose_members_can_no_longer_be_seen_loses_nobody() {
     let place = site.ou("Groups/Security");
     let group = site.directory.add_group(place, "Crew", GroupKind::GlobalSecurity).unwrap();
     let people: Vec<_> = site.directory.people().into_iter().filter(|person| person.mail.is_some()).take(50).collect();
-    people.iter().for_each(|person| site.directory.join(person.guid, group).unwrap());
+    for person in &people {
+        site.directory.join(person.guid, group).unwrap();
+    }
     site.select_group(group);
     site.sync().await.unwrap();
     site.directory.hide(Attr::MemberOf, 100);
@@ -116,7 +118,9 @@ async fn half_of_a_group_that_can_no_longer_be_seen_loses_nobody() {
     let place = site.ou("Groups/Security");
     let group = site.directory.add_group(place, "Crew", GroupKind::GlobalSecurity).unwrap();
     let people: Vec<_> = site.directory.people().into_iter().filter(|person| person.mail.is_some()).take(50).collect();
-    people.iter().for_each(|person| site.directory.join(person.guid, group).unwrap());
+    for person in &people {
+        site.directory.join(person.guid, group).unwrap();
+    }
     site.select_group(group);
     site.sync().await.unwrap();
     site.directory.hide(Attr::MemberOf, 50);

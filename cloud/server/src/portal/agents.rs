@@ -76,7 +76,11 @@ fn matches_filter(filter: &str, agent: &Agent, now: DateTime<Utc>) -> bool {
     }
 }
 
-async fn show(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewCustomers)?;
     let now = state.now();
     let mut tx = state.db.read(&signed.who.scope).await?;
@@ -97,8 +101,17 @@ async fn show(State(state): State<AppState>, signed: SignedIn, Query(asked): Que
     Ok(page(&AgentsPage {
         frame,
         here: base.with("after", &asked.after).address(),
-        chips: vec![chip("All", ""), chip("Online", "online"), chip("Offline", "offline"), chip("Attention", "attention")],
-        rows: found.into_iter().filter(|of| matches_filter(&asked.state, &of.row, now)).map(|of| row_of(of, now)).collect(),
+        chips: vec![
+            chip("All", ""),
+            chip("Online", "online"),
+            chip("Offline", "offline"),
+            chip("Attention", "attention"),
+        ],
+        rows: found
+            .into_iter()
+            .filter(|of| matches_filter(&asked.state, &of.row, now))
+            .map(|of| row_of(of, now))
+            .collect(),
         pager: Pager::new(&base, after, next.as_deref()),
     }))
 }

@@ -56,7 +56,11 @@ struct Asked {
 
 const PAGE: i64 = 100;
 
-async fn show(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewAudit)?;
     let scope = &signed.who.scope;
     let mut tx = state.db.read(scope).await?;

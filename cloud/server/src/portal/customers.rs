@@ -112,7 +112,11 @@ impl Asked {
     }
 }
 
-async fn show(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewCustomers)?;
     let now = state.now();
     let scope = &signed.who.scope;
@@ -174,7 +178,11 @@ struct NewCustomer {
     name: String,
 }
 
-async fn add(State(state): State<AppState>, signed: SignedIn, Form(form): Form<NewCustomer>) -> Result<Response, PageError> {
+async fn add(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Form(form): Form<NewCustomer>,
+) -> Result<Response, PageError> {
     match acts::create(&state, &signed.who, &form.name).await {
         Ok(created) => Ok(see(&format!("/c/{}/agent?done=customer-added", created.slug))),
         Err(error) => {

@@ -8,12 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use chrono::{DateTime, Utc};
-use rollcall_domain::{
-    ids::ImportId,
-    import::SelectionKind,
-    membership::MembershipState,
-    role::Act,
-};
+use rollcall_domain::{ids::ImportId, import::SelectionKind, membership::MembershipState, role::Act};
 use rollcall_store::{
     directories,
     imports::{self, Import},
@@ -36,9 +31,7 @@ use crate::{
 };
 
 pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/c/{slug}/imports", get(show))
-        .route("/c/{slug}/imports/{import}/resume", post(resume))
+    Router::new().route("/c/{slug}/imports", get(show)).route("/c/{slug}/imports/{import}/resume", post(resume))
 }
 
 #[derive(Debug, Clone)]

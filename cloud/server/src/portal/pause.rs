@@ -63,7 +63,11 @@ enum Subject {
     Import(ImportId),
 }
 
-async fn show_customer(State(state): State<AppState>, signed: SignedIn, Path(slug): Path<String>) -> Result<Response, PageError> {
+async fn show_customer(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(slug): Path<String>,
+) -> Result<Response, PageError> {
     Ok(page(&draw(&state, &signed, &slug, Subject::Customer, String::new(), vec![]).await?))
 }
 
@@ -148,5 +152,13 @@ async fn draw(
         }
     };
     opened.frame.refresh_without_script = None;
-    Ok(PausePage { what, action, back: back(slug, subject), reason, errors, frame: opened.frame, customer: opened.customer })
+    Ok(PausePage {
+        what,
+        action,
+        back: back(slug, subject),
+        reason,
+        errors,
+        frame: opened.frame,
+        customer: opened.customer,
+    })
 }

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use rollcall_domain::{account::AccountState, ids::AccountId, role::Act};
 use rollcall_protocol::person::Person;
 use rollcall_store::{
-    across,
     accounts::{self, Listed},
+    across,
 };
 use serde::Deserialize;
 
@@ -162,7 +162,11 @@ fn row_of(row: Listed, slug: &str, customer: &str, now: DateTime<Utc>) -> Person
     }
 }
 
-async fn show_all(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+async fn show_all(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewCustomers)?;
     let now = state.now();
     let mut tx = state.db.read(&signed.who.scope).await?;

@@ -24,8 +24,9 @@ use uuid::Uuid;
 use super::{
     answer::{PageError, page},
     customer::{CustomerHead, Place, Tab, open},
-    evidence, guard::SignedIn, person_history,
-    states,
+    evidence,
+    guard::SignedIn,
+    person_history, states,
     view::{Frame, Link, Moment, Pill, Tone, Trouble},
 };
 use crate::{services::reach, state::AppState};
@@ -135,7 +136,8 @@ async fn show(
 }
 
 fn held_trouble(account: &Account, memberships: &[Membership], slug: &str, now: DateTime<Utc>) -> Option<Trouble> {
-    let held = memberships.iter().find(|membership| membership.state == rollcall_domain::membership::MembershipState::Held)?;
+    let held =
+        memberships.iter().find(|membership| membership.state == rollcall_domain::membership::MembershipState::Held)?;
     (account.state == AccountState::Held).then(|| Trouble {
         tone: Tone::Held,
         code: catalogue::REMOVALS_HELD.code.to_owned(),

@@ -153,7 +153,10 @@ async fn show_all(
     let mut frame = signed.frame(&mut tx, "Runs", Section::Runs).await?;
     frame.live = Some("/events".into());
     let review = |at: &across::HeldAt| {
-        Link::to(format!("Review {} at {}", grouped(at.people), at.customer_name), format!("/c/{}/held", at.customer_slug))
+        Link::to(
+            format!("Review {} at {}", grouped(at.people), at.customer_name),
+            format!("/c/{}/held", at.customer_slug),
+        )
     };
     Ok(page(&RunsPage {
         frame,

@@ -1,0 +1,109 @@
+//! Every answer of the table in the protocol, and what the agent makes of it.
+
+use rollcall_protocol::answer::Refusal;
+use rollcall_protocol::desired::Order;
+
+use crate::home::Home;
+
+async fn synced(users: usize) -> Home {
+    let home = Home::enrolled(users).await;
+    let (exit, said) = home.agent_json(&["sync"]).await;
+    assert_eq!(exit, 0, "{said}");
+    home
+}
+
+#[tokio::test]
+async fn a_lost_receipt_is_answered_by_the_same_bytes_and_nothing_happens_twice() {
+    let home = Home::enrolled(80).await;
+    home.cloud.books(|books| books.swallow_receipts = 2);
+
+    let (exit, said) = home.agent_json(&["sync"]).await;
+
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(home.cloud.books(|books| books.batches), 1);
+    assert_eq!(home.seen(), home.expected());
+}
+
+#[tokio::test]
+async fn a_busy_cloud_is_given_time() {
+    let home = Home::enrolled(80).await;
+    home.cloud.books(|books| {
+        books
+            .refuse_batches
+            .extend([Refusal::Busy { retry_after_seconds: 1 }, Refusal::Unavailable { retry_after_seconds: 1 }]);
+    });
+
+    let (exit, said) = home.agent_json(&["sync"]).await;
+
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(home.seen(), home.expected());
+}
+
+#[tokio::test]
+async fn an_epoch_that_is_over_is_followed_by_a_new_one_and_everybody() {
+    let home = synced(80).await;
+    let _service = home.start(&["run"]);
+    home.cloud.books(|books| books.refuse_batches.push_back(Refusal::Epoch));
+    home.cloud.order(Order::SyncNow);
+
+    home.cloud
+        .until("a cycle in the new epoch", |books| {
+            books.cycles.last().is_some_and(|claims| claims.link.chain.epoch == 2)
+        })
+        .await;
+
+    assert_eq!(home.seen(), home.expected());
+}
+
+#[tokio::test]
+async fn a_cloud_that_was_restored_from_a_backup_gets_what_it_lacks() {
+    let home = synced(80).await;
+    let after_first = home.cloud.books(|books| books.head());
+    home.agent(&["sync"]).await;
+    home.cloud.books(|books| books.restore(after_first.seq, after_first.prev));
+
+    let (exit, said) = home.agent_json(&["sync"]).await;
+
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(home.cloud.books(|books| books.head().seq), after_first.seq + 2);
+}
+
+#[tokio::test]
+async fn a_fork_stops_the_agent_and_is_told() {
+    let home = Home::enrolled(80).await;
+    home.cloud.books(|books| books.refuse_batches.push_back(Refusal::Fork));
+
+    let (exit, said) = home.agent_json(&["sync"]).await;
+
+    assert_eq!((exit, said["problem"]["code"].as_str()), (1, Some("RC-3103")));
+}
+
+#[tokio::test]
+async fn a_revoked_agent_wipes_what_it_knows() {
+    let home = synced(80).await;
+    let mut service = home.start(&["run"]);
+    home.cloud.until("a check-in of the service", |books| books.checkins.len() > 1).await;
+    home.cloud.books(|books| books.refuse_checkins.push_back(Refusal::Revoked));
+    home.cloud.want(|_| {});
+
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(90), service.wait()).await.unwrap().unwrap();
+
+    assert_eq!(ended.code(), Some(3), "{}", home.log());
+    assert!(!home.path("data/identity.json").exists());
+    assert!(!home.path("data/desired.jws").exists());
+    let spool = std::fs::read(home.path("data/spool.sqlite")).unwrap();
+    assert!(!spool.windows(11).any(|bytes| bytes == b"lab.example"), "people remain in the wiped spool");
+}
+
+#[tokio::test]
+async fn a_damaged_spool_begins_a_new_epoch_and_loses_nobody() {
+    let home = synced(80).await;
+    std::fs::write(home.path("data/spool.sqlite"), vec![0x55; 16 * 1024]).unwrap();
+
+    let (exit, said) = home.agent_json(&["sync"]).await;
+
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(home.cloud.books(|books| books.cycles.last().unwrap().link.chain.epoch), 2);
+    assert_eq!(home.seen(), home.expected());
+    assert!(home.path("data/spool.damaged.sqlite").exists());
+}

@@ -1,0 +1,403 @@
+//! A stand-in for the cloud on loopback: it verifies every request as the protocol demands, keeps what it was told, and
+//! refuses what a test tells it to.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rollcall_protocol::answer::{Receipt, Refusal, TokenFault};
+use rollcall_protocol::batch::{BatchClaims, CycleKind};
+use rollcall_protocol::body::Reader;
+use rollcall_protocol::chain::{self, ChainHead, Epoch};
+use rollcall_protocol::checkin::{CheckinRequest, CheckinResponse, EpochWish};
+use rollcall_protocol::desired::{Command, DesiredImport, DesiredState, Order, Role};
+use rollcall_protocol::digest::{SetDigester, SetSummary};
+use rollcall_protocol::enrol::{EnrolLink, EnrolRequest, EnrolResponse, EnrolToken};
+use rollcall_protocol::hash::{BodyDigest, Hash};
+use rollcall_protocol::item::Item;
+use rollcall_protocol::jws::{Kind, Unverified};
+use rollcall_protocol::key::{PrivateKey, PublicKey};
+use rollcall_protocol::person::Person;
+use rollcall_protocol::request::RequestClaims;
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+pub const AGENT: Uuid = Uuid::from_u128(0xa9);
+const CLOUD: Uuid = Uuid::from_u128(0xc1);
+
+#[derive(Clone)]
+pub struct Cloud {
+    books: Arc<Mutex<Books>>,
+    news: Arc<Notify>,
+}
+
+/// Everything the stand-in knows and was told to do.
+pub struct Books {
+    key: PrivateKey,
+    url: String,
+    agent_key: Option<PublicKey>,
+    spent: Vec<Hash>,
+    desired: DesiredState,
+    epoch: Epoch,
+    head: ChainHead,
+    stored: HashMap<(u64, u64), Hash>,
+    pub people: BTreeMap<Uuid, String>,
+    /// Parts of a cycle whose last one is not there yet.
+    parts: Vec<(BatchClaims, Vec<u8>)>,
+    pub cycles: Vec<BatchClaims>,
+    pub set: Option<SetSummary>,
+    pub departed: Vec<Uuid>,
+    pub checkins: Vec<CheckinRequest>,
+    pub batches: u32,
+    /// Answered in this order before anything is looked at.
+    pub refuse_batches: VecDeque<Refusal>,
+    pub refuse_checkins: VecDeque<Refusal>,
+    /// The cloud's clock minus this machine's.
+    pub ahead: TimeDelta,
+    /// Stores the batch and then hangs up, as a lost acknowledgement.
+    pub swallow_receipts: u32,
+}
+
+impl Cloud {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let epoch = Epoch { number: 1, start: Hash::of(b"first") };
+        let books = Books {
+            key: PrivateKey::from_seed(&[9; 32]),
+            url,
+            agent_key: None,
+            spent: Vec::new(),
+            desired: no_imports(),
+            epoch,
+            head: epoch.head(),
+            stored: HashMap::new(),
+            people: BTreeMap::new(),
+            parts: Vec::new(),
+            cycles: Vec::new(),
+            set: None,
+            departed: Vec::new(),
+            checkins: Vec::new(),
+            batches: 0,
+            refuse_batches: VecDeque::new(),
+            refuse_checkins: VecDeque::new(),
+            ahead: TimeDelta::zero(),
+            swallow_receipts: 0,
+        };
+        let cloud = Self { books: Arc::new(Mutex::new(books)), news: Arc::default() };
+        let serving = cloud.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let serving = serving.clone();
+                tokio::spawn(async move { drop(serving.serve(stream).await) });
+            }
+        });
+        cloud
+    }
+
+    pub fn books<T>(&self, look: impl FnOnce(&mut Books) -> T) -> T {
+        look(&mut self.books.lock().unwrap())
+    }
+
+    pub fn token(&self) -> String {
+        self.token_until(now() + TimeDelta::hours(1))
+    }
+
+    pub fn token_until(&self, end: DateTime<Utc>) -> String {
+        self.books(|books| {
+            let token = EnrolToken {
+                iss: CLOUD,
+                url: books.url.clone(),
+                customer: Uuid::from_u128(5),
+                jti: format!("token-number-{:08}", books.spent.len() + books.checkins.len()),
+                exp: end.timestamp(),
+            };
+            token.sign(&books.key).unwrap()
+        })
+    }
+
+    /// Changes what the agent should do, and wakes a waiting check-in.
+    pub fn want(&self, change: impl FnOnce(&mut DesiredState)) {
+        self.books(|books| {
+            books.desired.version += 1;
+            change(&mut books.desired);
+        });
+        self.news.notify_waiters();
+    }
+
+    pub fn select(&self, import: DesiredImport) {
+        self.want(|desired| desired.imports = vec![import]);
+    }
+
+    pub fn order(&self, order: Order) -> Uuid {
+        let id = Uuid::from_u128(0xc0_0000 + u128::from(self.books(|books| books.desired.version)));
+        self.want(|desired| desired.commands.push(Command { id, order }));
+        id
+    }
+
+    /// Waits until something is so, or fails after half a minute.
+    pub async fn until(&self, what: &str, mut is_so: impl FnMut(&mut Books) -> bool) {
+        for _ in 0..600 {
+            if self.books(&mut is_so) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{what} did not happen");
+    }
+
+    async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+        let mut stream = BufReader::new(stream);
+        while let Some(request) = read_request(&mut stream).await? {
+            let Some((status, body)) = self.answer(&request).await else { return Ok(()) };
+            let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).await?;
+            stream.write_all(&body).await?;
+            stream.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, request: &Request) -> Option<(u16, Vec<u8>)> {
+        Some(match request.path.as_str() {
+            "/agent/v1/enroll" => reply(self.books(|books| books.enrol(request))),
+            "/agent/v1/checkin" => reply(self.check_in(request).await),
+            "/agent/v1/batches" => {
+                let taken = self.books(|books| books.take(request));
+                if taken.is_ok() && self.books(Books::swallows) {
+                    return None;
+                }
+                reply(taken)
+            }
+            _ => (404, Vec::new()),
+        })
+    }
+
+    async fn check_in(&self, request: &Request) -> Result<CheckinResponse, Refusal> {
+        let said = self.books(|books| books.hear(request))?;
+        let is_news = |books: &mut Books| books.desired.version > said.desired_version;
+        if said.epoch == EpochWish::Keep && !self.books(is_news) {
+            let wait = Duration::from_secs(u64::from(said.wait_seconds));
+            let _ = tokio::time::timeout(wait, self.news.notified()).await;
+        }
+        Ok(self.books(|books| books.tell(&said)))
+    }
+}
+
+fn reply<T: Serialize>(result: Result<T, Refusal>) -> (u16, Vec<u8>) {
+    match result {
+        Ok(answer) => (200, serde_json::to_vec(&answer).unwrap()),
+        Err(refusal) => (refusal.status(), serde_json::to_vec(&refusal).unwrap()),
+    }
+}
+
+impl Books {
+    fn swallows(&mut self) -> bool {
+        let swallows = self.swallow_receipts > 0;
+        self.swallow_receipts = self.swallow_receipts.saturating_sub(1);
+        swallows
+    }
+
+    fn time(&self) -> DateTime<Utc> {
+        now() + self.ahead
+    }
+
+    fn enrol(&mut self, request: &Request) -> Result<EnrolResponse, Refusal> {
+        let body: EnrolRequest = serde_json::from_slice(&request.body).map_err(|_| Refusal::Malformed)?;
+        let claims: RequestClaims<EnrolLink> = Unverified::parse(&request.jws)
+            .and_then(|jws| jws.verify(Kind::Enrol, &body.public_key))
+            .map_err(|_| Refusal::Unauthorized)?;
+        self.check_fresh(&claims)?;
+        let fault = |reason| Refusal::Token { reason };
+        let token = EnrolToken::verify(&body.token, &self.key.public()).map_err(|_| fault(TokenFault::Unknown))?;
+        let hash = Hash::of(body.token.as_bytes());
+        if claims.link.token_sha256 != hash || self.spent.contains(&hash) {
+            return Err(fault(TokenFault::Used));
+        }
+        if token.is_expired(self.time()) {
+            return Err(fault(TokenFault::Expired));
+        }
+        self.spent.push(hash);
+        self.agent_key = Some(body.public_key);
+        Ok(EnrolResponse {
+            agent: AGENT,
+            cloud: CLOUD,
+            cloud_key: self.key.public(),
+            msp: "Northwind IT".into(),
+            customer: "Lab".into(),
+            epoch: self.epoch,
+            server_time: self.time(),
+        })
+    }
+
+    fn check_fresh<L>(&self, claims: &RequestClaims<L>) -> Result<(), Refusal> {
+        claims.check_fresh(self.time()).map_err(|_| Refusal::Skew { server_time: self.time() })
+    }
+
+    fn hear(&mut self, request: &Request) -> Result<CheckinRequest, Refusal> {
+        if let Some(refusal) = self.refuse_checkins.pop_front() {
+            return Err(refusal);
+        }
+        let claims: RequestClaims = self.verify(request, Kind::Request)?;
+        self.check_fresh(&claims)?;
+        claims.check_body(&BodyDigest::of(&request.body)).map_err(|_| Refusal::Unauthorized)?;
+        let said: CheckinRequest = serde_json::from_slice(&request.body).map_err(|_| Refusal::Malformed)?;
+        if !said.done.is_empty() {
+            self.desired.commands.retain(|command| !said.done.contains(&command.id));
+            self.desired.version += 1;
+        }
+        if said.epoch == EpochWish::New {
+            self.epoch = Epoch { number: self.epoch.number + 1, start: Hash::of(&self.epoch.number.to_be_bytes()) };
+            self.head = self.epoch.head();
+            self.parts.clear();
+        }
+        self.checkins.push(said.clone());
+        Ok(said)
+    }
+
+    fn tell(&mut self, said: &CheckinRequest) -> CheckinResponse {
+        let is_newer = self.desired.version > said.desired_version;
+        self.desired.issued_at = now();
+        CheckinResponse {
+            server_time: self.time(),
+            desired: is_newer.then(|| self.desired.sign(&self.key).unwrap()),
+            epoch: (said.epoch == EpochWish::New).then_some(self.epoch),
+        }
+    }
+
+    fn verify<L: serde::de::DeserializeOwned>(
+        &self,
+        request: &Request,
+        kind: Kind,
+    ) -> Result<RequestClaims<L>, Refusal> {
+        let key = self.agent_key.as_ref().ok_or(Refusal::Unauthorized)?;
+        let claims = Unverified::parse(&request.jws).and_then(|jws| jws.verify(kind, key));
+        let claims: RequestClaims<L> = claims.map_err(|_| Refusal::Unauthorized)?;
+        let is_ours = claims.iss == AGENT && claims.aud == CLOUD && claims.path == request.path;
+        if is_ours { Ok(claims) } else { Err(Refusal::Unauthorized) }
+    }
+
+    fn take(&mut self, request: &Request) -> Result<Receipt, Refusal> {
+        if let Some(refusal) = self.refuse_batches.pop_front() {
+            return Err(refusal);
+        }
+        let claims: BatchClaims = self.verify(request, Kind::Batch)?;
+        claims.check_body(&BodyDigest::of(&request.body)).map_err(|_| Refusal::Unauthorized)?;
+        let link = claims.link.chain;
+        let hash = Hash::of(request.jws.as_bytes());
+        let stored = self.stored.get(&(link.epoch, link.seq));
+        match chain::judge(&self.head, stored, &link, &hash) {
+            chain::Verdict::Next => {}
+            chain::Verdict::Duplicate => return Ok(Receipt { head: self.head }),
+            chain::Verdict::Fork => return Err(Refusal::Fork),
+            chain::Verdict::Gap { expected } => return Err(Refusal::Gap { expected }),
+            chain::Verdict::WrongEpoch => return Err(Refusal::Epoch),
+        }
+        self.stored.insert((link.epoch, link.seq), hash);
+        self.head = link.then(hash);
+        self.batches += 1;
+        let is_last = claims.link.cycle.is_last();
+        self.parts.push((claims, request.body.clone()));
+        if is_last {
+            self.apply();
+        }
+        Ok(Receipt { head: self.head })
+    }
+
+    /// Forgets everything after a number, as a database restored from a backup.
+    pub fn restore(&mut self, seq: u64, prev: Hash) {
+        self.stored.retain(|(_, stored), _| *stored < seq);
+        self.head = ChainHead { seq, prev, ..self.head };
+    }
+
+    pub fn head(&self) -> ChainHead {
+        self.head
+    }
+
+    fn apply(&mut self) {
+        let parts = std::mem::take(&mut self.parts);
+        let last = parts.last().unwrap().0.clone();
+        if last.link.cycle.kind == CycleKind::Full {
+            self.people.clear();
+        }
+        for (_, body) in &parts {
+            let mut items = Reader::new(body).unwrap();
+            while let Some(item) = items.next_item().unwrap() {
+                match item.unwrap() {
+                    Item::Present(json) => {
+                        let person: Person = serde_json::from_str(json.get()).unwrap();
+                        self.people.insert(person.guid, json.get().to_owned());
+                    }
+                    Item::Departed(departure) => {
+                        self.people.remove(&departure.guid);
+                        self.departed.push(departure.guid);
+                    }
+                    Item::Ou(_) | Item::Group(_) => {}
+                }
+            }
+        }
+        let mut digest = SetDigester::default();
+        for (guid, json) in &self.people {
+            digest.push(*guid, &Hash::of(json.as_bytes())).unwrap();
+        }
+        let summary = digest.finish();
+        assert_eq!(summary, last.link.cycle.set, "the cloud's set differs from the agent's");
+        self.set = Some(summary);
+        self.cycles.push(last);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the stand-in is a program of its own and has the real time")]
+pub fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+fn no_imports() -> DesiredState {
+    DesiredState {
+        cloud: CLOUD,
+        agent: AGENT,
+        version: 1,
+        issued_at: DateTime::UNIX_EPOCH,
+        role: Role::Active,
+        domain: None,
+        pause: None,
+        imports: Vec::new(),
+        commands: Vec::new(),
+    }
+}
+
+struct Request {
+    path: String,
+    jws: String,
+    body: Vec<u8>,
+}
+
+async fn read_request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Request>> {
+    let mut line = String::new();
+    if stream.read_line(&mut line).await? == 0 {
+        return Ok(None);
+    }
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let (mut jws, mut length) = (String::new(), 0);
+    loop {
+        let mut header = String::new();
+        stream.read_line(&mut header).await?;
+        let header = header.trim_end();
+        if header.is_empty() {
+            break;
+        }
+        let (name, value) = header.split_once(": ").unwrap_or_default();
+        match name.to_ascii_lowercase().as_str() {
+            "authorization" => value.trim_start_matches("Bearer ").clone_into(&mut jws),
+            "content-length" => length = value.parse().unwrap(),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    Ok(Some(Request { path, jws, body }))
+}

@@ -1,0 +1,98 @@
+//! The agent as a service: instructions arrive by long poll, and it ends within seconds.
+
+use std::time::{Duration, Instant};
+
+use rollcall_protocol::batch::Trigger;
+use rollcall_protocol::checkin::{CycleOutcome, Phase};
+use rollcall_protocol::desired::{Order, Pause};
+
+use crate::home::Home;
+
+#[tokio::test]
+async fn a_service_reads_on_its_own_and_on_command_within_a_second() {
+    let home = Home::enrolled(120).await;
+    let _service = home.start(&["run"]);
+    let count = home.expected().len();
+    home.cloud.until("the first cycle", |books| books.people.len() == count).await;
+
+    let asked = Instant::now();
+    home.cloud.order(Order::SyncNow);
+    let before = home.cloud.books(|books| books.cycles.len());
+    home.cloud.until("sync now", |books| books.cycles.len() > before).await;
+
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    let trigger = home.cloud.books(|books| books.cycles.last().unwrap().link.cycle.trigger);
+    assert_eq!(trigger, Trigger::SyncNow);
+    home.cloud
+        .until("the command is reported done", |books| {
+            books.checkins.last().is_some_and(|said| said.done.is_empty())
+                && books.checkins.iter().any(|said| !said.done.is_empty())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_paused_service_only_checks_in_and_resumes() {
+    let home = Home::enrolled(80).await;
+    home.cloud.want(|desired| desired.pause = Some(Pause { until: None }));
+    let _service = home.start(&["run"]);
+    home.cloud
+        .until("the pause is shown", |books| {
+            books.checkins.last().is_some_and(|said| said.status.phase == Phase::Paused)
+        })
+        .await;
+    assert_eq!(home.directory.tally().connections, 0);
+
+    home.cloud.want(|desired| desired.pause = None);
+
+    let count = home.expected().len();
+    home.cloud.until("the first cycle after the pause", |books| books.people.len() == count).await;
+}
+
+#[tokio::test]
+async fn a_service_ends_within_seconds_of_being_told() {
+    let home = Home::enrolled(80).await;
+    let mut service = home.start(&["run"]);
+    home.cloud.until("a check-in", |books| !books.checkins.is_empty()).await;
+    let started = Instant::now();
+
+    terminate(&service);
+    let ended = tokio::time::timeout(Duration::from_secs(5), service.wait()).await.unwrap().unwrap();
+
+    assert!(ended.success(), "{}", home.log());
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+fn terminate(child: &tokio::process::Child) {
+    let id = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_reported_once_and_not_tried_again() {
+    let home = Home::enrolled(80).await;
+    home.write_secret("wrong");
+    let _service = home.start(&["run"]);
+
+    home.cloud
+        .until("the failure is told", |books| {
+            let told = books.checkins.last().and_then(|said| said.status.last_cycle.clone());
+            matches!(told.map(|told| told.outcome),
+            Some(CycleOutcome::Incomplete { problem, .. }) if problem.code == "RC-2201")
+        })
+        .await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+
+    assert_eq!(home.directory.tally().binds, 1);
+}
+
+#[tokio::test]
+async fn only_one_service_runs_in_a_folder() {
+    let home = Home::enrolled(60).await;
+    let _service = home.start(&["run"]);
+    home.cloud.until("a check-in", |books| !books.checkins.is_empty()).await;
+
+    let (exit, said) = home.agent_json(&["sync"]).await;
+
+    assert_eq!((exit, said["problem"]["code"].as_str()), (1, Some("RC-1011")));
+}
