@@ -19,8 +19,8 @@ pub enum Kind {
 
 #[derive(Debug)]
 pub enum Domain {
-    Scripted { directory: Directory, trust: TempDir },
-    Samba(Samba),
+    Scripted { directory: Box<Directory>, trust: TempDir },
+    Samba(Box<Samba>),
 }
 
 /// The selection that the demo makes: an OU with everything below it, and a group across the others.
@@ -45,14 +45,14 @@ impl Domain {
         match kind {
             Kind::Scripted => {
                 let plan = Plan::new(users, number as u64 + 1).named(&name);
-                let directory = Directory::start(&plan, Setup::default())?;
+                let directory = Box::new(Directory::start(&plan, Setup::default())?);
                 let trust = tempfile::tempdir()?;
                 Ok(Self::Scripted { directory, trust })
             }
             Kind::Samba => {
                 let samba = Samba::start(&SambaSetup { domain_name: name, address: None })?;
                 samba.fill(&Filling::company(users, number as u64 + 1))?;
-                Ok(Self::Samba(samba))
+                Ok(Self::Samba(Box::new(samba)))
             }
         }
     }
