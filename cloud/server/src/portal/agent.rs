@@ -2,10 +2,9 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, Query, State},
     response::Response,
-    routing::{get, post},
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -22,6 +21,7 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
+    pages::Pages,
     answer::{PageError, page, see},
     customer::{CustomerHead, Place, Tab, open},
     guard::{Done, SignedIn, require},
@@ -34,11 +34,11 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/agents/{agent}", get(show))
-        .route("/agents/{agent}/revoke", post(revoke))
-        .route("/agents/{agent}/release", post(release))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/agents/{agent}", show)
+        .post("/agents/{agent}/revoke", revoke)
+        .post("/agents/{agent}/release", release)
 }
 
 #[derive(Debug, Template)]

@@ -2,10 +2,8 @@
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Query, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -17,6 +15,7 @@ use rollcall_store::{across, agents::Agent};
 use serde::Deserialize;
 
 use super::{
+    pages::Pages,
     answer::{PageError, page},
     cursor,
     guard::{SignedIn, require},
@@ -26,8 +25,9 @@ use super::{
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/agents", get(show))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/agents", show)
 }
 
 #[derive(Debug, Clone)]

@@ -2,11 +2,10 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Query, State},
     http::StatusCode,
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -22,6 +21,7 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
+    pages::Pages,
     answer::{PageError, field_errors, page, page_with, see},
     cursor,
     guard::{SignedIn, require},
@@ -31,8 +31,11 @@ use super::{
 };
 use crate::{services::customers as acts, state::AppState};
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/customers", get(show)).route("/customers/add", get(show_add).post(add))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/customers", show)
+        .get("/customers/add", show_add)
+        .post("/customers/add", add)
 }
 
 #[derive(Debug, Clone)]

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Query, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rollcall_domain::{
@@ -22,6 +20,7 @@ use rollcall_store::{
 };
 
 use super::{
+    pages::Pages,
     answer::{PageError, page},
     guard::{Done, SignedIn, require},
     runs::{RunRow, row_of},
@@ -30,8 +29,9 @@ use super::{
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/", get(show))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/", show)
 }
 
 /// A number that leads somewhere.

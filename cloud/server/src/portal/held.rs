@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, Query, State},
     http::StatusCode,
     response::Response,
-    routing::{get, post},
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{ids::ImportId, role::Act};
@@ -19,6 +18,7 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
+    pages::Pages,
     answer::{PageError, field_errors, page, page_with, see},
     customer::{CustomerHead, Place, Tab, open},
     evidence,
@@ -37,11 +37,11 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/c/{slug}/held", get(show))
-        .route("/c/{slug}/held/approve", post(approve))
-        .route("/c/{slug}/held/reject", post(reject))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/c/{slug}/held", show)
+        .post("/c/{slug}/held/approve", approve)
+        .post("/c/{slug}/held/reject", reject)
 }
 
 #[derive(Debug, Clone)]

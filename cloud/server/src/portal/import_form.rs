@@ -2,11 +2,10 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, State},
     http::StatusCode,
     response::Response,
-    routing::{get, post},
 };
 use rollcall_domain::{
     ids::{DirectoryId, ImportId},
@@ -21,6 +20,7 @@ use rollcall_store::{
 };
 
 use super::{
+    pages::Pages,
     answer::{PageError, field_errors, page_with, see},
     customer::{CustomerHead, Opened, Place, Tab, open},
     guard::{SignedIn, require},
@@ -38,11 +38,13 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/c/{slug}/imports/add", get(show_new).post(send_new))
-        .route("/c/{slug}/imports/{import}", get(show).post(send))
-        .route("/c/{slug}/structure/refresh", post(refresh))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/c/{slug}/imports/add", show_new)
+        .post("/c/{slug}/imports/add", send_new)
+        .get("/c/{slug}/imports/{import}", show)
+        .post("/c/{slug}/imports/{import}", send)
+        .post("/c/{slug}/structure/refresh", refresh)
 }
 
 #[derive(Debug, Clone)]

@@ -2,10 +2,9 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, Query, State},
     response::Response,
-    routing::{get, post},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{agent::is_silent, role::Act};
@@ -17,6 +16,7 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
+    pages::Pages,
     answer::{PageError, page, see},
     customer::{AgentLine, CustomerHead, Opened, Place, Tab, agent_line, open},
     guard::{Done, SignedIn, require},
@@ -31,11 +31,11 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/c/{slug}/agent", get(show))
-        .route("/c/{slug}/agent/token", post(make_token))
-        .route("/c/{slug}/agent/token/{token}/revoke", post(revoke_token))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/c/{slug}/agent", show)
+        .post("/c/{slug}/agent/token", make_token)
+        .post("/c/{slug}/agent/token/{token}/revoke", revoke_token)
 }
 
 /// A token that was made just now; it is shown once.

@@ -2,10 +2,8 @@
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{account::AccountState, ids::AccountId, role::Act};
@@ -17,6 +15,7 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
+    pages::Pages,
     answer::{PageError, page},
     cursor,
     customer::{CustomerHead, Place, Tab, open},
@@ -27,8 +26,10 @@ use super::{
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/people", get(show_all)).route("/c/{slug}/people", get(show_of_customer))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/people", show_all)
+        .get("/c/{slug}/people", show_of_customer)
 }
 
 #[derive(Debug, Clone)]

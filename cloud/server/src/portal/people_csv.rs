@@ -3,11 +3,9 @@
 use std::fmt::Write as _;
 
 use axum::{
-    Router,
     extract::{Path, Query, State},
     http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
-    routing::get,
 };
 use rollcall_domain::role::Act;
 use rollcall_protocol::person::Person;
@@ -17,14 +15,17 @@ use rollcall_store::{
 };
 
 use super::{
+    pages::Pages,
     answer::PageError,
     guard::{SignedIn, require},
     people::Asked,
 };
 use crate::{services::reach, state::AppState};
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/people.csv", get(export_all)).route("/c/{slug}/people.csv", get(export_of_customer))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/people.csv", export_all)
+        .get("/c/{slug}/people.csv", export_of_customer)
 }
 
 const HEAD: &str = "customer,name,account,sign_in_name,email,title,department,state,enabled,changed_at,object_guid,id\r\n";

@@ -4,10 +4,8 @@ use std::collections::HashMap;
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{account::AccountState, ids::AccountId};
@@ -22,6 +20,7 @@ use rollcall_store::{
 use uuid::Uuid;
 
 use super::{
+    pages::Pages,
     answer::{PageError, page},
     customer::{CustomerHead, Place, Tab, open},
     evidence, guard::SignedIn, person_history,
@@ -30,8 +29,9 @@ use super::{
 };
 use crate::{services::reach, state::AppState};
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/c/{slug}/people/{account}", get(show))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/c/{slug}/people/{account}", show)
 }
 
 /// A labelled fact.

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -22,6 +20,7 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
+    pages::Pages,
     answer::{PageError, page},
     customer::{CustomerHead, Place, Tab, open},
     dashboard::Tile,
@@ -34,8 +33,9 @@ use super::{
 };
 use crate::{services::reach, state::AppState};
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/c/{slug}/runs/{run}", get(show))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/c/{slug}/runs/{run}", show)
 }
 
 #[derive(Debug, Clone)]

@@ -2,10 +2,8 @@
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{ids::RunId, role::Act, run::RunResult};
@@ -16,6 +14,7 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
+    pages::Pages,
     answer::{PageError, page},
     customer::{CustomerHead, Place, Tab, open},
     guard::{SignedIn, require},
@@ -24,8 +23,10 @@ use super::{
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/runs", get(show_all)).route("/c/{slug}/runs", get(show_of_customer))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/runs", show_all)
+        .get("/c/{slug}/runs", show_of_customer)
 }
 
 #[derive(Debug, Clone)]

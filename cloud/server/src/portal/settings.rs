@@ -2,11 +2,10 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, Query, State},
     http::StatusCode,
     response::Response,
-    routing::{get, post},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{
@@ -23,6 +22,7 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
+    pages::Pages,
     answer::{PageError, field_errors, page_with, see},
     guard::{Done, SignedIn, require},
     view::{FieldError, Frame, Moment, Pill, Section, Tone},
@@ -36,15 +36,15 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/settings", get(show))
-        .route("/settings/keys", post(make_key))
-        .route("/settings/keys/{key}/revoke", post(revoke_key))
-        .route("/settings/operators", post(invite))
-        .route("/settings/operators/{operator}/link", post(renew_link))
-        .route("/settings/operators/{operator}/disable", post(disable))
-        .route("/settings/sessions/{session}/end", post(end_session))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/settings", show)
+        .post("/settings/keys", make_key)
+        .post("/settings/keys/{key}/revoke", revoke_key)
+        .post("/settings/operators", invite)
+        .post("/settings/operators/{operator}/link", renew_link)
+        .post("/settings/operators/{operator}/disable", disable)
+        .post("/settings/sessions/{session}/end", end_session)
 }
 
 #[derive(Debug, Clone)]

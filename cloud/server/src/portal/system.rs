@@ -2,15 +2,14 @@
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::{get, post},
 };
 use rollcall_domain::{ids::JobId, role::Act};
 use rollcall_store::work;
 
 use super::{
+    pages::Pages,
     answer::{PageError, page, see},
     guard::{Done, SignedIn, require},
     person::Fact,
@@ -18,8 +17,10 @@ use super::{
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/system", get(show)).route("/system/jobs/{job}/retry", post(retry))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/system", show)
+        .post("/system/jobs/{job}/retry", retry)
 }
 
 #[derive(Debug, Clone)]
