@@ -38,11 +38,11 @@ async fn sync_now_pause_and_resume_reach_a_running_agent_at_once() {
         let started = Instant::now();
         customer.api.post(&format!("/customers/{}/sync", customer.id), &json!({})).await.unwrap();
         while directory.tally().searches == searches {
-            assert!(started.elapsed() < Duration::from_secs(10), "sync now did not arrive");
+            assert!(started.elapsed() < Duration::from_secs(10), "sync now did not arrive:\n{}", customer.agent.said());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert!(started.elapsed() < Duration::from_secs(3), "sync now took {:?}", started.elapsed());
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 
     let pause = json!({"reason": "moving offices"});

@@ -154,11 +154,7 @@ async fn list(
 /// Shows one person.
 #[utoipa::path(get, path = "/accounts/{id}", tag = "accounts", params(("id" = String, Path)),
     responses((status = OK, body = Account), (status = NOT_FOUND, body = Problem)))]
-async fn get(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<AccountId>,
-) -> Result<Json<Account>, Problem> {
+async fn get(State(state): State<AppState>, Key(who): Key, Id(id): Id<AccountId>) -> Result<Json<Account>, Problem> {
     let (scope, account) = reach::account(&state, &who, id).await?;
     let mut tx = state.db.read(&scope).await?;
     let memberships = memberships::list_of_accounts(&mut tx, &[id]).await?;

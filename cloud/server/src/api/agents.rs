@@ -140,11 +140,7 @@ async fn list(
 /// Shows one agent.
 #[utoipa::path(get, path = "/agents/{id}", tag = "agents", params(("id" = String, Path)),
     responses((status = OK, body = Agent), (status = NOT_FOUND, body = Problem)))]
-async fn get(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<AgentId>,
-) -> Result<Json<Agent>, Problem> {
+async fn get(State(state): State<AppState>, Key(who): Key, Id(id): Id<AgentId>) -> Result<Json<Agent>, Problem> {
     let (_, agent) = reach::agent(&state, &who, id).await?;
     Ok(Json(Agent::show(agent, state.now())))
 }
@@ -152,11 +148,7 @@ async fn get(
 /// Retires an agent for good: its key is refused from now on.
 #[utoipa::path(post, path = "/agents/{id}/revoke", tag = "agents", params(("id" = String, Path), Once),
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
-async fn revoke(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<AgentId>,
-) -> Result<StatusCode, Problem> {
+async fn revoke(State(state): State<AppState>, Key(who): Key, Id(id): Id<AgentId>) -> Result<StatusCode, Problem> {
     agents::revoke(&state, &who, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -32,7 +32,8 @@ impl FromRequestParts<AppState> for Key {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let text = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let key = text.strip_prefix("Bearer ").filter(|key| key.starts_with("rck_")).ok_or_else(Problem::unauthenticated)?;
+        let key =
+            text.strip_prefix("Bearer ").filter(|key| key.starts_with("rck_")).ok_or_else(Problem::unauthenticated)?;
         let holder = api_keys::find_holder(&state.db, SecretHash::of(key.as_bytes()), state.now()).await?;
         let ip = parts.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.0.ip());
         let visitor = Visitor { ip, user_agent: None };

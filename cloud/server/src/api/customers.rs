@@ -167,11 +167,7 @@ async fn create(
 /// Shows one customer.
 #[utoipa::path(get, path = "/customers/{id}", tag = "customers", params(("id" = String, Path)),
     responses((status = OK, body = Customer), (status = NOT_FOUND, body = Problem)))]
-async fn get(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<CustomerId>,
-) -> Result<Json<Customer>, Problem> {
+async fn get(State(state): State<AppState>, Key(who): Key, Id(id): Id<CustomerId>) -> Result<Json<Customer>, Problem> {
     Ok(Json(load(&state, &who, id).await?))
 }
 
@@ -185,11 +181,7 @@ async fn load(state: &AppState, who: &Who, id: CustomerId) -> Result<Customer, S
 /// Asks the agents of this customer to read their directory now.
 #[utoipa::path(post, path = "/customers/{id}/sync", tag = "customers", params(("id" = String, Path), Once),
     responses((status = ACCEPTED), (status = CONFLICT, body = Problem)))]
-async fn sync(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<CustomerId>,
-) -> Result<StatusCode, Problem> {
+async fn sync(State(state): State<AppState>, Key(who): Key, Id(id): Id<CustomerId>) -> Result<StatusCode, Problem> {
     agents::ask(&state, &who, id, Ask::SyncNow).await?;
     Ok(StatusCode::ACCEPTED)
 }
@@ -237,11 +229,7 @@ async fn pause(
 /// Resumes a customer.
 #[utoipa::path(post, path = "/customers/{id}/resume", tag = "customers", params(("id" = String, Path), Once),
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
-async fn resume(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<CustomerId>,
-) -> Result<StatusCode, Problem> {
+async fn resume(State(state): State<AppState>, Key(who): Key, Id(id): Id<CustomerId>) -> Result<StatusCode, Problem> {
     pauses::resume(&state, &who, Target::Customer(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -187,11 +187,7 @@ async fn load(tx: &mut Tx, scope: CustomerScope, id: ImportId, now: DateTime<Utc
 /// Shows one import.
 #[utoipa::path(get, path = "/imports/{id}", tag = "imports", params(("id" = String, Path)),
     responses((status = OK, body = Import), (status = NOT_FOUND, body = Problem)))]
-async fn get(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<ImportId>,
-) -> Result<Json<Import>, Problem> {
+async fn get(State(state): State<AppState>, Key(who): Key, Id(id): Id<ImportId>) -> Result<Json<Import>, Problem> {
     let (scope, _) = reach::import(&state, &who, id).await?;
     let mut tx = state.db.read(&scope).await?;
     Ok(Json(load(&mut tx, scope, id, state.now()).await?))
@@ -244,11 +240,7 @@ async fn change(
 /// Ends an import. Its people leave under the usual guard.
 #[utoipa::path(delete, path = "/imports/{id}", tag = "imports", params(("id" = String, Path)),
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
-async fn end(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<ImportId>,
-) -> Result<StatusCode, Problem> {
+async fn end(State(state): State<AppState>, Key(who): Key, Id(id): Id<ImportId>) -> Result<StatusCode, Problem> {
     let (_, import) = reach::import(&state, &who, id).await?;
     imports::delete(&state, &who, import.customer_id, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -257,11 +249,7 @@ async fn end(
 /// Asks the agents of the import's customer to read now.
 #[utoipa::path(post, path = "/imports/{id}/sync", tag = "imports", params(("id" = String, Path), Once),
     responses((status = ACCEPTED), (status = CONFLICT, body = Problem)))]
-async fn sync(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<ImportId>,
-) -> Result<StatusCode, Problem> {
+async fn sync(State(state): State<AppState>, Key(who): Key, Id(id): Id<ImportId>) -> Result<StatusCode, Problem> {
     let (_, import) = reach::import(&state, &who, id).await?;
     agents::ask(&state, &who, import.customer_id, Ask::SyncNow).await?;
     Ok(StatusCode::ACCEPTED)
@@ -284,11 +272,7 @@ async fn pause(
 /// Resumes one import.
 #[utoipa::path(post, path = "/imports/{id}/resume", tag = "imports", params(("id" = String, Path), Once),
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
-async fn resume(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<ImportId>,
-) -> Result<StatusCode, Problem> {
+async fn resume(State(state): State<AppState>, Key(who): Key, Id(id): Id<ImportId>) -> Result<StatusCode, Problem> {
     let (_, import) = reach::import(&state, &who, id).await?;
     pauses::resume(&state, &who, Target::Import(import.customer_id, id)).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -204,11 +204,7 @@ async fn approve(
 /// Rejects the held removals of a run: these people stay.
 #[utoipa::path(post, path = "/runs/{id}/held/reject", tag = "runs", params(("id" = String, Path), Once),
     responses((status = OK, body = Decided), (status = NOT_FOUND, body = Problem)))]
-async fn reject(
-    State(state): State<AppState>,
-    Key(who): Key,
-    Id(id): Id<RunId>,
-) -> Result<Json<Decided>, Problem> {
+async fn reject(State(state): State<AppState>, Key(who): Key, Id(id): Id<RunId>) -> Result<Json<Decided>, Problem> {
     let (_, run) = reach::run(&state, &who, id).await?;
     let people = held::decide(&state, &who, run.customer_id, Which::OfRun(id), &[], Decision::Reject).await?;
     Ok(Json(Decided { people }))

@@ -21,10 +21,10 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, page, see},
     customer::{CustomerHead, Place, Tab, open},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     person::Fact,
     states,
     view::{Frame, Link, Moment, Pill, Tone, Trouble},
@@ -181,7 +181,11 @@ async fn revoke(
     Ok(see(&format!("/agents/{id}?done=agent-retired")))
 }
 
-async fn release(State(state): State<AppState>, signed: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
+async fn release(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     require(&signed, Act::RevokeAgent)?;
     let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
     agents::release(&state, &signed.who, id).await?;

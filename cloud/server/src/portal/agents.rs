@@ -15,10 +15,10 @@ use rollcall_store::{across, agents::Agent};
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, page},
     cursor,
     guard::{SignedIn, require},
+    pages::Pages,
     runs::Chip,
     states,
     view::{Frame, Moment, Pager, Pill, Section, pager::Query as Address},
@@ -26,8 +26,7 @@ use super::{
 use crate::state::AppState;
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/agents", show)
+    Pages::new().get("/agents", show)
 }
 
 #[derive(Debug, Clone)]
@@ -76,7 +75,11 @@ fn matches_filter(filter: &str, agent: &Agent, now: DateTime<Utc>) -> bool {
     }
 }
 
-async fn show(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewCustomers)?;
     let now = state.now();
     let mut tx = state.db.read(&signed.who.scope).await?;
@@ -97,8 +100,17 @@ async fn show(State(state): State<AppState>, signed: SignedIn, Query(asked): Que
     Ok(page(&AgentsPage {
         frame,
         here: base.with("after", &asked.after).address(),
-        chips: vec![chip("All", ""), chip("Online", "online"), chip("Offline", "offline"), chip("Attention", "attention")],
-        rows: found.into_iter().filter(|of| matches_filter(&asked.state, &of.row, now)).map(|of| row_of(of, now)).collect(),
+        chips: vec![
+            chip("All", ""),
+            chip("Online", "online"),
+            chip("Offline", "offline"),
+            chip("Attention", "attention"),
+        ],
+        rows: found
+            .into_iter()
+            .filter(|of| matches_filter(&asked.state, &of.row, now))
+            .map(|of| row_of(of, now))
+            .collect(),
         pager: Pager::new(&base, after, next.as_deref()),
     }))
 }

@@ -17,9 +17,7 @@ struct Files;
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 static VERSIONS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
-    Files::iter()
-        .filter_map(|path| Files::get(&path).map(|file| (path.to_string(), version(&file))))
-        .collect()
+    Files::iter().filter_map(|path| Files::get(&path).map(|file| (path.to_string(), version(&file)))).collect()
 });
 
 /// The address of an asset, with the version of its content.
@@ -74,14 +72,8 @@ mod tests {
 
     #[test]
     fn the_vendored_scripts_are_exactly_the_reviewed_ones() {
-        assert_eq!(
-            sha256("vendor/htmx.min.js"),
-            "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
-        );
-        assert_eq!(
-            sha256("vendor/hx-sse.min.js"),
-            "18ef2761356ec1fe0bb6d92612315b37517a7c1e9856b661c5ae81fef239d103"
-        );
+        assert_eq!(sha256("vendor/htmx.min.js"), "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130");
+        assert_eq!(sha256("vendor/hx-sse.min.js"), "18ef2761356ec1fe0bb6d92612315b37517a7c1e9856b661c5ae81fef239d103");
     }
 
     #[test]

@@ -16,16 +16,15 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    pages::Pages,
     answer::{PageError, page},
     guard::{SignedIn, require},
+    pages::Pages,
     view::{Frame, Moment, Pager, Section, pager::Query as Address},
 };
 use crate::state::AppState;
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/audit", show)
+    Pages::new().get("/audit", show)
 }
 
 #[derive(Debug, Clone)]
@@ -56,7 +55,11 @@ struct Asked {
 
 const PAGE: i64 = 100;
 
-async fn show(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewAudit)?;
     let scope = &signed.who.scope;
     let mut tx = state.db.read(scope).await?;

@@ -15,11 +15,11 @@ use rollcall_store::{
 };
 
 use super::{
-    pages::Pages,
     answer::{PageError, page, see},
     dashboard::Tile,
     guard::{Done, SignedIn, require},
     imports::{Members, chosen_of},
+    pages::Pages,
     runs::{RunRow, row_of},
     states,
     view::{Frame, Link, Moment, Pill, Section, Step, StepState, Trouble, grouped},
@@ -35,10 +35,7 @@ use crate::{
 };
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/c/{slug}", show)
-        .post("/c/{slug}/sync", sync)
-        .post("/c/{slug}/resume", resume)
+    Pages::new().get("/c/{slug}", show).post("/c/{slug}/sync", sync).post("/c/{slug}/resume", resume)
 }
 
 /// The pages of a customer.
@@ -261,7 +258,11 @@ async fn show(
         progress: if is_new { progress(&opened, &living, seen) } else { vec![] },
         tiles: if is_new { vec![] } else { tiles(&opened, seen) },
         imports: lines.into_iter().map(|(line, _)| line).collect(),
-        imports_why_empty: if seen > 0 { "Choose who comes over." } else { "When the agent has reached the directory, choose who comes over." },
+        imports_why_empty: if seen > 0 {
+            "Choose who comes over."
+        } else {
+            "When the agent has reached the directory, choose who comes over."
+        },
         agents: living.iter().map(|agent| agent_line(agent, now)).collect(),
         runs: newest.iter().map(|run| row_of(run, &slug, "", now)).collect(),
         runs_of_all: false,
@@ -352,16 +353,25 @@ fn progress(opened: &Opened, agents: &[&Agent], seen: i64) -> Vec<Step> {
         (false, false) => StepState::Open,
     };
     let install = Step::new(state(has_agent, true), "Install the agent", "One line on one domain-joined server.");
-    let reach = Step::new(state(seen > 0, has_agent), "Reach the directory", match seen {
-        0 => "The agent finds a domain controller and reads the structure.".to_owned(),
-        seen => format!("{} seen.", states::people(seen)),
-    });
-    let choose = Step::new(state(has_import, seen > 0), "Choose who to import", "Organisational units or security groups.");
+    let reach = Step::new(
+        state(seen > 0, has_agent),
+        "Reach the directory",
+        match seen {
+            0 => "The agent finds a domain controller and reads the structure.".to_owned(),
+            seen => format!("{} seen.", states::people(seen)),
+        },
+    );
+    let choose =
+        Step::new(state(has_import, seen > 0), "Choose who to import", "Organisational units or security groups.");
     let first = Step::new(state(false, has_import), "First sync", "Runs by itself, within a minute.");
     vec![
         if has_agent { install } else { install.with(Link::to("Install", format!("/c/{slug}/agent")).primary()) },
         reach,
-        if has_import || seen == 0 { choose } else { choose.with(Link::to("Choose people", format!("/c/{slug}/imports/add")).primary()) },
+        if has_import || seen == 0 {
+            choose
+        } else {
+            choose.with(Link::to("Choose people", format!("/c/{slug}/imports/add")).primary())
+        },
         first,
     ]
 }
@@ -400,7 +410,11 @@ pub fn agent_line(agent: &Agent, now: DateTime<Utc>) -> AgentLine {
     }
 }
 
-async fn sync(State(state): State<AppState>, signed: SignedIn, Path(slug): Path<String>) -> Result<Response, PageError> {
+async fn sync(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(slug): Path<String>,
+) -> Result<Response, PageError> {
     require(&signed, Act::SyncNow)?;
     let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
     match agent_acts::ask(&state, &signed.who, customer.id, Ask::SyncNow).await {
@@ -410,7 +424,11 @@ async fn sync(State(state): State<AppState>, signed: SignedIn, Path(slug): Path<
     }
 }
 
-async fn resume(State(state): State<AppState>, signed: SignedIn, Path(slug): Path<String>) -> Result<Response, PageError> {
+async fn resume(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(slug): Path<String>,
+) -> Result<Response, PageError> {
     require(&signed, Act::Pause)?;
     let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
     pauses::resume(&state, &signed.who, Target::Customer(customer.id)).await?;

@@ -21,10 +21,10 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, field_errors, page, page_with, see},
     cursor,
     guard::{SignedIn, require},
+    pages::Pages,
     runs::Chip,
     states,
     view::{FieldError, Frame, Moment, Pager, Pill, Section, pager::Query as Address},
@@ -32,10 +32,7 @@ use super::{
 use crate::{services::customers as acts, state::AppState};
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/customers", show)
-        .get("/customers/add", show_add)
-        .post("/customers/add", add)
+    Pages::new().get("/customers", show).get("/customers/add", show_add).post("/customers/add", add)
 }
 
 #[derive(Debug, Clone)]
@@ -115,7 +112,11 @@ impl Asked {
     }
 }
 
-async fn show(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewCustomers)?;
     let now = state.now();
     let scope = &signed.who.scope;
@@ -177,7 +178,11 @@ struct NewCustomer {
     name: String,
 }
 
-async fn add(State(state): State<AppState>, signed: SignedIn, Form(form): Form<NewCustomer>) -> Result<Response, PageError> {
+async fn add(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Form(form): Form<NewCustomer>,
+) -> Result<Response, PageError> {
     match acts::create(&state, &signed.who, &form.name).await {
         Ok(created) => Ok(see(&format!("/c/{}/agent?done=customer-added", created.slug))),
         Err(error) => {

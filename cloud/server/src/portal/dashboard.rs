@@ -20,9 +20,9 @@ use rollcall_store::{
 };
 
 use super::{
-    pages::Pages,
     answer::{PageError, page},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     runs::{RunRow, row_of},
     states,
     view::{DayBars, Frame, Link, Section, Step, StepState, Trouble, chart::Day, grouped},
@@ -30,8 +30,7 @@ use super::{
 use crate::state::AppState;
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/", show)
+    Pages::new().get("/", show)
 }
 
 /// A number that leads somewhere.
@@ -144,9 +143,24 @@ fn checklist(all: &[(Overview, Health)]) -> Vec<Step> {
     };
     vec![
         Step::new(StepState::Done, "Sign in", "Your password is set."),
-        step(has_customer, "Add your first customer", "One organisation you look after.", Link::to("Add customer", "/customers/add")),
-        step(has_agent, "Install the agent", "One line on one server of the customer.", Link::to("Install", format!("/c/{slug}/agent"))),
-        step(has_import, "Choose who to import", "Organisational units or security groups.", Link::to("Choose", format!("/c/{slug}/imports"))),
+        step(
+            has_customer,
+            "Add your first customer",
+            "One organisation you look after.",
+            Link::to("Add customer", "/customers/add"),
+        ),
+        step(
+            has_agent,
+            "Install the agent",
+            "One line on one server of the customer.",
+            Link::to("Install", format!("/c/{slug}/agent")),
+        ),
+        step(
+            has_import,
+            "Choose who to import",
+            "Organisational units or security groups.",
+            Link::to("Choose", format!("/c/{slug}/imports")),
+        ),
         step(false, "First sync", "Runs by itself once people are chosen.", Link::to("Watch", format!("/c/{slug}"))),
     ]
 }
@@ -163,16 +177,38 @@ fn tiles(all: &[(Overview, Health)]) -> Vec<Tile> {
         class,
         href: href.to_owned(),
     };
-    let of_customers = if all.len() == 1 { "of 1 customer".to_owned() } else { format!("of {} customers", number(all.len())) };
+    let of_customers =
+        if all.len() == 1 { "of 1 customer".to_owned() } else { format!("of {} customers", number(all.len())) };
     let at = match customers_with_held {
         1 => "at 1 customer".to_owned(),
         many => format!("at {} customers", number(many)),
     };
     vec![
-        tile("Healthy", number(count(all, &[Standing::Healthy])), of_customers, "circle-check", "good", "/customers?state=healthy"),
-        tile("Attention", number(count(all, &[Standing::Attention, Standing::Quarantined])), "failed or partial".into(), "triangle-alert", "warn", "/customers?state=attention"),
+        tile(
+            "Healthy",
+            number(count(all, &[Standing::Healthy])),
+            of_customers,
+            "circle-check",
+            "good",
+            "/customers?state=healthy",
+        ),
+        tile(
+            "Attention",
+            number(count(all, &[Standing::Attention, Standing::Quarantined])),
+            "failed or partial".into(),
+            "triangle-alert",
+            "warn",
+            "/customers?state=attention",
+        ),
         tile("Removals held", grouped(sum(|overview| overview.held)), at, "hand", "held", "/customers?state=held"),
-        tile("Agents offline", number(count(all, &[Standing::AgentOffline])), format!("of {} agents", grouped(sum(|overview| overview.agents))), "unplug", "bad", "/agents?state=offline"),
+        tile(
+            "Agents offline",
+            number(count(all, &[Standing::AgentOffline])),
+            format!("of {} agents", grouped(sum(|overview| overview.agents))),
+            "unplug",
+            "bad",
+            "/agents?state=offline",
+        ),
         tile("People", grouped(sum(|overview| overview.people)), "in all imports".into(), "users", "info", "/people"),
     ]
 }
@@ -189,7 +225,10 @@ fn needs(all: &[(Overview, Health)], now: DateTime<Utc>) -> Vec<Need> {
             let slug = &overview.customer.slug;
             let detail = (overview.held > 0).then(|| format!("{} held", states::people(overview.held)));
             let trouble = states::trouble(health, slug, detail, now)?;
-            Some((*since, Need { customer: overview.customer.name.clone(), customer_href: format!("/c/{slug}"), trouble }))
+            Some((
+                *since,
+                Need { customer: overview.customer.name.clone(), customer_href: format!("/c/{slug}"), trouble },
+            ))
         })
         .collect();
     waiting.sort_by_key(|(since, _)| *since);

@@ -11,7 +11,9 @@ pub fn sentence(value: &Value) -> String {
         Ok(Evidence::LeftGroup { .. }) => "No longer in the chosen group.".to_owned(),
         Ok(Evidence::Excluded { by }) => format!("Excluded by {by}."),
         Ok(Evidence::Deselected) => "The unit or group is no longer chosen.".to_owned(),
-        Ok(Evidence::Absent { .. }) => "Not found in two complete readings: deleted, or hidden from the agent.".to_owned(),
+        Ok(Evidence::Absent { .. }) => {
+            "Not found in two complete readings: deleted, or hidden from the agent.".to_owned()
+        }
         Err(_) => value.get("kind").and_then(Value::as_str).unwrap_or_default().replace('_', " "),
     }
 }

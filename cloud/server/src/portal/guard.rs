@@ -56,7 +56,9 @@ impl SignedIn {
 #[derive(Debug)]
 pub enum Stay {
     /// Nobody is signed in; pages lead to the sign-in and back.
-    SignIn { back_to: Option<String> },
+    SignIn {
+        back_to: Option<String>,
+    },
     Failed(PageError),
 }
 
@@ -79,7 +81,9 @@ impl FromRequestParts<AppState> for SignedIn {
         let found = <Self as OptionalFromRequestParts<AppState>>::from_request_parts(parts, state).await?;
         found.ok_or_else(|| {
             let is_page = parts.method == Method::GET && !parts.headers.contains_key("hx-request");
-            Stay::SignIn { back_to: is_page.then(|| parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned()) }
+            Stay::SignIn {
+                back_to: is_page.then(|| parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned()),
+            }
         })
     }
 }

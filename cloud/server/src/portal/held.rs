@@ -18,12 +18,12 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, field_errors, page, page_with, see},
     customer::{CustomerHead, Place, Tab, open},
     evidence,
     guard::{Done, SignedIn, require},
     imports::Members,
+    pages::Pages,
     states,
     view::{FieldError, Frame, Moment},
 };
@@ -145,10 +145,14 @@ fn probable_cause(held: &[Held]) -> String {
     let commonest = kinds.into_iter().max_by_key(|(_, count)| *count);
     match commonest {
         Some(("left_scope", count)) => format!("{count} were moved out of the chosen units. Was a unit reorganised?"),
-        Some(("left_group", count)) => format!("{count} are no longer in the chosen group. Was it emptied or replaced?"),
+        Some(("left_group", count)) => {
+            format!("{count} are no longer in the chosen group. Was it emptied or replaced?")
+        }
         Some(("deselected", count)) => format!("{count} leave because a unit or group is no longer chosen."),
         Some(("deleted", count)) => format!("{count} were deleted in the directory."),
-        Some(("absent", count)) => format!("{count} cannot be found any more. May the agent's account still read them?"),
+        Some(("absent", count)) => {
+            format!("{count} cannot be found any more. May the agent's account still read them?")
+        }
         Some(("excluded", count)) => format!("{count} now fall under an exclusion."),
         Some(_) | None => "Look at the evidence of each person.".to_owned(),
     }
@@ -191,7 +195,9 @@ async fn reject(
     let import: ImportId = form.import.parse().map_err(|_| PageError::NotFound)?;
     let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
     let seen = [Seen::List(form.list)];
-    if let Err(error) = acts::decide(&state, &signed.who, customer.id, Which::OfImport(import), &seen, Decision::Reject).await {
+    if let Err(error) =
+        acts::decide(&state, &signed.who, customer.id, Which::OfImport(import), &seen, Decision::Reject).await
+    {
         return again(&state, &signed, &slug, error).await;
     }
     if form.then != "pause" {

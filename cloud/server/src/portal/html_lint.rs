@@ -130,7 +130,11 @@ fn every_control_has_a_label_and_every_button_a_text() {
             let is_hidden = tag.get("type") == Some("hidden");
             let has_for = tag.get("id").is_some_and(|id| labelled.contains(id));
             let is_wrapped = matches!(tag.get("type"), Some("checkbox" | "radio"));
-            assert!(is_hidden || has_for || is_wrapped || tag.has("aria-label"), "{name}: {:?} has no label", tag.attributes);
+            assert!(
+                is_hidden || has_for || is_wrapped || tag.has("aria-label"),
+                "{name}: {:?} has no label",
+                tag.attributes
+            );
         }
         for tag in tags.iter().filter(|tag| matches!(tag.name, "button" | "a")) {
             let says = !text_after(html, tag).is_empty() || tag.has("aria-label");
@@ -186,7 +190,10 @@ fn nothing_is_styled_or_scripted_in_the_page_itself() {
                 assert!(!lower.starts_with("on"), "{name}: {key} is script");
                 assert!(!value.trim_start().to_lowercase().starts_with("javascript:"), "{name}: script in {key}");
             }
-            assert!(!tag.get("tabindex").is_some_and(|index| index.parse::<i32>().unwrap() > 0), "{name}: positive tabindex");
+            assert!(
+                !tag.get("tabindex").is_some_and(|index| index.parse::<i32>().unwrap() > 0),
+                "{name}: positive tabindex"
+            );
         }
         assert!(!html.contains("http://"), "{name}: an absolute address");
     });
@@ -203,11 +210,20 @@ fn what_people_are_called_never_becomes_markup() {
 #[test]
 fn only_attributes_of_htmx_4_without_eval_are_used() {
     let known = [
-        "hx-get", "hx-post", "hx-select", "hx-target", "hx-swap", "hx-trigger", "hx-include", "hx-vals", "hx-replace-url",
+        "hx-get",
+        "hx-post",
+        "hx-select",
+        "hx-target",
+        "hx-swap",
+        "hx-trigger",
+        "hx-include",
+        "hx-vals",
+        "hx-replace-url",
         "hx-sse:connect",
     ];
     each_page(|name, _, tags| {
-        for (key, value) in tags.iter().flat_map(|tag| tag.attributes.iter()).filter(|(key, _)| key.starts_with("hx-")) {
+        for (key, value) in tags.iter().flat_map(|tag| tag.attributes.iter()).filter(|(key, _)| key.starts_with("hx-"))
+        {
             assert!(known.contains(key), "{name}: {key} is not on the list of reviewed attributes");
             assert!(!value.contains("js:") && !value.contains("javascript:"), "{name}: {key} needs eval");
             assert!(*key != "hx-trigger" || !value.contains('['), "{name}: a trigger filter needs eval");

@@ -51,7 +51,13 @@ impl Choice {
     pub fn of(import: &Import) -> Self {
         let Schedule::Interval { minutes } = import.schedule.0;
         let chosen = |kind| {
-            import.selections.0.iter().filter(|selection| selection.kind == kind).map(|selection| selection.guid).collect()
+            import
+                .selections
+                .0
+                .iter()
+                .filter(|selection| selection.kind == kind)
+                .map(|selection| selection.guid)
+                .collect()
         };
         Self {
             name: import.name.clone(),

@@ -20,11 +20,11 @@ use rollcall_store::{
 };
 
 use super::{
-    pages::Pages,
     answer::{PageError, field_errors, page_with, see},
     customer::{CustomerHead, Opened, Place, Tab, open},
     guard::{SignedIn, require},
     import_choice::{Choice, Intent},
+    pages::Pages,
     states,
     tree::{TreeNode, Unit, grow, people_in_scope},
     view::{FieldError, Frame, Moment, grouped},
@@ -82,6 +82,8 @@ pub struct ImportFormPage {
     pub group_q: String,
     pub groups: Vec<GroupChoice>,
     pub groups_left_out: usize,
+    /// Of those listed, the ones that only explain themselves.
+    pub hidden_groups: usize,
     pub name: String,
     pub minutes: u32,
     pub intervals: Vec<Interval>,
@@ -97,7 +99,12 @@ pub struct ImportFormPage {
 const GROUPS: usize = 60;
 const GROUPS_LOOKED_AT: i64 = 2_000;
 
-async fn open_form(state: &AppState, signed: &SignedIn, slug: &str, heading: &str) -> Result<(Opened, Directory), PageError> {
+async fn open_form(
+    state: &AppState,
+    signed: &SignedIn,
+    slug: &str,
+    heading: &str,
+) -> Result<(Opened, Directory), PageError> {
     require(signed, Act::EditImport)?;
     let place = Place::tab(Tab::Imports, heading).below("Imports", format!("/c/{slug}/imports"));
     let mut opened = open(state, signed, slug, place).await?;
@@ -108,7 +115,11 @@ async fn open_form(state: &AppState, signed: &SignedIn, slug: &str, heading: &st
     Ok((opened, directory))
 }
 
-async fn show_new(State(state): State<AppState>, signed: SignedIn, Path(slug): Path<String>) -> Result<Response, PageError> {
+async fn show_new(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(slug): Path<String>,
+) -> Result<Response, PageError> {
     let (opened, directory) = open_form(&state, &signed, &slug, "Add import").await?;
     draw(opened, &directory, None, Choice::blank(), vec![], StatusCode::OK).await
 }
@@ -125,7 +136,12 @@ async fn show(
     draw(opened, &directory, Some(import.id), choice, vec![], StatusCode::OK).await
 }
 
-async fn find(state: &AppState, signed: &SignedIn, slug: &str, id: &str) -> Result<(imports::Import, String), PageError> {
+async fn find(
+    state: &AppState,
+    signed: &SignedIn,
+    slug: &str,
+    id: &str,
+) -> Result<(imports::Import, String), PageError> {
     let id: ImportId = id.parse().map_err(|_| PageError::NotFound)?;
     let (scope, _) = reach::customer_by_slug(state, &signed.who, slug).await?;
     let mut tx = state.db.read(&scope).await?;
@@ -178,9 +194,7 @@ async fn send(
         }
         Intent::Save => {
             let saved = match choice.settings() {
-                Ok(settings) => {
-                    acts::update(&state, &signed.who, customer, import.id, choice.version, &settings).await
-                }
+                Ok(settings) => acts::update(&state, &signed.who, customer, import.id, choice.version, &settings).await,
                 Err(error) => Err(error),
             };
             finish(opened, &directory, Some(import.id), choice, saved).await
@@ -240,6 +254,7 @@ async fn draw(
         count: count(people_in_scope(&tree), in_groups, &choice),
         tree,
         group_q: choice.group_q.clone(),
+        hidden_groups: groups.iter().filter(|group| group.why_not.is_some()).count(),
         groups,
         groups_left_out,
         name: choice.name.clone(),
@@ -270,7 +285,11 @@ fn units(nodes: Vec<Node>, choice: &Choice) -> Vec<Unit> {
 }
 
 /// Chosen groups always stand first, so that a search cannot lose a tick; then those that match.
-async fn groups(tx: &mut Tx, directory: DirectoryId, choice: &Choice) -> Result<(Vec<GroupChoice>, usize, i64), PageError> {
+async fn groups(
+    tx: &mut Tx,
+    directory: DirectoryId,
+    choice: &Choice,
+) -> Result<(Vec<GroupChoice>, usize, i64), PageError> {
     let mut chosen = structure::list_by_guids(tx, directory, &choice.groups).await?;
     chosen.sort_by_key(|node| node.name.to_lowercase());
     let in_groups = chosen.iter().map(|node| node.people).sum();
@@ -291,7 +310,8 @@ async fn groups(tx: &mut Tx, directory: DirectoryId, choice: &Choice) -> Result<
         },
         name: node.name,
     };
-    let shown = chosen.into_iter().filter(|node| node.kind == SelectionKind::Group).chain(others.into_iter().take(GROUPS));
+    let shown =
+        chosen.into_iter().filter(|node| node.kind == SelectionKind::Group).chain(others.into_iter().take(GROUPS));
     Ok((shown.map(show).collect(), left_out, in_groups))
 }
 
@@ -319,7 +339,10 @@ fn count(in_units: i64, in_groups: i64, choice: &Choice) -> ScopeCount {
         (true, false) => groups,
         (false, false) => format!("people in the chosen units, and {groups}"),
     };
-    ScopeCount { people: if choice.ous.is_empty() && !choice.groups.is_empty() { String::new() } else { grouped(in_units) }, sentence }
+    ScopeCount {
+        people: if choice.ous.is_empty() && !choice.groups.is_empty() { String::new() } else { grouped(in_units) },
+        sentence,
+    }
 }
 
 fn intervals(present: u32) -> Vec<Interval> {
@@ -331,7 +354,11 @@ fn intervals(present: u32) -> Vec<Interval> {
     minutes.into_iter().map(|value| Interval { value, label: states::interval(value) }).collect()
 }
 
-async fn refresh(State(state): State<AppState>, signed: SignedIn, Path(slug): Path<String>) -> Result<Response, PageError> {
+async fn refresh(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(slug): Path<String>,
+) -> Result<Response, PageError> {
     require(&signed, Act::EditImport)?;
     let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
     agents::ask(&state, &signed.who, customer.id, Ask::RefreshStructure).await?;

@@ -6,12 +6,7 @@ use axum::{
     response::Response,
 };
 use chrono::{DateTime, Utc};
-use rollcall_domain::{
-    ids::ImportId,
-    import::SelectionKind,
-    membership::MembershipState,
-    role::Act,
-};
+use rollcall_domain::{ids::ImportId, import::SelectionKind, membership::MembershipState, role::Act};
 use rollcall_store::{
     directories,
     imports::{self, Import},
@@ -19,10 +14,10 @@ use rollcall_store::{
 };
 
 use super::{
-    pages::Pages,
     answer::{PageError, page, see},
     customer::{CustomerHead, Place, Tab, open},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     states,
     view::{Frame, Pill, Tone},
 };
@@ -35,9 +30,7 @@ use crate::{
 };
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/c/{slug}/imports", show)
-        .post("/c/{slug}/imports/{import}/resume", resume)
+    Pages::new().get("/c/{slug}/imports", show).post("/c/{slug}/imports/{import}/resume", resume)
 }
 
 #[derive(Debug, Clone)]

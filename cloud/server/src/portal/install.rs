@@ -16,10 +16,10 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, page, see},
     customer::{AgentLine, CustomerHead, Opened, Place, Tab, agent_line, open},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     view::{Frame, Link, Moment, Pill, Step, StepState, Tone, Trouble, grouped},
 };
 use crate::{
@@ -113,7 +113,12 @@ async fn revoke_token(
     Ok(see(&format!("/c/{slug}/agent?done=token-revoked")))
 }
 
-async fn draw(state: &AppState, signed: &SignedIn, opened: Opened, issued: Option<&Issued>) -> Result<Response, PageError> {
+async fn draw(
+    state: &AppState,
+    signed: &SignedIn,
+    opened: Opened,
+    issued: Option<&Issued>,
+) -> Result<Response, PageError> {
     let Opened { scope, mut tx, overview: _, health: _, mut frame, customer, now } = opened;
     let tokens = enrol_tokens::list(&mut tx, &scope, 10).await?;
     let all_agents = agents::list(&mut tx, &scope).await?;
@@ -128,7 +133,13 @@ async fn draw(state: &AppState, signed: &SignedIn, opened: Opened, issued: Optio
         ways: issued.map(|issued| installing::ways(&state.public_url, &issued.token)).unwrap_or_default(),
         may_install: signed.may(Act::InstallAgent),
         open_tokens: tokens.iter().map(|token| token_row(token, now)).collect(),
-        live_title: if is_ready { "Connected" } else if is_begun { "Waiting for the agent" } else { "What will happen here" },
+        live_title: if is_ready {
+            "Connected"
+        } else if is_begun {
+            "Waiting for the agent"
+        } else {
+            "What will happen here"
+        },
         trouble: newest.and_then(|agent| super::agent::trouble(agent, &customer.slug, now)),
         public_host: state.public_url.split_once("://").map_or(&*state.public_url, |(_, host)| host).to_owned(),
         agents: all_agents.iter().map(|agent| agent_line(agent, now)).collect(),
@@ -172,24 +183,41 @@ fn steps(
     let directory = directories.first();
     let facts = [
         (
-            agent.is_some() || tokens.iter().any(|token| token.used_at.is_none() && token.revoked_at.is_none() && token.expires_at > now),
+            agent.is_some()
+                || tokens
+                    .iter()
+                    .any(|token| token.used_at.is_none() && token.revoked_at.is_none() && token.expires_at > now),
             "Token made",
             agent.map_or_else(|| "It works once.".to_owned(), |_| "Used.".to_owned()),
         ),
         (
             agent.is_some(),
             "Agent enrolled",
-            agent.map_or_else(|| "The agent shows its key and the token.".to_owned(), |agent| format!("{}, {}", agent.hostname, agent.os)),
+            agent.map_or_else(
+                || "The agent shows its key and the token.".to_owned(),
+                |agent| format!("{}, {}", agent.hostname, agent.os),
+            ),
         ),
         (
             directory.is_some(),
             "Directory reached",
-            directory.map_or_else(|| "It finds a domain controller and checks its certificate.".to_owned(), |directory| {
-                let way = agent.and_then(|agent| agent.transport.clone()).unwrap_or_default();
-                format!("{} {way} {}", directory.dns_name, directory.dc_host.clone().unwrap_or_default())
-            }),
+            directory.map_or_else(
+                || "It finds a domain controller and checks its certificate.".to_owned(),
+                |directory| {
+                    let way = agent.and_then(|agent| agent.transport.clone()).unwrap_or_default();
+                    format!("{} {way} {}", directory.dns_name, directory.dc_host.clone().unwrap_or_default())
+                },
+            ),
         ),
-        (seen > 0, "People seen", if seen > 0 { format!("{} people. Now choose who comes over.", grouped(seen)) } else { "It counts, and sends nobody yet.".to_owned() }),
+        (
+            seen > 0,
+            "People seen",
+            if seen > 0 {
+                format!("{} people. Now choose who comes over.", grouped(seen))
+            } else {
+                "It counts, and sends nobody yet.".to_owned()
+            },
+        ),
     ];
     let is_silent = agent.is_some_and(|agent| is_silent(agent.last_seen_at, now));
     let mut is_next = true;

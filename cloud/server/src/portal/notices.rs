@@ -8,11 +8,15 @@ pub fn find(word: &str) -> Option<Notice> {
         "paused" => (Tone::Good, "Paused", "The agent only reports that it is alive until somebody resumes."),
         "resumed" => (Tone::Good, "Resumed", "The agent reads again by its schedule."),
         "import-saved" => (Tone::Good, "Import saved", "The agent reads with the new choice at once."),
-        "import-ended" => (Tone::Good, "Import ended", "Its people leave with the next reading, under the usual guard."),
+        "import-ended" => {
+            (Tone::Good, "Import ended", "Its people leave with the next reading, under the usual guard.")
+        }
         "structure" => (Tone::Good, "Refresh requested", "Units and groups appear here within seconds."),
         "approved" => (Tone::Good, "Removals approved", "Exactly the people of the list were removed."),
         "rejected" => (Tone::Good, "Removals rejected", "These people stay."),
-        "rejected-paused" => (Tone::Good, "Removals rejected and import paused", "Nothing is read until somebody resumes."),
+        "rejected-paused" => {
+            (Tone::Good, "Removals rejected and import paused", "Nothing is read until somebody resumes.")
+        }
         "token-revoked" => (Tone::Good, "Token revoked", "It can no longer enrol an agent."),
         "agent-retired" => (Tone::Good, "Agent retired", "Its key is refused from now on."),
         "agent-released" => (Tone::Good, "Agent released", "It may send again; the other copy must enrol anew."),

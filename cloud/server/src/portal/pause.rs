@@ -16,10 +16,10 @@ use rollcall_store::imports;
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, field_errors, page, page_with, see},
     customer::{CustomerHead, Place, Tab, open},
     guard::{SignedIn, require},
+    pages::Pages,
     view::{FieldError, Frame},
 };
 use crate::{
@@ -65,7 +65,11 @@ enum Subject {
     Import(ImportId),
 }
 
-async fn show_customer(State(state): State<AppState>, signed: SignedIn, Path(slug): Path<String>) -> Result<Response, PageError> {
+async fn show_customer(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(slug): Path<String>,
+) -> Result<Response, PageError> {
     Ok(page(&draw(&state, &signed, &slug, Subject::Customer, String::new(), vec![]).await?))
 }
 
@@ -150,5 +154,13 @@ async fn draw(
         }
     };
     opened.frame.refresh_without_script = None;
-    Ok(PausePage { what, action, back: back(slug, subject), reason, errors, frame: opened.frame, customer: opened.customer })
+    Ok(PausePage {
+        what,
+        action,
+        back: back(slug, subject),
+        reason,
+        errors,
+        frame: opened.frame,
+        customer: opened.customer,
+    })
 }

@@ -9,17 +9,17 @@ use chrono::{DateTime, Utc};
 use rollcall_domain::{account::AccountState, ids::AccountId, role::Act};
 use rollcall_protocol::person::Person;
 use rollcall_store::{
-    across,
     accounts::{self, Listed},
+    across,
 };
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, page},
     cursor,
     customer::{CustomerHead, Place, Tab, open},
     guard::{SignedIn, require},
+    pages::Pages,
     runs::Chip,
     states,
     view::{Frame, Moment, Pager, Pill, Section, pager::Query as Address},
@@ -27,9 +27,7 @@ use super::{
 use crate::state::AppState;
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/people", show_all)
-        .get("/c/{slug}/people", show_of_customer)
+    Pages::new().get("/people", show_all).get("/c/{slug}/people", show_of_customer)
 }
 
 #[derive(Debug, Clone)]
@@ -163,7 +161,11 @@ fn row_of(row: Listed, slug: &str, customer: &str, now: DateTime<Utc>) -> Person
     }
 }
 
-async fn show_all(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+async fn show_all(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewCustomers)?;
     let now = state.now();
     let mut tx = state.db.read(&signed.who.scope).await?;

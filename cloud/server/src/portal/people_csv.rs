@@ -15,26 +15,29 @@ use rollcall_store::{
 };
 
 use super::{
-    pages::Pages,
     answer::PageError,
     guard::{SignedIn, require},
+    pages::Pages,
     people::Asked,
 };
 use crate::{services::reach, state::AppState};
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/people.csv", export_all)
-        .get("/c/{slug}/people.csv", export_of_customer)
+    Pages::new().get("/people.csv", export_all).get("/c/{slug}/people.csv", export_of_customer)
 }
 
-const HEAD: &str = "customer,name,account,sign_in_name,email,title,department,state,enabled,changed_at,object_guid,id\r\n";
+const HEAD: &str =
+    "customer,name,account,sign_in_name,email,title,department,state,enabled,changed_at,object_guid,id\r\n";
 /// Rows read at a time.
 const CHUNK: i64 = 5_000;
 /// More are fetched through the API.
 const LONGEST: usize = 100_000;
 
-async fn export_all(State(state): State<AppState>, signed: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+async fn export_all(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewCustomers)?;
     let mut tx = state.db.read(&signed.who.scope).await?;
     let mut text = HEAD.to_owned();

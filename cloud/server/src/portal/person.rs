@@ -20,18 +20,18 @@ use rollcall_store::{
 use uuid::Uuid;
 
 use super::{
-    pages::Pages,
     answer::{PageError, page},
     customer::{CustomerHead, Place, Tab, open},
-    evidence, guard::SignedIn, person_history,
-    states,
+    evidence,
+    guard::SignedIn,
+    pages::Pages,
+    person_history, states,
     view::{Frame, Link, Moment, Pill, Tone, Trouble},
 };
 use crate::{services::reach, state::AppState};
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/c/{slug}/people/{account}", show)
+    Pages::new().get("/c/{slug}/people/{account}", show)
 }
 
 /// A labelled fact.
@@ -135,7 +135,8 @@ async fn show(
 }
 
 fn held_trouble(account: &Account, memberships: &[Membership], slug: &str, now: DateTime<Utc>) -> Option<Trouble> {
-    let held = memberships.iter().find(|membership| membership.state == rollcall_domain::membership::MembershipState::Held)?;
+    let held =
+        memberships.iter().find(|membership| membership.state == rollcall_domain::membership::MembershipState::Held)?;
     (account.state == AccountState::Held).then(|| Trouble {
         tone: Tone::Held,
         code: catalogue::REMOVALS_HELD.code.to_owned(),

@@ -130,10 +130,12 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_told_and_in_reading_order() {
-        let before = json!({"dn": "CN=A", "surname": "Fischer", "status": {"enabled": true}, "imports": [1], "title": "x"});
+        let before =
+            json!({"dn": "CN=A", "surname": "Fischer", "status": {"enabled": true}, "imports": [1], "title": "x"});
         let after = json!({"dn": "CN=B", "surname": "Lang", "status": {"enabled": false}, "imports": [2], "title": "x", "mail": "a@b.c"});
 
-        let told: Vec<_> = differences(Some(&before), Some(&after)).into_iter().map(|f| (f.label, f.before, f.after)).collect();
+        let told: Vec<_> =
+            differences(Some(&before), Some(&after)).into_iter().map(|f| (f.label, f.before, f.after)).collect();
 
         let expected = [
             ("Surname", "Fischer", "Lang"),

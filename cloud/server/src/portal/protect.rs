@@ -82,7 +82,10 @@ mod tests {
     fn a_form_of_another_site_is_refused() {
         assert_eq!(judged(&[("sec-fetch-site", "cross-site")]), Origin::Foreign);
         assert_eq!(judged(&[("sec-fetch-site", "same-site")]), Origin::Foreign);
-        assert_eq!(judged(&[("sec-fetch-site", "cross-site"), ("origin", "https://rollcall.example")]), Origin::Foreign);
+        assert_eq!(
+            judged(&[("sec-fetch-site", "cross-site"), ("origin", "https://rollcall.example")]),
+            Origin::Foreign
+        );
         assert_eq!(judged(&[("origin", "https://evil.example"), ("host", "rollcall.example")]), Origin::Foreign);
         assert_eq!(judged(&[("origin", "null")]), Origin::Foreign);
     }

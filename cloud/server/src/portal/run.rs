@@ -20,12 +20,12 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, page},
     customer::{CustomerHead, Place, Tab, open},
     dashboard::Tile,
     evidence,
     guard::SignedIn,
+    pages::Pages,
     person::Fact,
     person_history::differences,
     states,
@@ -34,8 +34,7 @@ use super::{
 use crate::{services::reach, state::AppState};
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/c/{slug}/runs/{run}", show)
+    Pages::new().get("/c/{slug}/runs/{run}", show)
 }
 
 #[derive(Debug, Clone)]
@@ -113,7 +112,11 @@ async fn show(
         tiles: if is_failed { vec![] } else { tiles(&run) },
         changes: lines.iter().map(|line| change_row(line, &slug)).collect(),
         no_changes_title: if is_failed { "Nothing was changed" } else { "Nothing had changed" },
-        no_changes_detail: if is_failed { "An incomplete reading changes nobody." } else { "Count and digest of the set were compared." },
+        no_changes_detail: if is_failed {
+            "An incomplete reading changes nobody."
+        } else {
+            "Count and digest of the set were compared."
+        },
         pager: Pager::new(&base, after.map(|_| asked.after.as_str()), next.as_deref()),
         set_aside: group(aside),
         steps: steps(&run),
@@ -140,7 +143,14 @@ fn troubles(run: &Run, slug: &str, now: DateTime<Utc>) -> Vec<Trouble> {
         troubles.push(Trouble {
             tone: Tone::Held,
             code: catalogue::REMOVALS_HELD.code.to_owned(),
-            title: format!("{} held by this run", if run.counts.held == 1 { "1 removal".to_owned() } else { format!("{} removals", grouped(run.counts.held)) }),
+            title: format!(
+                "{} held by this run",
+                if run.counts.held == 1 {
+                    "1 removal".to_owned()
+                } else {
+                    format!("{} removals", grouped(run.counts.held))
+                }
+            ),
             detail: Some("Additions and changes were applied.".to_owned()),
             since: Moment::new(run.finished_at, now),
             action: Link::to("Review", format!("/c/{slug}/held")),
@@ -171,10 +181,11 @@ fn tiles(run: &Run) -> Vec<Tile> {
 
 fn change_row(line: &RunLine, slug: &str) -> ChangeRow {
     let account: AccountId = line.line.account_id;
-    let fields: Vec<String> = differences(line.line.before.as_ref().map(|v| &v.0), line.line.after.as_ref().map(|v| &v.0))
-        .into_iter()
-        .map(|field| field.label)
-        .collect();
+    let fields: Vec<String> =
+        differences(line.line.before.as_ref().map(|v| &v.0), line.line.after.as_ref().map(|v| &v.0))
+            .into_iter()
+            .map(|field| field.label)
+            .collect();
     let why = line.line.evidence.as_ref().map(|value| evidence::sentence(&value.0)).unwrap_or_default();
     ChangeRow {
         href: format!("/c/{slug}/people/{account}"),
@@ -201,10 +212,17 @@ fn steps(run: &Run) -> Vec<Step> {
     let dc = run.dc_host.clone().map(|dc| format!(" on {dc}")).unwrap_or_default();
     let took = states::took(run.started_at, run.received_at);
     if run.result == RunResult::Failed {
-        return vec![Step::new(StepState::Failed, "Read", format!("stopped{dc} after {took}")), Step::new(StepState::Open, "Sent", "")];
+        return vec![
+            Step::new(StepState::Failed, "Read", format!("stopped{dc} after {took}")),
+            Step::new(StepState::Open, "Sent", ""),
+        ];
     }
     let batches = if run.batches == 1 { "1 batch".to_owned() } else { format!("{} batches", run.batches) };
-    let numbers = if run.first_seq == run.last_seq { run.first_seq.to_string() } else { format!("{} to {}", run.first_seq, run.last_seq) };
+    let numbers = if run.first_seq == run.last_seq {
+        run.first_seq.to_string()
+    } else {
+        format!("{} to {}", run.first_seq, run.last_seq)
+    };
     let compared = match run.digest_agrees {
         Some(true) => done("Compared", "count and digest agree".into()),
         Some(false) => Step::new(StepState::Failed, "Compared", "differs; a full snapshot was ordered"),

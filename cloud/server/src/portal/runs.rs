@@ -14,19 +14,17 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, page},
     customer::{CustomerHead, Place, Tab, open},
     guard::{SignedIn, require},
+    pages::Pages,
     states,
     view::{Frame, Link, Moment, Pager, Pill, Section, grouped, pager::Query as Address},
 };
 use crate::state::AppState;
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/runs", show_all)
-        .get("/c/{slug}/runs", show_of_customer)
+    Pages::new().get("/runs", show_all).get("/c/{slug}/runs", show_of_customer)
 }
 
 #[derive(Debug, Clone)]
@@ -154,7 +152,10 @@ async fn show_all(
     let mut frame = signed.frame(&mut tx, "Runs", Section::Runs).await?;
     frame.live = Some("/events".into());
     let review = |at: &across::HeldAt| {
-        Link::to(format!("Review {} at {}", grouped(at.people), at.customer_name), format!("/c/{}/held", at.customer_slug))
+        Link::to(
+            format!("Review {} at {}", grouped(at.people), at.customer_name),
+            format!("/c/{}/held", at.customer_slug),
+        )
     };
     Ok(page(&RunsPage {
         frame,

@@ -22,9 +22,9 @@ use rollcall_store::{
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, field_errors, page_with, see},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     view::{FieldError, Frame, Moment, Pill, Section, Tone},
 };
 use crate::{
@@ -120,7 +120,11 @@ struct Extra {
     new_link: Option<(String, Link)>,
 }
 
-async fn show(State(state): State<AppState>, signed: SignedIn, Query(done): Query<Done>) -> Result<Response, PageError> {
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(done): Query<Done>,
+) -> Result<Response, PageError> {
     let mut view = draw(&state, &signed, Extra::default()).await?;
     view.frame.notice = done.notice();
     Ok(page_with(StatusCode::OK, &view))
@@ -136,11 +140,8 @@ async fn draw(state: &AppState, signed: &SignedIn, extra: Extra) -> Result<Setti
     let named = if may_manage_keys { customers::list_names(&mut tx, scope, 1_000).await? } else { vec![] };
     let operators = if may_manage_operators { operators::list(&mut tx, scope).await? } else { vec![] };
     let sessions = sessions::list(&mut tx, signed.known.operator.id, now).await?;
-    let new_link = extra.new_link.map(|(to, link)| NewLink {
-        to,
-        address: link.address,
-        expires: Moment::exact(link.expires_at),
-    });
+    let new_link =
+        extra.new_link.map(|(to, link)| NewLink { to, address: link.address, expires: Moment::exact(link.expires_at) });
     Ok(SettingsPage {
         frame: signed.frame(&mut tx, "Settings", Section::Settings).await?,
         errors: extra.errors,
@@ -165,7 +166,12 @@ fn key_row(key: &ApiKey, named: &[(CustomerId, String)], now: DateTime<Utc>) -> 
     };
     let reach = key.customer_id.map_or_else(
         || "all".to_owned(),
-        |id| named.iter().find(|(named, _)| named.uuid() == id).map_or_else(|| "one".to_owned(), |(_, name)| name.clone()),
+        |id| {
+            named
+                .iter()
+                .find(|(named, _)| named.uuid() == id)
+                .map_or_else(|| "one".to_owned(), |(_, name)| name.clone())
+        },
     );
     KeyRow {
         id: key.id.to_string(),
@@ -214,9 +220,18 @@ fn session_row(session: &Session, signed: &SignedIn, now: DateTime<Utc>) -> Sess
 
 /// `Firefox on Windows`, as far as the browser says. The order matters: Edge and Chrome call themselves Safari too.
 fn device(user_agent: &str) -> String {
-    let first = |names: &[(&str, &'static str)]| names.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name);
+    let first = |names: &[(&str, &'static str)]| {
+        names.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
+    };
     let browser = first(&[("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")]);
-    let system = first(&[("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux")]);
+    let system = first(&[
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    ]);
     match (browser, system) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(browser), None) => browser.to_owned(),
@@ -234,13 +249,18 @@ struct NewKey {
     days: String,
 }
 
-async fn make_key(State(state): State<AppState>, signed: SignedIn, Form(form): Form<NewKey>) -> Result<Response, PageError> {
+async fn make_key(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Form(form): Form<NewKey>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ManageApiKeys)?;
     let role: Role = form.role.parse().map_err(|_| PageError::Odd("There is no such role.".to_owned()))?;
     let customer = Some(form.customer.as_str()).filter(|text| !text.is_empty()).map(str::parse).transpose();
     let customer: Option<CustomerId> = customer.map_err(|_| PageError::NotFound)?;
     let lifetime = form.days.parse().ok().and_then(TimeDelta::try_days);
-    let extra = match key_acts::create(&state, &signed.who, KeyWish { name: form.name, role, customer, lifetime }).await {
+    let extra = match key_acts::create(&state, &signed.who, KeyWish { name: form.name, role, customer, lifetime }).await
+    {
         Ok(made) => Extra { new_key: Some(made.key), ..Extra::default() },
         Err(error) => Extra { errors: on_page(field_errors(error)?, "key-name"), ..Extra::default() },
     };
@@ -257,7 +277,11 @@ async fn respond(state: &AppState, signed: &SignedIn, extra: Extra) -> Result<Re
     Ok(page_with(status, &draw(state, signed, extra).await?))
 }
 
-async fn revoke_key(State(state): State<AppState>, signed: SignedIn, Path(key): Path<String>) -> Result<Response, PageError> {
+async fn revoke_key(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(key): Path<String>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ManageApiKeys)?;
     let key: ApiKeyId = key.parse().map_err(|_| PageError::NotFound)?;
     key_acts::revoke(&state, &signed.who, key).await?;
@@ -271,7 +295,11 @@ struct NewOperator {
     role: String,
 }
 
-async fn invite(State(state): State<AppState>, signed: SignedIn, Form(form): Form<NewOperator>) -> Result<Response, PageError> {
+async fn invite(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Form(form): Form<NewOperator>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ManageOperators)?;
     let role: Role = form.role.parse().map_err(|_| PageError::Odd("There is no such role.".to_owned()))?;
     let invitation = Invitation { name: form.name.clone(), email: form.email, role };
@@ -282,21 +310,33 @@ async fn invite(State(state): State<AppState>, signed: SignedIn, Form(form): For
     respond(&state, &signed, extra).await
 }
 
-async fn renew_link(State(state): State<AppState>, signed: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
+async fn renew_link(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ManageOperators)?;
     let id: OperatorId = id.parse().map_err(|_| PageError::NotFound)?;
     let new_link = Some(operator_acts::renew_link(&state, &signed.who, id).await?);
     respond(&state, &signed, Extra { new_link, ..Extra::default() }).await
 }
 
-async fn disable(State(state): State<AppState>, signed: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
+async fn disable(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ManageOperators)?;
     let id: OperatorId = id.parse().map_err(|_| PageError::NotFound)?;
     operator_acts::disable(&state, &signed.who, signed.known.operator.id, id).await?;
     Ok(see("/settings?done=operator-disabled"))
 }
 
-async fn end_session(State(state): State<AppState>, signed: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
+async fn end_session(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     let hash = hash_of(&id).ok_or(PageError::NotFound)?;
     let mut tx = state.db.write(&signed.who.scope).await?;
     if !sessions::end(&mut tx, signed.known.operator.id, hash).await? {
@@ -325,7 +365,10 @@ mod tests {
     fn a_browser_is_named_as_people_call_it() {
         let edge = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/150.0 Safari/537.36 Edg/150.0";
         assert_eq!(device(edge), "Edge on Windows");
-        assert_eq!(device("Mozilla/5.0 (iPhone; CPU iPhone OS 19 like Mac OS X) Version/19 Safari/604"), "Safari on iPhone");
+        assert_eq!(
+            device("Mozilla/5.0 (iPhone; CPU iPhone OS 19 like Mac OS X) Version/19 Safari/604"),
+            "Safari on iPhone"
+        );
         assert_eq!(device("curl/8"), "Another browser");
     }
 

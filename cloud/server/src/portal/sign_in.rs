@@ -12,10 +12,10 @@ use rollcall_store::{msps, operators::Known};
 use serde::Deserialize;
 
 use super::{
-    pages::Pages,
     answer::{PageError, dead_end, page, page_with, see},
     guard::{From, SignedIn, secret_of, set_cookie},
     notices,
+    pages::Pages,
     view::{FieldError, Link, Notice, Tone},
 };
 use crate::{
@@ -71,10 +71,8 @@ async fn show(signed: Option<SignedIn>, Query(asked): Query<Asked>) -> Response 
 
 /// Only a path of ours: a link to the sign-in must not lead elsewhere afterwards.
 fn own_path(text: &str) -> String {
-    let is_ours = text.starts_with('/')
-        && !text.starts_with("//")
-        && !text.contains(['\\', '\r', '\n', '\t'])
-        && text.is_ascii();
+    let is_ours =
+        text.starts_with('/') && !text.starts_with("//") && !text.contains(['\\', '\r', '\n', '\t']) && text.is_ascii();
     if is_ours { text.to_owned() } else { "/".to_owned() }
 }
 
@@ -188,7 +186,9 @@ mod tests {
 
     #[test]
     fn after_signing_in_nobody_is_led_to_another_site() {
-        for elsewhere in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "/ü\r\n"] {
+        for elsewhere in
+            ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "/ü\r\n"]
+        {
             assert_eq!(own_path(elsewhere), "/", "{elsewhere:?}");
         }
         assert_eq!(own_path("/c/contoso/people?q=ada"), "/c/contoso/people?q=ada");

@@ -64,7 +64,9 @@ pub fn run(run: &Run) -> Pill {
     match run.result {
         RunResult::Ok if run.counts.held > 0 => Pill::new(Tone::Held, "Ok, removals held"),
         RunResult::Ok => Pill::new(Tone::Good, "Ok"),
-        RunResult::Partial if run.counts.held > 0 && run.counts.set_aside == 0 => Pill::new(Tone::Held, "Removals held"),
+        RunResult::Partial if run.counts.held > 0 && run.counts.set_aside == 0 => {
+            Pill::new(Tone::Held, "Removals held")
+        }
         RunResult::Partial => Pill::new(Tone::Warn, "Partial"),
         RunResult::Failed => Pill::new(Tone::Bad, "Failed"),
         RunResult::Cancelled => Pill::new(Tone::Calm, "Cancelled"),
@@ -156,11 +158,12 @@ pub fn cause(cause: &str) -> String {
     cause.replace('_', " ")
 }
 
-/// `1.2 s`, `3 min 5 s`.
+/// `40 ms`, `1.2 s`, `3 min 5 s`.
 pub fn took(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     let millis = (to - from).num_milliseconds().max(0);
     match millis {
-        0..10_000 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
+        0..1_000 => format!("{millis} ms"),
+        1_000..10_000 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
         10_000..60_000 => format!("{} s", millis / 1000),
         _ => format!("{} min {} s", millis / 60_000, millis % 60_000 / 1000),
     }
@@ -199,7 +202,10 @@ mod tests {
     #[test]
     fn durations_and_intervals_are_told_briefly() {
         let told = |millis| took(DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis));
-        assert_eq!([told(1_240), told(31_000), told(185_000)], ["1.2 s", "31 s", "3 min 5 s"]);
-        assert_eq!([15, 60, 180, 90].map(interval), ["every 15 minutes", "every hour", "every 3 hours", "every 1 h 30 min"]);
+        assert_eq!([told(40), told(1_240), told(31_000), told(185_000)], ["40 ms", "1.2 s", "31 s", "3 min 5 s"]);
+        assert_eq!(
+            [15, 60, 180, 90].map(interval),
+            ["every 15 minutes", "every hour", "every 3 hours", "every 1 h 30 min"]
+        );
     }
 }

@@ -9,18 +9,16 @@ use rollcall_domain::{ids::JobId, role::Act};
 use rollcall_store::work;
 
 use super::{
-    pages::Pages,
     answer::{PageError, page, see},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     person::Fact,
     view::{Frame, Moment, Section, grouped},
 };
 use crate::state::AppState;
 
 pub fn routes() -> Pages {
-    Pages::new()
-        .get("/system", show)
-        .post("/system/jobs/{job}/retry", retry)
+    Pages::new().get("/system", show).post("/system/jobs/{job}/retry", retry)
 }
 
 #[derive(Debug, Clone)]
@@ -40,7 +38,11 @@ pub struct SystemPage {
     pub dead: Vec<DeadJob>,
 }
 
-async fn show(State(state): State<AppState>, signed: SignedIn, Query(done): Query<Done>) -> Result<Response, PageError> {
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(done): Query<Done>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewSystem)?;
     let now = state.now();
     let mut tx = state.db.read(&signed.who.scope).await?;
@@ -54,7 +56,9 @@ async fn show(State(state): State<AppState>, signed: SignedIn, Query(done): Quer
         Fact::new("Database", state.db.engine_name()),
     ];
     facts.extend(state.settings.iter().map(|(label, value)| Fact::new(label, value.clone()).mono()));
-    let lag = standing.oldest_due.map_or_else(|| "none waits".to_owned(), |due| format!("{} s", (now - due).num_seconds().max(0)));
+    let lag = standing
+        .oldest_due
+        .map_or_else(|| "none waits".to_owned(), |due| format!("{} s", (now - due).num_seconds().max(0)));
     let dead_row = |job: work::Dead| DeadJob {
         id: job.id.to_string(),
         kind: job.kind,
@@ -74,7 +78,11 @@ async fn show(State(state): State<AppState>, signed: SignedIn, Query(done): Quer
     }))
 }
 
-async fn retry(State(state): State<AppState>, signed: SignedIn, Path(job): Path<String>) -> Result<Response, PageError> {
+async fn retry(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(job): Path<String>,
+) -> Result<Response, PageError> {
     require(&signed, Act::ViewSystem)?;
     let job: JobId = job.parse().map_err(|_| PageError::NotFound)?;
     let now = state.now();

@@ -43,7 +43,11 @@ pub fn grow(units: &[Unit]) -> Vec<TreeNode> {
     branch(&below, None, 0)
 }
 
-fn branch(below: &std::collections::HashMap<Option<Uuid>, Vec<&Unit>>, of: Option<Uuid>, depth: usize) -> Vec<TreeNode> {
+fn branch(
+    below: &std::collections::HashMap<Option<Uuid>, Vec<&Unit>>,
+    of: Option<Uuid>,
+    depth: usize,
+) -> Vec<TreeNode> {
     if depth > DEEPEST {
         return Vec::new();
     }

@@ -31,7 +31,8 @@ impl Route {
     /// Whether doing it would take away what later questions are about.
     pub fn ends_things(&self) -> bool {
         let last = self.path.rsplit('/').next().unwrap_or_default();
-        matches!(last, "revoke" | "disable" | "end" | "logout" | "approve" | "reject" | "retry" | "release") || self.method == "DELETE"
+        matches!(last, "revoke" | "disable" | "end" | "logout" | "approve" | "reject" | "retry" | "release")
+            || self.method == "DELETE"
     }
 }
 
@@ -52,8 +53,8 @@ const fn of(method: &'static str, path: &'static str, door: Door, body: &'static
 }
 
 use Act::{
-    CreateCustomer, DecideHeldRemovals, EditImport, InstallAgent, ManageApiKeys, ManageOperators, Pause, RevokeAgent, SyncNow,
-    ViewAudit, ViewCustomers, ViewSystem,
+    CreateCustomer, DecideHeldRemovals, EditImport, InstallAgent, ManageApiKeys, ManageOperators, Pause, RevokeAgent,
+    SyncNow, ViewAudit, ViewCustomers, ViewSystem,
 };
 
 const IMPORT: &str = "name=Everyone&minutes=180&removal=deactivate&grace_days=30&intent=look&version=1";

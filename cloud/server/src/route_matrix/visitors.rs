@@ -171,7 +171,8 @@ impl World {
 
     async fn send(&self, route: &Route, secret: Option<&str>, ids: &Ids, site: &str) -> Told {
         let is_api = matches!(route.door, Door::Api(_));
-        let mut request = Request::builder().method(route.method).uri(ids.fill(route.path)).header("sec-fetch-site", site);
+        let mut request =
+            Request::builder().method(route.method).uri(ids.fill(route.path)).header("sec-fetch-site", site);
         if let Some(secret) = secret {
             request = if is_api {
                 request.header(header::AUTHORIZATION, format!("Bearer {secret}"))
@@ -247,7 +248,8 @@ async fn session(cloud: &TestCloud, scope: &MspScope, role: Role, email: &str) -
     let mut tx = cloud.db().write(scope).await.unwrap();
     let operator = operators::NewOperator { id, email, name: "Olga Owner", role, reach: &Reach::All, created_at: now };
     operators::insert(&mut tx, scope, operator).await.unwrap();
-    let new = sessions::NewSession { hash: SecretHash::of(secret.as_bytes()), operator: id, ip: None, user_agent: None, now };
+    let new =
+        sessions::NewSession { hash: SecretHash::of(secret.as_bytes()), operator: id, ip: None, user_agent: None, now };
     sessions::insert(&mut tx, new).await.unwrap();
     tx.commit().await.unwrap();
     (secret, id)

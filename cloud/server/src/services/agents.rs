@@ -62,12 +62,14 @@ pub async fn ask(state: &AppState, who: &Who, customer: CustomerId, ask: Ask) ->
     Ok(asked)
 }
 
-/// An order that still waits is not doubled: pressing a button twice is one sync.
+/// An order that the agent has not seen yet is not doubled: pressing a button twice is one sync. One that it is already
+/// carrying out is: it began before whatever made somebody press again.
 async fn give(tx: &mut WriteTx, state: &AppState, who: &Who, agent: &Agent, ask: Ask) -> Result<bool, ServiceError> {
     let Some((scope, _)) = agents::find(tx, &who.scope, agent.id).await? else { return Ok(false) };
     let payload = json!(ask.order());
     let open = commands::list_open(tx, agent.id).await?;
-    if open.iter().any(|command| command.payload.0 == payload) {
+    let is_unseen = agent.applied_version < agent.desired_version;
+    if is_unseen && open.iter().any(|command| command.payload.0 == payload) {
         return Ok(true);
     }
     let command = NewCommand {

@@ -5,11 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rollcall_domain::customer::CustomerName;
-use rollcall_store::{
-    Db, MspScope, customers,
-    db::PoolSize,
-    testing::TestDb,
-};
+use rollcall_store::{Db, MspScope, customers, db::PoolSize, testing::TestDb};
 use uuid::Uuid;
 
 use crate::cast::{at, msp};

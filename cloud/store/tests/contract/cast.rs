@@ -18,7 +18,8 @@ pub fn at(seconds: i64) -> DateTime<Utc> {
 }
 
 pub async fn msp(db: &Db, number: u128) -> MspScope {
-    let (scope, tx) = msps::found(db, MspId::from(Uuid::from_u128(number)), &format!("MSP {number}"), at(0)).await.unwrap();
+    let (scope, tx) =
+        msps::found(db, MspId::from(Uuid::from_u128(number)), &format!("MSP {number}"), at(0)).await.unwrap();
     tx.commit().await.unwrap();
     scope
 }

@@ -47,7 +47,9 @@ pub async fn import(cloud: &Cloud, site: &mut Site) -> Result<Figures, DemoError
     let expected = site.in_scope();
     let first_run = wait(site, "the first sync ends", async |site| {
         let run = newest_run(&api, site).await?;
-        Ok(run.filter(|run| Some(run) != earlier.as_ref() && run["counts"]["people"].as_u64() == Some(expected.len() as u64)))
+        Ok(run.filter(|run| {
+            Some(run) != earlier.as_ref() && run["counts"]["people"].as_u64() == Some(expected.len() as u64)
+        }))
     })
     .await?;
     let first_sync = started.elapsed();

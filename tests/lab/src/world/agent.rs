@@ -16,7 +16,7 @@ use tokio::process::Command;
 pub struct Binding {
     /// The name in the DC's certificate.
     pub host: String,
-    /// Where that name is, in place of a resolver.
+    /// Where that name is, in place of a resolver; empty to ask the resolver.
     pub address: String,
     pub port: u16,
     /// `ldaps` or `starttls`.
@@ -60,13 +60,15 @@ pub struct AgentSetup {
     pub binding: Binding,
     /// Seconds before a person who was missed once is looked for again.
     pub second_reading_seconds: u32,
+    /// How long the agent waits for a connection, and for the next entry.
+    pub patience_seconds: u32,
     /// Lines added to the end of the configuration.
     pub extra: String,
 }
 
 impl AgentSetup {
     pub fn new(binding: Binding) -> Self {
-        Self { binding, second_reading_seconds: 1, extra: String::new() }
+        Self { binding, second_reading_seconds: 1, patience_seconds: 5, extra: String::new() }
     }
 }
 
@@ -159,12 +161,14 @@ fn toml(setup: &AgentSetup, folder: &Path, password: &Path) -> String {
         format!("data_dir = {}", quoted(folder.join("data").display())),
         "[ldap]".to_owned(),
         format!("host = {}", quoted(&binding.host)),
-        format!("address = {}", quoted(&binding.address)),
+        if binding.address.is_empty() { String::new() } else { format!("address = {}", quoted(&binding.address)) },
         format!("port = {}", binding.port),
         format!("transport = {}", quoted(&binding.transport)),
         format!("ca_file = {}", quoted(binding.ca_file.display())),
         format!("bind_user = {}", quoted(&binding.user)),
         format!("password_file = {}", quoted(password.display())),
+        format!("connect_seconds = {}", setup.patience_seconds),
+        format!("entry_seconds = {}", setup.patience_seconds),
         "[cycle]".to_owned(),
         format!("second_reading_seconds = {}", setup.second_reading_seconds),
         setup.extra.clone(),

@@ -4,11 +4,10 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{
-    cast::{NAMES, ago, chips, frame, healthy, head, now, runs, told},
+    cast::{NAMES, ago, chips, frame, head, healthy, now, runs, told},
     draw,
     lists::{people_list, tile},
 };
-use crate::services::installing::Way;
 use crate::portal::{
     agent::AgentPage,
     customer::{AgentLine, CustomerHead, CustomerPage, ImportLine, LastSync, Tab},
@@ -24,6 +23,7 @@ use crate::portal::{
     tree::{Unit, grow},
     view::{FieldError, Frame, Link, Moment, Pager, Pill, Section, Step, StepState, Tone, Trouble},
 };
+use crate::services::installing::Way;
 
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
@@ -37,22 +37,84 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("imports_none", draw(&ImportsPage { imports: vec![], ..imports() })),
         ("imports_no_directory", draw(&ImportsPage { imports: vec![], has_directory: false, ..imports() })),
         ("import_form", draw(&import_form())),
-        ("import_form_wrong", draw(&ImportFormPage { errors: vec![FieldError::new("include", "Choose at least one unit or group."), FieldError::new("name", "A name has 1 to 120 characters.")], ..import_form() })),
-        ("import_form_waiting", draw(&ImportFormPage { tree: vec![], groups: vec![], structure_at: None, groups_left_out: 0, may_delete: false, ..import_form() })),
+        (
+            "import_form_wrong",
+            draw(&ImportFormPage {
+                errors: vec![
+                    FieldError::new("include", "Choose at least one unit or group."),
+                    FieldError::new("name", "A name has 1 to 120 characters."),
+                ],
+                ..import_form()
+            }),
+        ),
+        (
+            "import_form_waiting",
+            draw(&ImportFormPage {
+                tree: vec![],
+                groups: vec![],
+                structure_at: None,
+                groups_left_out: 0,
+                may_delete: false,
+                ..import_form()
+            }),
+        ),
         ("pause", draw(&pause())),
-        ("people_of_customer", draw(&CustomerPeoplePage { frame: of("People"), customer: head(Tab::People, "People"), list: people_list(false) })),
-        ("people_of_customer_none", draw(&CustomerPeoplePage { frame: of("People"), customer: head(Tab::People, "People"), list: PeopleList { rows: vec![], ..people_list(false) } })),
+        (
+            "people_of_customer",
+            draw(&CustomerPeoplePage {
+                frame: of("People"),
+                customer: head(Tab::People, "People"),
+                list: people_list(false),
+            }),
+        ),
+        (
+            "people_of_customer_none",
+            draw(&CustomerPeoplePage {
+                frame: of("People"),
+                customer: head(Tab::People, "People"),
+                list: PeopleList { rows: vec![], ..people_list(false) },
+            }),
+        ),
         ("person", draw(&person())),
         ("person_departed", draw(&departed())),
-        ("runs_of_customer", draw(&CustomerRunsPage { frame: of("Runs"), customer: head(Tab::Runs, "Runs"), here: "/c/contoso-legal/runs".into(), chips: chips(&["All", "Ok", "Partial", "Failed"]), runs: runs(), runs_of_all: false, pager: Pager::default() })),
+        (
+            "runs_of_customer",
+            draw(&CustomerRunsPage {
+                frame: of("Runs"),
+                customer: head(Tab::Runs, "Runs"),
+                here: "/c/contoso-legal/runs".into(),
+                chips: chips(&["All", "Ok", "Partial", "Failed"]),
+                runs: runs(),
+                runs_of_all: false,
+                pager: Pager::default(),
+            }),
+        ),
         ("run", draw(&run())),
         ("run_failed", draw(&failed_run())),
         ("held", draw(&held())),
         ("held_none", draw(&HeldPage { imports: vec![], ..held() })),
-        ("held_wrong_count", draw(&HeldPage { errors: vec![FieldError::new("count-1", "Type 7, the number of people in the list.")], ..held() })),
+        (
+            "held_wrong_count",
+            draw(&HeldPage {
+                errors: vec![FieldError::new("count-1", "Type 7, the number of people in the list.")],
+                ..held()
+            }),
+        ),
         ("held_helpdesk", draw(&HeldPage { may_decide: false, ..held() })),
         ("agent", draw(&agent())),
-        ("agent_troubled", draw(&AgentPage { troubles: vec![trouble(Tone::Warn, "RC-2103", "LDAPS certificate not trusted by this server", "Import the issuing CA into Local Computer\\Trusted Root, or set ldap.ca_file.", "Read how")], ..agent() })),
+        (
+            "agent_troubled",
+            draw(&AgentPage {
+                troubles: vec![trouble(
+                    Tone::Warn,
+                    "RC-2103",
+                    "LDAPS certificate not trusted by this server",
+                    "Import the issuing CA into Local Computer\\Trusted Root, or set ldap.ca_file.",
+                    "Read how",
+                )],
+                ..agent()
+            }),
+        ),
         ("agent_quarantined", draw(&AgentPage { may_release: true, ..agent() })),
     ]
 }
@@ -90,11 +152,31 @@ fn customer() -> CustomerPage {
             tile("Departed", "5", "in 30 days", "user-minus", "calm"),
         ],
         imports: vec![
-            ImportLine { name: "Everyone".into(), href: "#".into(), schedule: "every 3 hours".into(), chosen: "3 units, 1 left out".into(), people: 398, state: healthy() },
-            ImportLine { name: "VPN users".into(), href: "#".into(), schedule: "every hour".into(), chosen: "1 group".into(), people: 57, state: Pill::new(Tone::Calm, "Paused").with_icon("circle-pause") },
+            ImportLine {
+                name: "Everyone".into(),
+                href: "#".into(),
+                schedule: "every 3 hours".into(),
+                chosen: "3 units, 1 left out".into(),
+                people: 398,
+                state: healthy(),
+            },
+            ImportLine {
+                name: "VPN users".into(),
+                href: "#".into(),
+                schedule: "every hour".into(),
+                chosen: "1 group".into(),
+                people: 57,
+                state: Pill::new(Tone::Calm, "Paused").with_icon("circle-pause"),
+            },
         ],
         imports_why_empty: "",
-        agents: vec![AgentLine { host: "CL-DC02".into(), href: "#".into(), detail: "LDAPS to dc01.contoso.local · version 0.1.0".into(), last_seen: Some(ago(0)), state: Pill::new(Tone::Good, "Online") }],
+        agents: vec![AgentLine {
+            host: "CL-DC02".into(),
+            href: "#".into(),
+            detail: "LDAPS to dc01.contoso.local · version 0.1.0".into(),
+            last_seen: Some(ago(0)),
+            state: Pill::new(Tone::Good, "Online"),
+        }],
         runs: runs(),
         runs_of_all: false,
     }
@@ -109,7 +191,8 @@ fn new_customer() -> CustomerPage {
         next_sync: None,
         not_yet: "No agent has been installed yet.",
         progress: vec![
-            Step::new(StepState::Doing, "Install the agent", "One line on one domain-joined server.").with(Link::to("Install", "#").primary()),
+            Step::new(StepState::Doing, "Install the agent", "One line on one domain-joined server.")
+                .with(Link::to("Install", "#").primary()),
             Step::new(StepState::Open, "Choose who to import", "When the agent has read the structure."),
             Step::new(StepState::Open, "First sync", "Runs by itself."),
         ],
@@ -124,7 +207,11 @@ fn new_customer() -> CustomerPage {
 
 fn troubled() -> CustomerPage {
     CustomerPage {
-        customer: CustomerHead { state: Pill::new(Tone::Held, "Held"), held: 14, ..head(Tab::Overview, "Contoso Legal LLP") },
+        customer: CustomerHead {
+            state: Pill::new(Tone::Held, "Held"),
+            held: 14,
+            ..head(Tab::Overview, "Contoso Legal LLP")
+        },
         running: Some("reading, 1,204 people so far".into()),
         troubles: vec![
             trouble(Tone::Held, "RC-4003", "14 removals held for review", "Additions and changes go on.", "Review"),
@@ -176,13 +263,32 @@ fn with_token() -> InstallPage {
     InstallPage {
         token: Some(NewToken { expires: ago(-58) }),
         ways: vec![
-            way("msiexec", "msiexec /i rollcall-agent-x64.msi /qn /norestart ENROLLTOKEN=eyJhbGciOiJFZERTQSJ9.EXAMPLE /l*v %TEMP%\\rollcall-msi.log", "In an elevated command prompt."),
-            way("PowerShell", "$t = 'eyJhbGciOiJFZERTQSJ9.EXAMPLE'\nInvoke-WebRequest …", "Downloads, checks the hash, installs."),
+            way(
+                "msiexec",
+                "msiexec /i rollcall-agent-x64.msi /qn /norestart ENROLLTOKEN=eyJhbGciOiJFZERTQSJ9.EXAMPLE /l*v %TEMP%\\rollcall-msi.log",
+                "In an elevated command prompt.",
+            ),
+            way(
+                "PowerShell",
+                "$t = 'eyJhbGciOiJFZERTQSJ9.EXAMPLE'\nInvoke-WebRequest …",
+                "Downloads, checks the hash, installs.",
+            ),
             way("RMM script", "set ROLLCALL_TOKEN=…", "Exit codes: 0 ok, 1 failed, 3010 restart needed."),
-            way("Linux", "rollcall-agent enroll --token eyJhbGciOiJFZERTQSJ9.EXAMPLE", "On a host that reaches a domain controller."),
+            way(
+                "Linux",
+                "rollcall-agent enroll --token eyJhbGciOiJFZERTQSJ9.EXAMPLE",
+                "On a host that reaches a domain controller.",
+            ),
         ],
         steps: steps(1),
-        open_tokens: vec![TokenRow { id: "tok_1".into(), created: ago(2), by: "Ana Ortiz".into(), state: Pill::new(Tone::Info, "Open"), note: "ends in 58 min".into(), can_revoke: true }],
+        open_tokens: vec![TokenRow {
+            id: "tok_1".into(),
+            created: ago(2),
+            by: "Ana Ortiz".into(),
+            state: Pill::new(Tone::Info, "Open"),
+            note: "ends in 58 min".into(),
+            can_revoke: true,
+        }],
         ..install()
     }
 }
@@ -244,7 +350,10 @@ fn import_form() -> ImportFormPage {
     };
     ImportFormPage {
         frame: of("Edit Everyone"),
-        customer: CustomerHead { between: vec![("Imports".into(), "/c/contoso-legal/imports".into())], ..head(Tab::Imports, "Edit “Everyone”") },
+        customer: CustomerHead {
+            between: vec![("Imports".into(), "/c/contoso-legal/imports".into())],
+            ..head(Tab::Imports, "Edit “Everyone”")
+        },
         action: "/c/contoso-legal/imports/imp_1".into(),
         errors: vec![],
         structure_at: Some(ago(12)),
@@ -256,6 +365,7 @@ fn import_form() -> ImportFormPage {
             group(102, "Domain Admins", 4, false, Some("default group"), ""),
         ],
         groups_left_out: 12,
+        hidden_groups: 1,
         name: "Everyone".into(),
         minutes: 180,
         intervals: [(60, "every hour"), (180, "every 3 hours"), (360, "every 6 hours")]
@@ -264,7 +374,10 @@ fn import_form() -> ImportFormPage {
         removal: "deactivate",
         grace_days: "30".into(),
         may_delete: true,
-        count: ScopeCount { people: "190".into(), sentence: "people in the chosen units, and up to 61 from 1 group".into() },
+        count: ScopeCount {
+            people: "190".into(),
+            sentence: "people in the chosen units, and up to 61 from 1 group".into(),
+        },
         save_label: "Save import",
         version: 3,
     }
@@ -296,7 +409,11 @@ fn line(minutes: i64, what: &str, tone: Tone, icon: &'static str, why: &str) -> 
 }
 
 fn person() -> PersonPage {
-    let change = |label: &str, before: &str, after: &str| FieldChange { label: label.into(), before: before.into(), after: after.into() };
+    let change = |label: &str, before: &str, after: &str| FieldChange {
+        label: label.into(),
+        before: before.into(),
+        after: after.into(),
+    };
     let changed = HistoryLine {
         fields: vec![
             change("Surname", "Fischer", "Fischer-Lang"),
@@ -307,7 +424,10 @@ fn person() -> PersonPage {
     };
     PersonPage {
         frame: of("Ada Fischer-Lang"),
-        customer: CustomerHead { between: vec![("People".into(), "/c/contoso-legal/people".into())], ..head(Tab::People, "Ada Fischer-Lang") },
+        customer: CustomerHead {
+            between: vec![("People".into(), "/c/contoso-legal/people".into())],
+            ..head(Tab::People, "Ada Fischer-Lang")
+        },
         state: Pill::new(Tone::Good, "Active"),
         troubles: vec![],
         facts: vec![
@@ -320,8 +440,18 @@ fn person() -> PersonPage {
             Fact::new("objectGUID", "6f2c0e3a-4b57-4a8e-9a43-2b7a0d3a6f11").mono(),
         ],
         memberships: vec![
-            MembershipLine { import: "Everyone".into(), href: "#".into(), why: "because of the unit Head office".into(), state: Pill::new(Tone::Good, "Active") },
-            MembershipLine { import: "VPN users".into(), href: "#".into(), why: "left the group on 3 Nov 2026".into(), state: Pill::new(Tone::Calm, "Departed").with_icon("user-minus") },
+            MembershipLine {
+                import: "Everyone".into(),
+                href: "#".into(),
+                why: "because of the unit Head office".into(),
+                state: Pill::new(Tone::Good, "Active"),
+            },
+            MembershipLine {
+                import: "VPN users".into(),
+                href: "#".into(),
+                why: "left the group on 3 Nov 2026".into(),
+                state: Pill::new(Tone::Calm, "Departed").with_icon("user-minus"),
+            },
         ],
         history: vec![
             changed,
@@ -333,7 +463,13 @@ fn person() -> PersonPage {
 }
 
 fn departed() -> PersonPage {
-    PersonPage { state: Pill::new(Tone::Calm, "Departed").with_icon("user-minus"), memberships: vec![], history: vec![], history_goes_on: false, ..person() }
+    PersonPage {
+        state: Pill::new(Tone::Calm, "Departed").with_icon("user-minus"),
+        memberships: vec![],
+        history: vec![],
+        history_goes_on: false,
+        ..person()
+    }
 }
 
 fn run() -> RunPage {
@@ -345,7 +481,10 @@ fn run() -> RunPage {
     };
     RunPage {
         frame: of("Run"),
-        customer: CustomerHead { between: vec![("Runs".into(), "/c/contoso-legal/runs".into())], ..head(Tab::Runs, "Run of 18 Nov 2026, 09:14") },
+        customer: CustomerHead {
+            between: vec![("Runs".into(), "/c/contoso-legal/runs".into())],
+            ..head(Tab::Runs, "Run of 18 Nov 2026, 09:14")
+        },
         result: Pill::new(Tone::Warn, "Partial"),
         troubles: vec![],
         tiles: vec![
@@ -369,7 +508,11 @@ fn run() -> RunPage {
             code: "RC-7001".into(),
             title: "Record could not be read",
             lines: vec![
-                AsideLine { line: 18, guid: "6f2c0e3a-4b57-4a8e-9a43-2b7a0d3a6f11".into(), detail: "mail is longer than 320 characters".into() },
+                AsideLine {
+                    line: 18,
+                    guid: "6f2c0e3a-4b57-4a8e-9a43-2b7a0d3a6f11".into(),
+                    detail: "mail is longer than 320 characters".into(),
+                },
                 AsideLine { line: 44, guid: String::new(), detail: "no objectGUID".into() },
             ],
         }],
@@ -380,14 +523,24 @@ fn run() -> RunPage {
             Step::new(StepState::Done, "Applied", "in 0.02 s"),
             Step::new(StepState::Done, "Compared", "count and digest agree"),
         ],
-        facts: vec![Fact::new("Run", "run_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b21").mono(), Fact::new("Why", "schedule"), Fact::new("Kind", "changes only")],
+        facts: vec![
+            Fact::new("Run", "run_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b21").mono(),
+            Fact::new("Why", "schedule"),
+            Fact::new("Kind", "changes only"),
+        ],
     }
 }
 
 fn failed_run() -> RunPage {
     RunPage {
         result: Pill::new(Tone::Bad, "Failed"),
-        troubles: vec![trouble(Tone::Bad, "RC-2303", "Directory read incomplete", "The server closed the connection on page 2 of 3. Nothing was removed.", "Check the agent")],
+        troubles: vec![trouble(
+            Tone::Bad,
+            "RC-2303",
+            "Directory read incomplete",
+            "The server closed the connection on page 2 of 3. Nothing was removed.",
+            "Check the agent",
+        )],
         tiles: vec![],
         changes: vec![],
         no_changes_title: "Nothing was changed",
@@ -402,13 +555,27 @@ fn held() -> HeldPage {
     let rows = NAMES
         .iter()
         .take(7)
-        .map(|(name, account, ..)| HeldRow { href: "#".into(), name: (*name).into(), account: (*account).into(), evidence: "moved to OU=Leavers,DC=contoso,DC=local".into(), since: ago(48) })
+        .map(|(name, account, ..)| HeldRow {
+            href: "#".into(),
+            name: (*name).into(),
+            account: (*account).into(),
+            evidence: "moved to OU=Leavers,DC=contoso,DC=local".into(),
+            since: ago(48),
+        })
         .collect();
     HeldPage {
         frame: of("Held removals"),
         customer: CustomerHead { held: 7, ..head(Tab::Held, "Held removals") },
         errors: vec![],
-        imports: vec![HeldImport { id: "imp_1".into(), name: "Everyone".into(), why: "7 of 61 people would leave at once, more than 10 %".into(), cause: "All 7 were moved out of the chosen units. Was a unit reorganised?".into(), since: ago(48), list: "abc".into(), rows }],
+        imports: vec![HeldImport {
+            id: "imp_1".into(),
+            name: "Everyone".into(),
+            why: "7 of 61 people would leave at once, more than 10 %".into(),
+            cause: "All 7 were moved out of the chosen units. Was a unit reorganised?".into(),
+            since: ago(48),
+            list: "abc".into(),
+            rows,
+        }],
         may_decide: true,
     }
 }
@@ -416,7 +583,10 @@ fn held() -> HeldPage {
 fn agent() -> AgentPage {
     AgentPage {
         frame: of("CL-DC02"),
-        customer: CustomerHead { between: vec![("Agent".into(), "/c/contoso-legal/agent".into())], ..head(Tab::Agent, "CL-DC02") },
+        customer: CustomerHead {
+            between: vec![("Agent".into(), "/c/contoso-legal/agent".into())],
+            ..head(Tab::Agent, "CL-DC02")
+        },
         here: "/c/contoso-legal/agent/agt_1".into(),
         host: "CL-DC02".into(),
         state: Pill::new(Tone::Good, "Online"),
@@ -439,4 +609,3 @@ fn agent() -> AgentPage {
         may_release: false,
     }
 }
-

@@ -16,9 +16,7 @@ use crate::portal::{
     runs::RunsPage,
     settings::{KeyRow, Named, NewLink, OperatorRow, SessionRow, SettingsPage},
     system::{DeadJob, SystemPage},
-    view::{
-        DayBars, FieldError, Link, Moment, Pager, Pill, Section, Step, StepState, Tone, Trouble, chart::Day,
-    },
+    view::{DayBars, FieldError, Link, Moment, Pager, Pill, Section, Step, StepState, Tone, Trouble, chart::Day},
 };
 
 pub fn all() -> Vec<(&'static str, String)> {
@@ -28,20 +26,59 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("customers", draw(&customers())),
         ("customers_none", draw(&CustomersPage { total: 0, rows: vec![], pager: Pager::default(), ..customers() })),
         ("customers_no_match", draw(&CustomersPage { rows: vec![], q: "zzz".into(), ..customers() })),
-        ("customer_add", draw(&AddCustomerPage { frame: frame("Add customer", Section::Customers), name: String::new(), errors: vec![] })),
-        ("customer_add_wrong", draw(&AddCustomerPage { frame: frame("Add customer", Section::Customers), name: "  ".into(), errors: vec![FieldError::new("name", "A name has 1 to 120 characters.")] })),
+        (
+            "customer_add",
+            draw(&AddCustomerPage {
+                frame: frame("Add customer", Section::Customers),
+                name: String::new(),
+                errors: vec![],
+            }),
+        ),
+        (
+            "customer_add_wrong",
+            draw(&AddCustomerPage {
+                frame: frame("Add customer", Section::Customers),
+                name: "  ".into(),
+                errors: vec![FieldError::new("name", "A name has 1 to 120 characters.")],
+            }),
+        ),
         ("people", draw(&PeoplePage { frame: frame("People", Section::People), list: people_list(true) })),
         ("runs", draw(&runs_page())),
         ("runs_none", draw(&RunsPage { runs: vec![], held: vec![], held_total: 0, ..runs_page() })),
         ("agents", draw(&agents())),
         ("agents_none", draw(&AgentsPage { rows: vec![], ..agents() })),
         ("settings", draw(&settings())),
-        ("settings_new_key", draw(&SettingsPage { new_key: Some("rck_EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE".into()), new_link: Some(NewLink { to: "Joe Park".into(), address: "https://rollcall.northwind.example/login/EXAMPLE".into(), expires: ago(-60) }), ..settings() })),
-        ("settings_helpdesk", draw(&SettingsPage { may_manage_keys: false, may_manage_operators: false, ..settings() })),
+        (
+            "settings_new_key",
+            draw(&SettingsPage {
+                new_key: Some("rck_EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE".into()),
+                new_link: Some(NewLink {
+                    to: "Joe Park".into(),
+                    address: "https://rollcall.northwind.example/login/EXAMPLE".into(),
+                    expires: ago(-60),
+                }),
+                ..settings()
+            }),
+        ),
+        (
+            "settings_helpdesk",
+            draw(&SettingsPage { may_manage_keys: false, may_manage_operators: false, ..settings() }),
+        ),
         ("audit", draw(&audit())),
         ("audit_none", draw(&AuditPage { rows: vec![], ..audit() })),
         ("system", draw(&system())),
-        ("system_dead_job", draw(&SystemPage { dead: vec![DeadJob { id: "job_0191".into(), kind: "apply_cycle".into(), since: ago(300), error: "RC-9001 unexpected error".into() }], ..system() })),
+        (
+            "system_dead_job",
+            draw(&SystemPage {
+                dead: vec![DeadJob {
+                    id: "job_0191".into(),
+                    kind: "apply_cycle".into(),
+                    since: ago(300),
+                    error: "RC-9001 unexpected error".into(),
+                }],
+                ..system()
+            }),
+        ),
     ]
 }
 
@@ -140,12 +177,57 @@ fn customers() -> CustomersPage {
         filter: String::new(),
         chips: chips(&["All", "Needs you", "Healthy", "Paused", "Never synced"]),
         rows: vec![
-            row("Adatum Logistics", "adatum-logistics", Pill::new(Tone::Warn, "Attention"), "Some records were set aside", "SRV-AD01", Some(ago(190)), 2_310, 3),
+            row(
+                "Adatum Logistics",
+                "adatum-logistics",
+                Pill::new(Tone::Warn, "Attention"),
+                "Some records were set aside",
+                "SRV-AD01",
+                Some(ago(190)),
+                2_310,
+                3,
+            ),
             row("Contoso Legal LLP", "contoso-legal", healthy(), "", "CL-DC02", Some(ago(12)), 412, 2),
-            row("Fabrikam Dental", "fabrikam-dental", Pill::new(Tone::Held, "Held"), "14 removals wait", "FAB-SRV", Some(ago(48)), 61, 1),
-            row("Müller & Söhne GmbH", "mueller-soehne-gmbh", Pill::new(Tone::Calm, "Paused").with_icon("circle-pause"), "Server migration", "MS-APP1", Some(ago(6_000)), 88, 1),
-            row("Tailspin Toys", "tailspin-toys", Pill::new(Tone::Info, "Never synced").with_icon("circle-dashed"), "No agent yet", "none", None, 0, 0),
-            row("Wide World Importers", "wide-world", Pill::new(Tone::Bad, "Agent offline").with_icon("unplug"), "Silent for 25 h", "WWI-FS01", Some(ago(1_500)), 143, 1),
+            row(
+                "Fabrikam Dental",
+                "fabrikam-dental",
+                Pill::new(Tone::Held, "Held"),
+                "14 removals wait",
+                "FAB-SRV",
+                Some(ago(48)),
+                61,
+                1,
+            ),
+            row(
+                "Müller & Söhne GmbH",
+                "mueller-soehne-gmbh",
+                Pill::new(Tone::Calm, "Paused").with_icon("circle-pause"),
+                "Server migration",
+                "MS-APP1",
+                Some(ago(6_000)),
+                88,
+                1,
+            ),
+            row(
+                "Tailspin Toys",
+                "tailspin-toys",
+                Pill::new(Tone::Info, "Never synced").with_icon("circle-dashed"),
+                "No agent yet",
+                "none",
+                None,
+                0,
+                0,
+            ),
+            row(
+                "Wide World Importers",
+                "wide-world",
+                Pill::new(Tone::Bad, "Agent offline").with_icon("unplug"),
+                "Silent for 25 h",
+                "WWI-FS01",
+                Some(ago(1_500)),
+                143,
+                1,
+            ),
         ],
         pager: Pager { first: Some("/customers".into()), next: Some("/customers?after=x".into()) },
     }
@@ -202,27 +284,62 @@ fn runs_page() -> RunsPage {
 }
 
 fn agents() -> AgentsPage {
-    let row = |host: &str, customer: &str, state: Pill, reason: &str, dc: &str, transport: &str, minutes: Option<i64>| AgentRow {
-        href: "/agents/agt_1".into(),
-        host: host.into(),
-        customer: customer.into(),
-        customer_href: "/c/x".into(),
-        state,
-        reason: reason.into(),
-        dc: dc.into(),
-        transport: transport.into(),
-        version: "0.1.0".into(),
-        last_seen: minutes.map(ago),
-    };
+    let row =
+        |host: &str, customer: &str, state: Pill, reason: &str, dc: &str, transport: &str, minutes: Option<i64>| {
+            AgentRow {
+                href: "/agents/agt_1".into(),
+                host: host.into(),
+                customer: customer.into(),
+                customer_href: "/c/x".into(),
+                state,
+                reason: reason.into(),
+                dc: dc.into(),
+                transport: transport.into(),
+                version: "0.1.0".into(),
+                last_seen: minutes.map(ago),
+            }
+        };
     AgentsPage {
         frame: frame("Agents", Section::Agents),
         here: "/agents".into(),
         chips: chips(&["All", "Online", "Offline"]),
         rows: vec![
-            row("CL-DC02", "Contoso Legal LLP", Pill::new(Tone::Good, "Online"), "", "dc01.contoso.local", "LDAPS", Some(0)),
-            row("MS-APP1", "Müller & Söhne GmbH", Pill::new(Tone::Warn, "Attention"), "RC-2103 LDAPS certificate not trusted", "dc.mueller.local", "", Some(0)),
-            row("WWI-FS01", "Wide World Importers", Pill::new(Tone::Bad, "Offline").with_icon("unplug"), "", "wwi-dc1.wwi.local", "StartTLS", Some(1_500)),
-            row("FAB-SRV", "Fabrikam Dental", Pill::new(Tone::Bad, "Quarantined"), "RC-3103 Two agents use one identity", "", "", None),
+            row(
+                "CL-DC02",
+                "Contoso Legal LLP",
+                Pill::new(Tone::Good, "Online"),
+                "",
+                "dc01.contoso.local",
+                "LDAPS",
+                Some(0),
+            ),
+            row(
+                "MS-APP1",
+                "Müller & Söhne GmbH",
+                Pill::new(Tone::Warn, "Attention"),
+                "RC-2103 LDAPS certificate not trusted",
+                "dc.mueller.local",
+                "",
+                Some(0),
+            ),
+            row(
+                "WWI-FS01",
+                "Wide World Importers",
+                Pill::new(Tone::Bad, "Offline").with_icon("unplug"),
+                "",
+                "wwi-dc1.wwi.local",
+                "StartTLS",
+                Some(1_500),
+            ),
+            row(
+                "FAB-SRV",
+                "Fabrikam Dental",
+                Pill::new(Tone::Bad, "Quarantined"),
+                "RC-3103 Two agents use one identity",
+                "",
+                "",
+                None,
+            ),
         ],
         pager: Pager::default(),
     }
@@ -250,33 +367,90 @@ fn settings() -> SettingsPage {
         customers: vec![Named { id: "cus_1".into(), name: "Contoso Legal LLP".into() }],
         may_manage_operators: true,
         operators: vec![
-            OperatorRow { id: "opr_1".into(), name: "Ana Ortiz".into(), email: "ana@northwind.example".into(), role: "owner".into(), reach: "all".into(), state: Pill::new(Tone::Good, "Active"), can_link: false, can_disable: false },
-            OperatorRow { id: "opr_2".into(), name: "Joe Park".into(), email: "joe@northwind.example".into(), role: "helpdesk".into(), reach: "2 customers".into(), state: Pill::new(Tone::Info, "Invited"), can_link: true, can_disable: true },
+            OperatorRow {
+                id: "opr_1".into(),
+                name: "Ana Ortiz".into(),
+                email: "ana@northwind.example".into(),
+                role: "owner".into(),
+                reach: "all".into(),
+                state: Pill::new(Tone::Good, "Active"),
+                can_link: false,
+                can_disable: false,
+            },
+            OperatorRow {
+                id: "opr_2".into(),
+                name: "Joe Park".into(),
+                email: "joe@northwind.example".into(),
+                role: "helpdesk".into(),
+                reach: "2 customers".into(),
+                state: Pill::new(Tone::Info, "Invited"),
+                can_link: true,
+                can_disable: true,
+            },
         ],
         sessions: vec![
-            SessionRow { id: "a".into(), device: "Firefox on Windows".into(), ip: "203.0.113.7".into(), created: ago(90), seen: ago(0), is_this: true },
-            SessionRow { id: "b".into(), device: "Safari on iPhone".into(), ip: "198.51.100.20".into(), created: ago(4_000), seen: ago(800), is_this: false },
+            SessionRow {
+                id: "a".into(),
+                device: "Firefox on Windows".into(),
+                ip: "203.0.113.7".into(),
+                created: ago(90),
+                seen: ago(0),
+                is_this: true,
+            },
+            SessionRow {
+                id: "b".into(),
+                device: "Safari on iPhone".into(),
+                ip: "198.51.100.20".into(),
+                created: ago(4_000),
+                seen: ago(800),
+                is_this: false,
+            },
         ],
     }
 }
 
 fn audit() -> AuditPage {
-    let row = |minutes: i64, actor: &str, action: &str, customer: &str, object: &str, detail: &str, source: &str| AuditRow {
-        at: Moment::exact(now() - TimeDelta::minutes(minutes)),
-        actor: actor.into(),
-        action: action.into(),
-        customer: customer.into(),
-        object: object.into(),
-        detail: detail.into(),
-        source: source.into(),
-        ip: "203.0.113.7".into(),
-    };
+    let row =
+        |minutes: i64, actor: &str, action: &str, customer: &str, object: &str, detail: &str, source: &str| AuditRow {
+            at: Moment::exact(now() - TimeDelta::minutes(minutes)),
+            actor: actor.into(),
+            action: action.into(),
+            customer: customer.into(),
+            object: object.into(),
+            detail: detail.into(),
+            source: source.into(),
+            ip: "203.0.113.7".into(),
+        };
     AuditPage {
         frame: frame("Audit", Section::Audit),
         rows: vec![
-            row(3, "Ana Ortiz", "sync_now", "Contoso Legal LLP", "cus_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b21", "", "portal"),
-            row(50, "RMM script", "create_enrol_token", "Tailspin Toys", "tok_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b21", "", "api"),
-            row(700, "Joe Park", "pause", "Müller & Söhne GmbH", "cus_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b22", "before: running\nafter: paused, Server migration", "portal"),
+            row(
+                3,
+                "Ana Ortiz",
+                "sync_now",
+                "Contoso Legal LLP",
+                "cus_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b21",
+                "",
+                "portal",
+            ),
+            row(
+                50,
+                "RMM script",
+                "create_enrol_token",
+                "Tailspin Toys",
+                "tok_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b21",
+                "",
+                "api",
+            ),
+            row(
+                700,
+                "Joe Park",
+                "pause",
+                "Müller & Söhne GmbH",
+                "cus_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b22",
+                "before: running\nafter: paused, Server migration",
+                "portal",
+            ),
         ],
         pager: Pager::default(),
     }
@@ -294,4 +468,3 @@ fn system() -> SystemPage {
         dead: vec![],
     }
 }
-

@@ -53,7 +53,10 @@ fn alone() -> Vec<(&'static str, String)> {
     };
     vec![
         ("sign_in", draw(&SignInPage { notice: None, email: String::new(), next: "/".into() })),
-        ("sign_in_wrong", draw(&SignInPage { notice: Some(wrong), email: "ana@northwind.example".into(), next: "/".into() })),
+        (
+            "sign_in_wrong",
+            draw(&SignInPage { notice: Some(wrong), email: "ana@northwind.example".into(), next: "/".into() }),
+        ),
         ("first_password", draw(&first)),
         ("first_password_short", draw(&short)),
         ("link_gone", draw(&gone)),
