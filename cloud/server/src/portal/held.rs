@@ -210,11 +210,11 @@ async fn reject(
 
 /// The list as it is now, with what was wrong; a list that changed meanwhile is shown anew.
 async fn again(state: &AppState, signed: &SignedIn, slug: &str, error: ServiceError) -> Result<Response, PageError> {
-    let errors = match error {
-        ServiceError::ChangedMeanwhile => {
-            vec![FieldError::new("content", "The list has changed since you looked. Look again before you decide.")]
-        }
-        other => field_errors(other)?.into_iter().map(|error| FieldError::new("content", error.message)).collect(),
+    let messages = if matches!(error, ServiceError::ChangedMeanwhile) {
+        vec!["The list has changed since you looked. Look again before you decide.".to_owned()]
+    } else {
+        field_errors(error)?.into_iter().map(|error| error.message).collect()
     };
+    let errors = messages.into_iter().map(|message| FieldError::new("content", message)).collect();
     Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &draw(state, signed, slug, errors).await?))
 }

@@ -46,7 +46,9 @@ async fn export_all(
         let found = across::list_people(&mut tx, &signed.who.scope, &wanted).await?;
         wanted.after = found.last().map(|of| (of.row.sort_name.clone(), of.row.id));
         let is_last = i64::try_from(found.len()).is_ok_and(|count| count < CHUNK);
-        found.iter().for_each(|of| write_row(&mut text, &of.customer_name, &of.row));
+        for of in &found {
+            write_row(&mut text, &of.customer_name, &of.row);
+        }
         if is_last {
             break;
         }
@@ -68,7 +70,9 @@ async fn export_of_customer(
         let found = accounts::list(&mut tx, &scope, &wanted).await?;
         wanted.after = found.last().map(|row| (row.sort_name.clone(), row.id));
         let is_last = i64::try_from(found.len()).is_ok_and(|count| count < CHUNK);
-        found.iter().for_each(|row| write_row(&mut text, &customer.name, row));
+        for row in &found {
+            write_row(&mut text, &customer.name, row);
+        }
         if is_last {
             break;
         }

@@ -25,7 +25,7 @@ use super::{
     answer::{PageError, field_errors, page_with, see},
     guard::{Done, SignedIn, require},
     pages::Pages,
-    view::{FieldError, Frame, Moment, Pill, Section, Tone},
+    view::{FieldError, Frame, Moment, Pill, Section, Tone, hex::hex},
 };
 use crate::{
     services::{
@@ -209,7 +209,7 @@ fn operator_row(operator: &Operator, signed: &SignedIn) -> OperatorRow {
 
 fn session_row(session: &Session, signed: &SignedIn, now: DateTime<Utc>) -> SessionRow {
     SessionRow {
-        id: session.id_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        id: hex(&session.id_hash),
         device: device(session.user_agent.as_deref().unwrap_or_default()),
         ip: session.ip.clone().unwrap_or_default(),
         created: Moment::new(session.created_at, now),

@@ -222,7 +222,7 @@ async fn ids_of(cloud: &TestCloud, import: String, token: String) -> Ids {
     let (_, key_id) = key(cloud, scope, Role::Helpdesk, "named in a path").await;
     let (secret, operator) = session(cloud, scope, Role::Helpdesk, "named@northwind.example").await;
     let hash = SecretHash::of(secret.as_bytes());
-    let session: String = hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let session = crate::portal::view::hex::hex(hash.as_bytes());
     let mut ids = Ids::of_nothing();
     ids.0.extend([
         ("{slug}", customer.slug),

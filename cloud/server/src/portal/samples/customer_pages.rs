@@ -25,6 +25,7 @@ use crate::portal::{
 };
 use crate::services::installing::Way;
 
+#[expect(clippy::too_many_lines, reason = "one table, read top to bottom")]
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
         ("customer", draw(&customer())),
