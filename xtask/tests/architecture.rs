@@ -58,7 +58,8 @@ fn crates_know_only_whom_they_may() {
         for dependency in package["dependencies"].as_array().unwrap() {
             let known = dependency["name"].as_str().unwrap();
             let is_test_only = dependency["kind"].as_str() == Some("dev");
-            let may = allowed[name].contains(known) || (is_test_only && known == "rollcall-lab");
+            // Tests may use the lab, and a crate may ask for its own test helpers.
+            let may = allowed[name].contains(known) || (is_test_only && (known == "rollcall-lab" || known == name));
             assert!(!ours.contains(known) || may, "{name} must not know {known}");
         }
     }
@@ -94,7 +95,10 @@ fn nothing_brings_another_tls_or_another_source() {
 fn unsafe_code_stays_in_the_agents_platform_folder() {
     for file in files(&["*.rs"]) {
         let text = fs::read_to_string(root().join(&file)).unwrap();
-        let uses = text.lines().any(|line| line.trim_start().starts_with("unsafe ") || line.contains(" unsafe {"));
+        // Put together, so that this very line is no hit.
+        let block = concat!("un", "safe {");
+        let uses =
+            text.lines().any(|line| line.trim_start().starts_with(concat!("un", "safe ")) || line.contains(block));
         assert!(!uses || file.starts_with("agent/src/platform/"), "{file} holds unsafe code");
     }
 }
@@ -151,7 +155,7 @@ fn no_file_of_ours_is_a_giant() {
     for file in files(&["shared/*.rs", "agent/*.rs", "cloud/*.rs", "tests/*.rs", "xtask/*.rs"]) {
         let text = fs::read_to_string(root().join(&file)).unwrap();
         let production = text.split("#[cfg(test)]").next().unwrap().lines().count();
-        let is_test = file.contains("/tests/") && !file.starts_with("tests/lab/");
+        let is_test = file.contains("/tests/") && !file.starts_with("tests/lab/src/") || file.ends_with("/tests.rs");
         assert!(production <= 400 || is_test, "{file} has {production} production lines: split it");
     }
 }

@@ -53,6 +53,8 @@ pub struct Books {
     pub departed: Vec<Uuid>,
     pub checkins: Vec<CheckinRequest>,
     pub batches: u32,
+    /// Received in bodies.
+    pub bytes: usize,
     /// Answered in this order before anything is looked at.
     pub refuse_batches: VecDeque<Refusal>,
     pub refuse_checkins: VecDeque<Refusal>,
@@ -83,6 +85,7 @@ impl Cloud {
             departed: Vec::new(),
             checkins: Vec::new(),
             batches: 0,
+            bytes: 0,
             refuse_batches: VecDeque::new(),
             refuse_checkins: VecDeque::new(),
             ahead: TimeDelta::zero(),
@@ -300,6 +303,7 @@ impl Books {
         self.stored.insert((link.epoch, link.seq), hash);
         self.head = link.then(hash);
         self.batches += 1;
+        self.bytes += request.body.len();
         let is_last = claims.link.cycle.is_last();
         self.parts.push((claims, request.body.clone()));
         if is_last {

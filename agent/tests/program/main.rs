@@ -10,3 +10,4 @@ mod commands;
 mod service;
 mod answers;
 mod crashes;
+mod figures;

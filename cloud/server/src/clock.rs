@@ -36,7 +36,6 @@ impl fmt::Debug for Clock {
 pub struct Entropy(Arc<Mutex<StdRng>>);
 
 impl Entropy {
-    #[expect(clippy::disallowed_methods, reason = "this is the one real source of randomness")]
     pub fn system() -> Self {
         Self(Arc::new(Mutex::new(StdRng::from_rng(&mut rand::rng()))))
     }

@@ -1,6 +1,6 @@
 //! The agents: who they are, where their chain stands, what they last said of themselves.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use rollcall_domain::{
     agent::AgentState,
     ids::{AgentId, CustomerId, DirectoryId},
@@ -176,7 +176,7 @@ pub async fn record_checkin(
         report.transport,
         report.reason_code,
         report.reason_detail,
-        report.reason_since,
+        report.reason_since.map(|since| since.trunc_subsecs(6)),
         Json(report.whole),
         now,
     )?

@@ -65,7 +65,7 @@ impl Overview {
     /// The newest run counts if it did not end well; else what the agent itself reports.
     fn trouble(&self) -> Option<Trouble> {
         let of_run = match (self.last_result.as_deref(), &self.last_code, self.last_run_at) {
-            (Some("ok"), _, _) | (None, _, _) => None,
+            (Some("ok") | None, _, _) => None,
             (Some(_), code, since) => {
                 Some(Trouble { code: code.clone().unwrap_or_else(|| "RC-9001".into()), since: since? })
             }
@@ -135,8 +135,13 @@ pub async fn find_free_slug(tx: &mut Tx, _msp: &MspScope, wanted: &Slug) -> Resu
         format!("{}-%", wanted.as_str()),
     )?;
     let is_free = |slug: &Slug| !taken.iter().any(|(other,)| other == slug.as_str());
-    let free = std::iter::once(wanted.clone()).chain((2..).map(|number| wanted.numbered(number))).find(is_free);
-    Ok(free.unwrap_or_else(|| wanted.clone()))
+    let mut slug = wanted.clone();
+    let mut number = 1;
+    while !is_free(&slug) {
+        number += 1;
+        slug = wanted.numbered(number);
+    }
+    Ok(slug)
 }
 
 /// The customer, and the right to ask about it, if this scope reaches it.

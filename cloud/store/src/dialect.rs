@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_domain::ids::MspId;
 use sqlx::{
-    AssertSqlSafe, Executor as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -48,6 +48,8 @@ fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
 }
 
 pub(crate) async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<PgPool> {
+    // One connection outside the pool: it says why it fails, where the pool would only say that time is over.
+    PgConnection::connect_with(&options).await.map_err(StoreError::Unavailable)?.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)

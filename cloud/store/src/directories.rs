@@ -1,6 +1,6 @@
 //! The directories of a customer: the pin, who reads them, and what the cloud holds of each.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use rollcall_domain::ids::{AgentId, CustomerId, DirectoryId};
 use uuid::Uuid;
 
@@ -147,7 +147,7 @@ pub async fn record_reading(tx: &mut WriteTx, id: DirectoryId, reading: Reading<
         reading.people,
         reading.people_seen,
         reading.digest.as_slice(),
-        reading.read_at,
+        reading.read_at.trunc_subsecs(6),
     )?
     .exactly(1)
 }

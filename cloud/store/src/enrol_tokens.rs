@@ -5,7 +5,7 @@ use rollcall_domain::ids::{AgentId, EnrolTokenId, MspId};
 use uuid::Uuid;
 
 use crate::{
-    CustomerScope, Db, Result, Scope, Tx, WriteTx,
+    AgentScope, CustomerScope, Db, Result, Scope, Tx, WriteTx,
     keyring::{self, KeyKind, SecretHash},
 };
 
@@ -102,9 +102,13 @@ pub enum Use {
     /// Used up, by this transaction alone, for an agent of this customer.
     Granted(CustomerScope),
     Expired,
-    AlreadyUsed,
+    /// By this agent.
+    AlreadyUsed(Option<AgentScope>),
     Revoked,
 }
+
+/// Customer, agent, and how the token ended.
+type Ended = (Uuid, Option<Uuid>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// The conditional update decides the race: of two who come at once, one changes the row.
 pub async fn use_up(tx: &mut WriteTx, holder: TokenHolder, agent: AgentId, now: DateTime<Utc>) -> Result<Use> {
@@ -122,14 +126,15 @@ pub async fn use_up(tx: &mut WriteTx, holder: TokenHolder, agent: AgentId, now: 
     if let Some((customer,)) = granted {
         return Ok(Use::Granted(CustomerScope::new(holder.msp, customer.into())));
     }
-    let (used_at, revoked_at): (Option<DateTime<Utc>>, Option<DateTime<Utc>>) = fetch_one!(
+    let (customer, agent, used_at, revoked_at): Ended = fetch_one!(
         tx,
-        (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
-        "select used_at, revoked_at from enrol_tokens where msp_id = $1 and id = $2",
+        Ended,
+        "select customer_id, agent_id, used_at, revoked_at from enrol_tokens where msp_id = $1 and id = $2",
         holder.token.uuid(),
     )?;
+    let by = agent.map(|agent| AgentScope::new(holder.msp, customer.into(), agent.into()));
     Ok(match (used_at, revoked_at) {
-        (Some(_), _) => Use::AlreadyUsed,
+        (Some(_), _) => Use::AlreadyUsed(by),
         (None, Some(_)) => Use::Revoked,
         (None, None) => Use::Expired,
     })

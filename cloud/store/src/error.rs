@@ -37,6 +37,13 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether a unique key was taken.
+    pub const fn is_taken(&self) -> bool {
+        matches!(self, Self::Taken)
+    }
+}
+
 impl From<rollcall_domain::words::UnknownWord> for StoreError {
     fn from(error: rollcall_domain::words::UnknownWord) -> Self {
         Self::Unreadable(error.to_string())

@@ -42,6 +42,8 @@ pub enum KeyKind {
     SigninName,
     EnrolToken,
     AgentKey,
+    /// Hash of a tenant's name: no secret, but so that none is founded twice by mistake.
+    MspName,
 }
 
 impl KeyKind {
@@ -53,6 +55,7 @@ impl KeyKind {
             Self::SigninName => "signin_name",
             Self::EnrolToken => "enrol_token",
             Self::AgentKey => "agent_key",
+            Self::MspName => "msp_name",
         }
     }
 }

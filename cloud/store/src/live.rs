@@ -123,9 +123,10 @@ impl Db {
         listener.listen(CHANNEL).await?;
         loop {
             let notification = listener.recv().await?;
-            match Event::from_text(notification.payload()) {
-                Some(event) => self.live().publish(vec![event]),
-                None => tracing::warn!("an event of another version was skipped"),
+            if let Some(event) = Event::from_text(notification.payload()) {
+                self.live().publish(vec![event]);
+            } else {
+                tracing::warn!("an event of another version was skipped");
             }
         }
     }

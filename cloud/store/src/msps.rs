@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use rollcall_domain::{ids::MspId, pause::Pause, role::Reach};
 use uuid::Uuid;
 
-use crate::{Db, MspScope, Result, Tx, WriteTx};
+use crate::{
+    Db, MspScope, Result, StoreError, Tx, WriteTx,
+    keyring::{self, KeyKind, SecretHash},
+};
 
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Msp {
@@ -39,8 +42,13 @@ impl PauseColumns {
 
 /// Begins a new tenant. Only `rollcall init` does this: it is the one scope that no secret stands behind.
 pub async fn found(db: &Db, id: MspId, name: &str, now: DateTime<Utc>) -> Result<(MspScope, WriteTx)> {
+    let hash = SecretHash::of(name.trim().to_lowercase().as_bytes());
+    if keyring::find_owner(db, KeyKind::MspName, hash, now).await?.is_some() {
+        return Err(StoreError::Taken);
+    }
     let scope = MspScope::new(id, Reach::All);
     let mut tx = db.write(&scope).await?;
+    keyring::add(&mut tx, KeyKind::MspName, hash, id.uuid(), None).await?;
     execute!(
         tx,
         "insert into msps (msp_id, name, created_at, audit_seq, audit_head)

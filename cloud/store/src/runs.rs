@@ -1,6 +1,6 @@
 //! Runs: what the cloud made of each reading, with counts from the committed transaction.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use rollcall_domain::{
     ids::{AgentId, CustomerId, DirectoryId, RunId},
     run::{Counts, RunKind, RunResult},
@@ -109,9 +109,10 @@ pub async fn insert(tx: &mut WriteTx, agent: &AgentScope, run: &NewRun<'_>) -> R
         run.result.as_str(),
         run.reason_code,
         run.reason_detail,
-        run.started_at,
-        run.received_at,
-        run.finished_at,
+        // An agent tells finer times than PostgreSQL keeps.
+        run.started_at.trunc_subsecs(6),
+        run.received_at.trunc_subsecs(6),
+        run.finished_at.trunc_subsecs(6),
         run.epoch,
         run.first_seq,
         run.last_seq,

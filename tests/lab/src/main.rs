@@ -1,8 +1,8 @@
 //! Runs parts of the lab by hand: `rollcall-lab directory --users 1000 --seed 7 --ca-out ca.pem`.
 
 use clap::Parser;
-use rollcall_lab::demo;
 use rollcall_lab::directory::{Directory, Plan, Setup};
+use rollcall_lab::{demo, postgres::Postgres, world::Database};
 use std::{error::Error, io::Write, net::SocketAddr, path::PathBuf, time::Duration};
 
 #[derive(Parser)]
@@ -21,6 +21,11 @@ struct DemoOptions {
     users: usize,
     #[arg(long, default_value_t = 3)]
     customers: usize,
+    /// A scripted directory, or a real Samba AD DC for each customer
+    #[arg(long, value_enum, default_value_t = DirectoryKind::Scripted)]
+    directory: DirectoryKind,
+    #[arg(long, value_enum, default_value_t = DatabaseKind::Sqlite)]
+    database: DatabaseKind,
     /// Run the journey to its end, check it, print one JSON line, and leave
     #[arg(long)]
     once: bool,
@@ -50,6 +55,18 @@ struct DirectoryOptions {
     ca_out: PathBuf,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum DirectoryKind {
+    Scripted,
+    Samba,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum DatabaseKind {
+    Sqlite,
+    Postgres,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     match Command::parse() {
         Command::Directory(options) => directory(&options),
@@ -60,8 +77,21 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn demo(options: &DemoOptions) -> Result<(), Box<dyn Error>> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let port = if options.once { 0 } else { options.port };
-        let wanted = demo::Options { users: options.users, customers: options.customers, port };
-        let mut demo = demo::run(&wanted).await?;
+        let directory = match options.directory {
+            DirectoryKind::Scripted => demo::Kind::Scripted,
+            DirectoryKind::Samba => demo::Kind::Samba,
+        };
+        // Lives as long as the demo does.
+        let cluster = match options.database {
+            DatabaseKind::Sqlite => None,
+            DatabaseKind::Postgres => Some(Postgres::start()?),
+        };
+        let database = match &cluster {
+            None => Database::Sqlite,
+            Some(cluster) => Database::Postgres(cluster.fresh_database()?),
+        };
+        let (users, customers) = (options.users, options.customers);
+        let mut demo = demo::run(&demo::Options { directory, database, users, customers, port }).await?;
         let mut out = std::io::stdout();
         if options.once {
             writeln!(out, "{}", serde_json::to_string(&demo.report)?)?;

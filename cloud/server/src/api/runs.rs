@@ -62,7 +62,7 @@ pub struct Run {
     /// The reading, by the agent's own name for it; every complete one has one run.
     pub cycle: Option<Uuid>,
     pub batches: i64,
-    /// As sent, compressed.
+    /// As sent: compressed bodies and their signed statements.
     pub bytes: i64,
 }
 

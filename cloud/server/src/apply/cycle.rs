@@ -40,7 +40,7 @@ impl Cycle {
         let told = read_claims(last)?;
         let whole = last.part == last.parts && batches.len() as u64 == u64::from(told.parts);
         let in_order = batches.iter().zip(1..).all(|(batch, number)| batch.part == number);
-        Ok((whole && in_order).then(|| Self { batches, told, bytes: 0 }))
+        Ok(if whole && in_order { Some(Self { batches, told, bytes: 0 }) } else { None })
     }
 
     pub const fn is_full(&self) -> bool {

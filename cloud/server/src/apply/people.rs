@@ -254,7 +254,15 @@ fn count(counts: &mut Counts, change: Option<Change>) {
     match change {
         Some(Change::Joined) => counts.added += 1,
         Some(Change::Returned) => counts.returned += 1,
-        Some(_) => counts.updated += 1,
+        Some(
+            Change::Updated
+            | Change::HoldCleared
+            | Change::LeftImport
+            | Change::Departed
+            | Change::Held
+            | Change::RemovalApproved
+            | Change::RemovalRejected,
+        ) => counts.updated += 1,
         None => counts.unchanged += 1,
     }
 }

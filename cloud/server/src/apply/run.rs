@@ -151,7 +151,8 @@ async fn apply_people(
         let (epoch, seq) = (batch.epoch, batch.seq);
         let poisoned = |poison| ApplyError::Poisoned { epoch, seq, poison };
         let body = inbox::get_body(tx, scope, epoch, seq).await?;
-        cycle.bytes += i64::try_from(body.len()).unwrap_or(i64::MAX);
+        // What left the customer's network: the body and its signed statement.
+        cycle.bytes += i64::try_from(body.len() + batch.jws.len()).unwrap_or(i64::MAX);
         let mut reader = Reader::new(&body).map_err(poisoned)?;
         while let Some(item) = reader.next_item().map_err(poisoned)? {
             line += 1;

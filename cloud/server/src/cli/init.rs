@@ -54,9 +54,12 @@ pub async fn run(config: &Config, arguments: &Arguments, clock: Clock, entropy: 
     open::migrate(&db).await?;
     open::load_identity(config, &db, &clock, &entropy).await?;
     let now = clock.now();
-    let failed = |error: StoreError| match error {
-        StoreError::Taken => StartError::new(&catalogue::ALREADY_INITIALISED, arguments.msp.clone()),
-        other => StartError::new(&catalogue::DATABASE_UNREACHABLE, other.to_string()),
+    let failed = |error: StoreError| {
+        if error.is_taken() {
+            StartError::new(&catalogue::ALREADY_INITIALISED, arguments.msp.clone())
+        } else {
+            StartError::new(&catalogue::DATABASE_UNREACHABLE, error.to_string())
+        }
     };
     let id = MspId::mint(now, entropy.bytes());
     let (scope, mut tx) = msps::found(&db, id, arguments.msp.trim(), now).await.map_err(failed)?;

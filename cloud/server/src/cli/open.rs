@@ -35,9 +35,12 @@ pub async fn open_database(config: &Config) -> Result<Db, StartError> {
     let db = Db::open(&config.database, CONNECTIONS).await.map_err(|error| {
         StartError::new(&catalogue::DATABASE_UNREACHABLE, format!("{}: {error}", config.database.describe()))
     })?;
-    db.check_wall().await.map_err(|error| match error {
-        StoreError::RoleBypassesWall => StartError::new(&catalogue::DATABASE_ROLE, config.database.describe()),
-        other => StartError::new(&catalogue::DATABASE_UNREACHABLE, other.to_string()),
+    db.check_wall().await.map_err(|error| {
+        if matches!(error, StoreError::RoleBypassesWall) {
+            StartError::new(&catalogue::DATABASE_ROLE, config.database.describe())
+        } else {
+            StartError::new(&catalogue::DATABASE_UNREACHABLE, error.to_string())
+        }
     })?;
     Ok(db)
 }

@@ -144,14 +144,13 @@ async fn join_directory(
         return Ok(());
     }
     let customer = scope.customer();
-    let directory = match directories::find_by_domain(tx, &customer, domain.guid).await? {
-        Some(known) => known.id,
-        None => {
-            let id = state.mint(DirectoryId::mint);
-            let pin = directories::Pin { guid: domain.guid, sid: &domain.sid, dns_name: &domain.dns_name };
-            directories::insert(tx, &customer, id, scope.agent(), &pin, state.now()).await?;
-            id
-        }
+    let directory = if let Some(known) = directories::find_by_domain(tx, &customer, domain.guid).await? {
+        known.id
+    } else {
+        let id = state.mint(DirectoryId::mint);
+        let pin = directories::Pin { guid: domain.guid, sid: &domain.sid, dns_name: &domain.dns_name };
+        directories::insert(tx, &customer, id, scope.agent(), &pin, state.now()).await?;
+        id
     };
     agents::join_directory(tx, scope, directory).await?;
     let reader = directories::find(tx, &customer, directory).await?.map(|directory| directory.agent_id);

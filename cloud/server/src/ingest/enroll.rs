@@ -1,7 +1,10 @@
 //! `POST /agent/v1/enroll`: a one-time token and a new key become an agent, in one transaction.
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
-use rollcall_domain::{agent::KeyState, ids::AgentId};
+use rollcall_domain::{
+    agent::{AgentState, KeyState},
+    ids::AgentId,
+};
 use rollcall_protocol::{
     answer::{Refusal, TokenFault},
     chain::Epoch,
@@ -12,7 +15,7 @@ use rollcall_protocol::{
     request::{Expected, RequestClaims},
 };
 use rollcall_store::{
-    CustomerScope, StoreError, WriteTx,
+    AgentScope, CustomerScope, Tx, WriteTx,
     agent_keys::{self, NewKey},
     agents::{self, NewAgent},
     audit::{self, Actor, Entry, Source},
@@ -76,23 +79,52 @@ async fn enrol(state: &AppState, holder: TokenHolder, request: &EnrolRequest) ->
     let customer = match enrol_tokens::use_up(&mut tx, holder, agent, now).await? {
         Use::Granted(customer) => customer,
         Use::Expired => return Err(refused(TokenFault::Expired)),
-        Use::AlreadyUsed => return Err(refused(TokenFault::Used)),
+        Use::AlreadyUsed(by) => return repeat(&mut tx, state, by, request).await,
         Use::Revoked => return Err(refused(TokenFault::Revoked)),
     };
     let epoch = Epoch { number: 1, start: Hash::from_bytes(state.entropy.bytes()) };
     create(&mut tx, state, &customer, agent, request, epoch).await?;
-    let msp = msps::get(&mut tx).await?;
-    let name = customers::get(&mut tx, &customer).await?.name;
+    let response = respond(&mut tx, state, &customer, agent, epoch).await?;
     tx.commit().await?;
+    Ok(response)
+}
+
+async fn respond(
+    tx: &mut Tx,
+    state: &AppState,
+    customer: &CustomerScope,
+    agent: AgentId,
+    epoch: Epoch,
+) -> Result<EnrolResponse, Refused> {
     Ok(EnrolResponse {
         agent: agent.uuid(),
         cloud: state.cloud.id,
         cloud_key: state.cloud.public(),
-        msp: msp.name,
-        customer: name,
+        msp: msps::get(tx).await?.name,
+        customer: customers::get(tx, customer).await?.name,
         epoch,
-        server_time: now,
+        server_time: state.now(),
     })
+}
+
+/// The answer got lost, and the same key asks again with the same token: it is the same agent, and hears the same.
+/// Once that agent has sent anything, or for any other key, the token is used.
+async fn repeat(
+    tx: &mut Tx,
+    state: &AppState,
+    by: Option<AgentScope>,
+    request: &EnrolRequest,
+) -> Result<EnrolResponse, Refused> {
+    let used = || refused(TokenFault::Used);
+    let scope = by.ok_or_else(used)?;
+    let kid = SecretHash::from_digest(*request.public_key.id().hash().as_bytes());
+    let agent = agents::get(tx, &scope).await?;
+    let is_untouched = agent.checkins == 0 && agent.epoch == 1 && agent.next_seq == 1;
+    if !is_untouched || agent.state == AgentState::Revoked || !agent_keys::is_of_agent(tx, &scope, kid).await? {
+        return Err(used());
+    }
+    let start = Hash::try_from(agent.epoch_start.as_slice()).map_err(|_| used())?;
+    respond(tx, state, &scope.customer(), agent.id, Epoch { number: 1, start }).await
 }
 
 fn refused(reason: TokenFault) -> Refused {
@@ -128,10 +160,9 @@ async fn create(
         state: KeyState::Active,
         created_at: now,
     };
-    agent_keys::insert(tx, key).await.map_err(|error| match error {
+    agent_keys::insert(tx, key).await.map_err(|error| {
         // A key is one agent for ever; a second enrolment makes a second key.
-        StoreError::Taken => Refused(Refusal::Malformed),
-        other => other.into(),
+        if error.is_taken() { Refused(Refusal::Malformed) } else { error.into() }
     })?;
     let actor = Actor { name: machine.host.clone(), source: Source::Agent, ip: None };
     let entry = Entry {

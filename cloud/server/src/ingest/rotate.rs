@@ -10,7 +10,6 @@ use rollcall_protocol::{
     rotate::{RotateRequest, RotateResponse},
 };
 use rollcall_store::{
-    StoreError,
     agent_keys::{self, NewKey},
     keyring::SecretHash,
 };
@@ -56,10 +55,9 @@ async fn introduce(
             state: KeyState::Pending,
             created_at: state.now(),
         };
-        agent_keys::insert(&mut tx, key).await.map_err(|error| match error {
-            StoreError::Taken => Refused(Refusal::Malformed),
-            other => other.into(),
-        })?;
+        agent_keys::insert(&mut tx, key)
+            .await
+            .map_err(|error| if error.is_taken() { Refused(Refusal::Malformed) } else { error.into() })?;
     }
     Ok(tx.commit().await?)
 }

@@ -61,6 +61,7 @@ macro_rules! stories {
 
 stories![
     a_token_enrols_exactly_one_agent,
+    an_enrolment_whose_answer_got_lost_is_answered_again,
     a_hundred_enrolments_with_one_token_make_one_agent,
     a_late_a_revoked_and_a_forged_token_open_nothing,
     a_token_stolen_without_the_key_opens_nothing,
@@ -88,6 +89,13 @@ async fn a_token_enrols_exactly_one_agent(cloud: TestCloud) {
 
     let second = enrol_request(&cloud, &PrivateKey::from_seed(&[2; 32]), &token);
     assert_eq!(ask::<EnrolResponse>(&cloud, second).await, refused(TokenFault::Used));
+}
+
+async fn an_enrolment_whose_answer_got_lost_is_answered_again(cloud: TestCloud) {
+    let (token, key) = (cloud.token().await, PrivateKey::from_seed(&[1; 32]));
+    let first = ask::<EnrolResponse>(&cloud, enrol_request(&cloud, &key, &token)).await;
+    assert!(matches!(first, Answer::Accepted(_)));
+    assert_eq!(ask::<EnrolResponse>(&cloud, enrol_request(&cloud, &key, &token)).await, first);
 }
 
 fn refused(reason: TokenFault) -> Answer<EnrolResponse> {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rollcall_domain::{
     account,
     ids::{AccountId, CustomerId, HistoryId, ImportId, RunId, mint_numbered},
@@ -77,7 +79,7 @@ pub fn fingerprint(held: &[Held]) -> String {
         sha.update(removal.import_id.uuid().as_bytes());
         sha.update(removal.account_id.uuid().as_bytes());
     }
-    sha.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    URL_SAFE_NO_PAD.encode(&sha.finalize()[..16])
 }
 
 /// Decides the whole list, if it is still the one that was seen; answers how many were decided.

@@ -1,7 +1,7 @@
 //! What an operator does for one customer, by the API: install the agent, choose whom to import, look at the result.
 
+use super::domain::Expected;
 use super::{DemoError, Site};
-use crate::directory::{AccountState, Person};
 use crate::world::{Api, Cloud, Problem};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -43,8 +43,8 @@ pub async fn import(cloud: &Cloud, site: &mut Site) -> Result<Figures, DemoError
     let directory = wait(site, "the agent shows its directory", async |site| directory_of(&api, site).await).await?;
     let earlier = newest_run(&api, site).await?;
     let started = Instant::now();
-    api.post(&format!("/customers/{}/imports", site.customer), &site.import_request(&directory)).await?;
-    let expected = site.in_scope();
+    api.post(&format!("/customers/{}/imports", site.customer), &site.import_request(&directory)?).await?;
+    let expected = site.domain.in_scope()?;
     let first_run = wait(site, "the first sync ends", async |site| {
         let run = newest_run(&api, site).await?;
         Ok(run.filter(|run| {
@@ -100,7 +100,7 @@ async fn wait<T>(
 }
 
 /// Counts the accounts that equal their person; any other difference is an error.
-fn compare(site: &Site, expected: &BTreeMap<Uuid, Person>, accounts: &[Value]) -> Result<usize, DemoError> {
+fn compare(site: &Site, expected: &BTreeMap<Uuid, Expected>, accounts: &[Value]) -> Result<usize, DemoError> {
     let differs = |difference| DemoError::Differs { customer: site.name.clone(), difference };
     let by_guid: BTreeMap<&str, &Value> =
         accounts.iter().filter_map(|account| Some((account["object_guid"].as_str()?, account))).collect();
@@ -112,7 +112,7 @@ fn compare(site: &Site, expected: &BTreeMap<Uuid, Person>, accounts: &[Value]) -
         let account = account.ok_or_else(|| differs(format!("{} is missing", person.account_name)))?;
         let is_same = account["account_name"].as_str() == Some(person.account_name.as_str())
             && account["mail"].as_str() == person.mail.as_deref()
-            && account["enabled"].as_bool() == Some(person.state == AccountState::Enabled)
+            && account["enabled"].as_bool() == Some(person.is_enabled)
             && account["dn"].as_str() == Some(person.dn.as_str());
         if !is_same {
             return Err(differs(format!("{person:?} is {account}")));

@@ -1,5 +1,6 @@
 //! What a demo found, as one JSON line.
 
+use super::DemoError;
 use super::journey::Figures;
 use super::site::Site;
 use crate::world::Cloud;
@@ -53,13 +54,16 @@ impl Report {
         self.no_change_seconds = self.no_change_seconds.max(figures.no_change.as_secs_f64());
     }
 
-    pub(super) fn finish(&mut self, cloud: &Cloud, sites: &[Site], took: Duration) {
+    pub(super) fn finish(&mut self, cloud: &Cloud, sites: &[Site], took: Duration) -> Result<(), DemoError> {
         self.seconds = took.as_secs_f64();
-        self.people = sites.iter().map(|site| site.directory.people().len()).sum();
-        self.directory_writes = sites.iter().map(|site| site.directory.tally().writes).sum();
+        for site in sites {
+            self.people += site.domain.count_people()?;
+            self.directory_writes += site.domain.count_writes();
+        }
         self.cloud_peak_mib = peak_mib(cloud.process_id());
         let peaks = sites.iter().map(|site| peak_mib(site.agent.process_id()));
         self.agent_peak_mib = peaks.fold(0.0, f64::max);
+        Ok(())
     }
 }
 
