@@ -22,3 +22,5 @@ pub mod cli;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod route_matrix;

@@ -38,6 +38,7 @@ pub mod history;
 pub mod owners;
 pub mod across;
 pub mod work;
+pub mod idempotency;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 

@@ -9,4 +9,4 @@ mod api;
 pub use agent::{Agent, AgentSetup, Binding};
 pub use api::{Api, Problem};
 pub use cloud::{Cloud, CloudSetup, Database};
-pub use program::{Finished, Program, ProgramError, free_port};
+pub use program::{Finished, Program, ProgramError, find, finish, free_port};

@@ -55,12 +55,9 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
 
 /// The parser's own words name members and positions of the caller's own body, and nothing of ours.
 fn refuse(rejection: &JsonRejection) -> Problem {
-    match rejection {
-        JsonRejection::JsonDataError(error) => {
-            Problem { detail: error.body_text(), ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, &catalogue::INVALID) }
-        }
-        other => Problem { detail: other.body_text(), ..Problem::new(other.status(), &catalogue::INVALID) },
-    }
+    let is_of_the_wrong_shape = matches!(rejection, JsonRejection::JsonDataError(_));
+    let status = if is_of_the_wrong_shape { StatusCode::UNPROCESSABLE_ENTITY } else { rejection.status() };
+    Problem { detail: rejection.body_text(), ..Problem::new(status, &catalogue::INVALID) }
 }
 
 /// An id in the path. What is not an id of the right kind does not exist.

@@ -14,6 +14,7 @@ use axum::{
     Json, Router,
     extract::DefaultBodyLimit,
     http::StatusCode,
+    middleware,
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -81,6 +82,7 @@ pub fn router(state: AppState) -> Router {
     let (router, openapi) = described().split_for_parts();
     let document = openapi.clone();
     router
+        .layer(middleware::from_fn_with_state(state.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .route("/api/openapi.json", get(move || async move { Json(document) }))
         .route("/api/v1/{*rest}", axum::routing::any(unknown))

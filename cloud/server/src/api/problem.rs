@@ -16,7 +16,8 @@ use crate::services::ServiceError;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
     /// Where the code is explained.
-    pub r#type: String,
+    #[schema(value_type = String)]
+    pub r#type: Box<str>,
     pub title: &'static str,
     pub status: u16,
     /// A code of the catalogue; its meaning never changes.
@@ -41,7 +42,7 @@ pub struct FieldFault {
 impl Problem {
     pub fn new(status: StatusCode, fault: &'static Fault) -> Self {
         Self {
-            r#type: fault.help_path(),
+            r#type: fault.help_path().into(),
             title: fault.title,
             status: status.as_u16(),
             code: fault.code,

@@ -2,10 +2,9 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, Query, State},
     response::Response,
-    routing::{get, post},
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -25,6 +24,7 @@ use super::{
     answer::{PageError, page, see},
     customer::{CustomerHead, Place, Tab, open},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     person::Fact,
     states,
     view::{Frame, Link, Moment, Pill, Tone, Trouble},
@@ -34,11 +34,11 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/agents/{agent}", get(show))
-        .route("/agents/{agent}/revoke", post(revoke))
-        .route("/agents/{agent}/release", post(release))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/agents/{agent}", show)
+        .post("/agents/{agent}/revoke", revoke)
+        .post("/agents/{agent}/release", release)
 }
 
 #[derive(Debug, Template)]

@@ -2,10 +2,8 @@
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Query, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -20,14 +18,15 @@ use super::{
     answer::{PageError, page},
     cursor,
     guard::{SignedIn, require},
+    pages::Pages,
     runs::Chip,
     states,
     view::{Frame, Moment, Pager, Pill, Section, pager::Query as Address},
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/agents", get(show))
+pub fn routes() -> Pages {
+    Pages::new().get("/agents", show)
 }
 
 #[derive(Debug, Clone)]

@@ -117,7 +117,11 @@ pub fn dead_end(status: StatusCode, fault: &'static Fault, detail: String, actio
 pub fn field_errors(error: ServiceError) -> Result<Vec<FieldError>, PageError> {
     match error {
         ServiceError::Invalid { field, message } => Ok(vec![FieldError::new(field, sentence(&message))]),
-        other => Err(other.into()),
+        other @ (ServiceError::NotFound
+        | ServiceError::Forbidden { .. }
+        | ServiceError::ChangedMeanwhile
+        | ServiceError::Store(_)
+        | ServiceError::Internal(_)) => Err(other.into()),
     }
 }
 

@@ -9,6 +9,8 @@ use axum::{
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::view::hex::hex;
+
 #[derive(RustEmbed)]
 #[folder = "assets/"]
 struct Files;
@@ -27,7 +29,7 @@ pub fn url(path: &str) -> String {
 }
 
 fn version(file: &EmbeddedFile) -> String {
-    file.metadata.sha256_hash()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&file.metadata.sha256_hash()[..6])
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -67,7 +69,7 @@ mod tests {
 
     fn sha256(path: &str) -> String {
         let file = Files::get(path).unwrap();
-        Sha256::digest(&file.data).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(&file.data))
     }
 
     #[test]

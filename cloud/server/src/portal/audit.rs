@@ -4,10 +4,8 @@ use std::collections::HashMap;
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Query, State},
     response::Response,
-    routing::get,
 };
 use rollcall_domain::{ids::CustomerId, role::Act};
 use rollcall_store::{
@@ -20,12 +18,13 @@ use uuid::Uuid;
 use super::{
     answer::{PageError, page},
     guard::{SignedIn, require},
+    pages::Pages,
     view::{Frame, Moment, Pager, Section, pager::Query as Address},
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/audit", get(show))
+pub fn routes() -> Pages {
+    Pages::new().get("/audit", show)
 }
 
 #[derive(Debug, Clone)]

@@ -2,10 +2,8 @@
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::{get, post},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{health, role::Act};
@@ -21,6 +19,7 @@ use super::{
     dashboard::Tile,
     guard::{Done, SignedIn, require},
     imports::{Members, chosen_of},
+    pages::Pages,
     runs::{RunRow, row_of},
     states,
     view::{Frame, Link, Moment, Pill, Section, Step, StepState, Trouble, grouped},
@@ -35,11 +34,8 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/c/{slug}", get(show))
-        .route("/c/{slug}/sync", post(sync))
-        .route("/c/{slug}/resume", post(resume))
+pub fn routes() -> Pages {
+    Pages::new().get("/c/{slug}", show).post("/c/{slug}/sync", sync).post("/c/{slug}/resume", resume)
 }
 
 /// The pages of a customer.

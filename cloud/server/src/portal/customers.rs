@@ -2,11 +2,10 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Query, State},
     http::StatusCode,
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -25,14 +24,15 @@ use super::{
     answer::{PageError, field_errors, page, page_with, see},
     cursor,
     guard::{SignedIn, require},
+    pages::Pages,
     runs::Chip,
     states,
     view::{FieldError, Frame, Moment, Pager, Pill, Section, pager::Query as Address},
 };
 use crate::{services::customers as acts, state::AppState};
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/customers", get(show)).route("/customers/add", get(show_add).post(add))
+pub fn routes() -> Pages {
+    Pages::new().get("/customers", show).get("/customers/add", show_add).post("/customers/add", add)
 }
 
 #[derive(Debug, Clone)]

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Query, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rollcall_domain::{
@@ -24,14 +22,15 @@ use rollcall_store::{
 use super::{
     answer::{PageError, page},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     runs::{RunRow, row_of},
     states,
     view::{DayBars, Frame, Link, Section, Step, StepState, Trouble, chart::Day, grouped},
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/", get(show))
+pub fn routes() -> Pages {
+    Pages::new().get("/", show)
 }
 
 /// A number that leads somewhere.

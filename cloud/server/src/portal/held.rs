@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, Query, State},
     http::StatusCode,
     response::Response,
-    routing::{get, post},
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{ids::ImportId, role::Act};
@@ -24,6 +23,7 @@ use super::{
     evidence,
     guard::{Done, SignedIn, require},
     imports::Members,
+    pages::Pages,
     states,
     view::{FieldError, Frame, Moment},
 };
@@ -37,11 +37,11 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/c/{slug}/held", get(show))
-        .route("/c/{slug}/held/approve", post(approve))
-        .route("/c/{slug}/held/reject", post(reject))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/c/{slug}/held", show)
+        .post("/c/{slug}/held/approve", approve)
+        .post("/c/{slug}/held/reject", reject)
 }
 
 #[derive(Debug, Clone)]
@@ -210,11 +210,11 @@ async fn reject(
 
 /// The list as it is now, with what was wrong; a list that changed meanwhile is shown anew.
 async fn again(state: &AppState, signed: &SignedIn, slug: &str, error: ServiceError) -> Result<Response, PageError> {
-    let errors = match error {
-        ServiceError::ChangedMeanwhile => {
-            vec![FieldError::new("content", "The list has changed since you looked. Look again before you decide.")]
-        }
-        other => field_errors(other)?.into_iter().map(|error| FieldError::new("content", error.message)).collect(),
+    let messages = if matches!(error, ServiceError::ChangedMeanwhile) {
+        vec!["The list has changed since you looked. Look again before you decide.".to_owned()]
+    } else {
+        field_errors(error)?.into_iter().map(|error| error.message).collect()
     };
+    let errors = messages.into_iter().map(|message| FieldError::new("content", message)).collect();
     Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &draw(state, signed, slug, errors).await?))
 }

@@ -2,11 +2,10 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, State},
     http::StatusCode,
     response::Response,
-    routing::{get, post},
 };
 use rollcall_domain::{
     ids::{DirectoryId, ImportId},
@@ -25,6 +24,7 @@ use super::{
     customer::{CustomerHead, Opened, Place, Tab, open},
     guard::{SignedIn, require},
     import_choice::{Choice, Intent},
+    pages::Pages,
     states,
     tree::{TreeNode, Unit, grow, people_in_scope},
     view::{FieldError, Frame, Moment, grouped},
@@ -38,11 +38,13 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/c/{slug}/imports/add", get(show_new).post(send_new))
-        .route("/c/{slug}/imports/{import}", get(show).post(send))
-        .route("/c/{slug}/structure/refresh", post(refresh))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/c/{slug}/imports/add", show_new)
+        .post("/c/{slug}/imports/add", send_new)
+        .get("/c/{slug}/imports/{import}", show)
+        .post("/c/{slug}/imports/{import}", send)
+        .post("/c/{slug}/structure/refresh", refresh)
 }
 
 #[derive(Debug, Clone)]
@@ -80,6 +82,8 @@ pub struct ImportFormPage {
     pub group_q: String,
     pub groups: Vec<GroupChoice>,
     pub groups_left_out: usize,
+    /// Of those listed, the ones that only explain themselves.
+    pub hidden_groups: usize,
     pub name: String,
     pub minutes: u32,
     pub intervals: Vec<Interval>,
@@ -250,6 +254,7 @@ async fn draw(
         count: count(people_in_scope(&tree), in_groups, &choice),
         tree,
         group_q: choice.group_q.clone(),
+        hidden_groups: groups.iter().filter(|group| group.why_not.is_some()).count(),
         groups,
         groups_left_out,
         name: choice.name.clone(),

@@ -2,10 +2,8 @@
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::{get, post},
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{ids::ImportId, import::SelectionKind, membership::MembershipState, role::Act};
@@ -19,6 +17,7 @@ use super::{
     answer::{PageError, page, see},
     customer::{CustomerHead, Place, Tab, open},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     states,
     view::{Frame, Pill, Tone},
 };
@@ -30,8 +29,8 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/c/{slug}/imports", get(show)).route("/c/{slug}/imports/{import}/resume", post(resume))
+pub fn routes() -> Pages {
+    Pages::new().get("/c/{slug}/imports", show).post("/c/{slug}/imports/{import}/resume", resume)
 }
 
 #[derive(Debug, Clone)]

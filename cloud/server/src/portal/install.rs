@@ -2,10 +2,9 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, Query, State},
     response::Response,
-    routing::{get, post},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{agent::is_silent, role::Act};
@@ -20,6 +19,7 @@ use super::{
     answer::{PageError, page, see},
     customer::{AgentLine, CustomerHead, Opened, Place, Tab, agent_line, open},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     view::{Frame, Link, Moment, Pill, Step, StepState, Tone, Trouble, grouped},
 };
 use crate::{
@@ -31,11 +31,11 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/c/{slug}/agent", get(show))
-        .route("/c/{slug}/agent/token", post(make_token))
-        .route("/c/{slug}/agent/token/{token}/revoke", post(revoke_token))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/c/{slug}/agent", show)
+        .post("/c/{slug}/agent/token", make_token)
+        .post("/c/{slug}/agent/token/{token}/revoke", revoke_token)
 }
 
 /// A token that was made just now; it is shown once.
@@ -171,7 +171,42 @@ fn token_row(token: &EnrolToken, now: DateTime<Utc>) -> TokenRow {
     }
 }
 
-/// From the token to the first people seen; the first that is not done is under way.
+/// One thing that happens on the way to the first people seen: whether it has, its name, and what to say of it.
+type Milestone = (bool, &'static str, String);
+
+fn milestones(
+    tokens: &[EnrolToken],
+    agent: Option<&Agent>,
+    directory: Option<&Directory>,
+    seen: i64,
+    now: DateTime<Utc>,
+) -> [Milestone; 4] {
+    let is_open = |token: &EnrolToken| token.used_at.is_none() && token.revoked_at.is_none() && token.expires_at > now;
+    let of_token = if agent.is_some() { "Used." } else { "It works once." };
+    let of_agent = agent.map_or_else(
+        || "The agent shows its key and the token.".to_owned(),
+        |agent| format!("{}, {}", agent.hostname, agent.os),
+    );
+    let of_directory = directory.map_or_else(
+        || "It finds a domain controller and checks its certificate.".to_owned(),
+        |directory| {
+            let way = agent.and_then(|agent| agent.transport.clone()).unwrap_or_default();
+            format!("{}: {way} to {}", directory.dns_name, directory.dc_host.clone().unwrap_or_default())
+        },
+    );
+    let of_people = match seen {
+        0 => "It counts, and sends nobody yet.".to_owned(),
+        seen => format!("{} people. Now choose who comes over.", grouped(seen)),
+    };
+    [
+        (agent.is_some() || tokens.iter().any(is_open), "Token made", of_token.to_owned()),
+        (agent.is_some(), "Agent enrolled", of_agent),
+        (directory.is_some(), "Directory reached", of_directory),
+        (seen > 0, "People seen", of_people),
+    ]
+}
+
+/// The first that has not happened is under way; before there is a token nothing is.
 fn steps(
     tokens: &[EnrolToken],
     agent: Option<&Agent>,
@@ -180,63 +215,20 @@ fn steps(
     now: DateTime<Utc>,
 ) -> Vec<Step> {
     let seen: i64 = directories.iter().map(|directory| directory.people_seen).sum();
-    let directory = directories.first();
-    let facts = [
-        (
-            agent.is_some()
-                || tokens
-                    .iter()
-                    .any(|token| token.used_at.is_none() && token.revoked_at.is_none() && token.expires_at > now),
-            "Token made",
-            agent.map_or_else(|| "It works once.".to_owned(), |_| "Used.".to_owned()),
-        ),
-        (
-            agent.is_some(),
-            "Agent enrolled",
-            agent.map_or_else(
-                || "The agent shows its key and the token.".to_owned(),
-                |agent| format!("{}, {}", agent.hostname, agent.os),
-            ),
-        ),
-        (
-            directory.is_some(),
-            "Directory reached",
-            directory.map_or_else(
-                || "It finds a domain controller and checks its certificate.".to_owned(),
-                |directory| {
-                    let way = agent.and_then(|agent| agent.transport.clone()).unwrap_or_default();
-                    format!("{} {way} {}", directory.dns_name, directory.dc_host.clone().unwrap_or_default())
-                },
-            ),
-        ),
-        (
-            seen > 0,
-            "People seen",
-            if seen > 0 {
-                format!("{} people. Now choose who comes over.", grouped(seen))
-            } else {
-                "It counts, and sends nobody yet.".to_owned()
-            },
-        ),
-    ];
+    let milestones = milestones(tokens, agent, directories.first(), seen, now);
+    let is_begun = milestones[0].0;
     let is_silent = agent.is_some_and(|agent| is_silent(agent.last_seen_at, now));
-    let mut is_next = true;
-    let mut steps: Vec<Step> = facts
-        .into_iter()
-        .map(|(is_done, what, detail)| {
-            let state = match (is_done, is_next) {
-                (true, _) => StepState::Done,
-                (false, true) if is_silent => StepState::Failed,
-                (false, true) => StepState::Doing,
-                (false, false) => StepState::Open,
-            };
-            is_next = is_next && is_done;
-            Step::new(state, what, detail)
-        })
-        .collect();
-    // Nothing turns before there is a token.
-    if let Some(first) = steps.first_mut().filter(|step| step.state == StepState::Doing) {
-        first.state = StepState::Open;
+    let mut is_next = is_begun;
+    let mut steps: Vec<Step> = Vec::with_capacity(milestones.len());
+    for (has_happened, what, detail) in milestones {
+        let state = match (has_happened, is_next) {
+            (true, _) => StepState::Done,
+            (false, true) if is_silent => StepState::Failed,
+            (false, true) => StepState::Doing,
+            (false, false) => StepState::Open,
+        };
+        is_next = is_next && has_happened;
+        steps.push(Step::new(state, what, detail));
     }
     if seen > 0
         && let Some(last) = steps.pop()

@@ -4,6 +4,7 @@
 //! control is a real link or form first, so everything works without script.
 
 pub mod assets;
+pub mod pages;
 pub mod protect;
 pub mod guard;
 pub mod answer;
@@ -37,14 +38,15 @@ pub mod audit;
 pub mod system;
 pub mod events;
 
-use axum::{Router, middleware, routing::get};
+use axum::{Router, middleware};
 use tower_http::compression::CompressionLayer;
 
 use crate::state::AppState;
+use pages::Pages;
 
-/// Every page. What is not one of them is answered by the last line.
-pub fn router(state: AppState) -> Router {
-    Router::new()
+/// Every page and form.
+pub fn pages() -> Pages {
+    Pages::new()
         .merge(sign_in::routes())
         .merge(dashboard::routes())
         .merge(customers::routes())
@@ -64,8 +66,14 @@ pub fn router(state: AppState) -> Router {
         .merge(settings::routes())
         .merge(audit::routes())
         .merge(system::routes())
-        .route("/events", get(events::listen))
-        .route("/assets/{*path}", get(assets::serve))
+        .get("/events", events::listen)
+        .get("/assets/{*path}", assets::serve)
+}
+
+/// What is none of the pages is answered by the last line.
+pub fn router(state: AppState) -> Router {
+    pages()
+        .into_router()
         .fallback(nowhere)
         .layer(middleware::from_fn_with_state(state.clone(), protect::refuse_cross_site))
         .layer(middleware::from_fn(protect::add_headers))

@@ -2,11 +2,10 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, State},
     http::StatusCode,
     response::Response,
-    routing::get,
 };
 use chrono::TimeDelta;
 use rollcall_domain::{
@@ -20,6 +19,7 @@ use super::{
     answer::{PageError, field_errors, page, page_with, see},
     customer::{CustomerHead, Place, Tab, open},
     guard::{SignedIn, require},
+    pages::Pages,
     view::{FieldError, Frame},
 };
 use crate::{
@@ -30,10 +30,12 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/c/{slug}/pause", get(show_customer).post(pause_customer))
-        .route("/c/{slug}/imports/{import}/pause", get(show_import).post(pause_import))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/c/{slug}/pause", show_customer)
+        .post("/c/{slug}/pause", pause_customer)
+        .get("/c/{slug}/imports/{import}/pause", show_import)
+        .post("/c/{slug}/imports/{import}/pause", pause_import)
 }
 
 #[derive(Debug, Template)]

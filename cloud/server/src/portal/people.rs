@@ -2,10 +2,8 @@
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{account::AccountState, ids::AccountId, role::Act};
@@ -21,14 +19,15 @@ use super::{
     cursor,
     customer::{CustomerHead, Place, Tab, open},
     guard::{SignedIn, require},
+    pages::Pages,
     runs::Chip,
     states,
     view::{Frame, Moment, Pager, Pill, Section, pager::Query as Address},
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/people", get(show_all)).route("/c/{slug}/people", get(show_of_customer))
+pub fn routes() -> Pages {
+    Pages::new().get("/people", show_all).get("/c/{slug}/people", show_of_customer)
 }
 
 #[derive(Debug, Clone)]

@@ -3,11 +3,9 @@
 use std::fmt::Write as _;
 
 use axum::{
-    Router,
     extract::{Path, Query, State},
     http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
-    routing::get,
 };
 use rollcall_domain::role::Act;
 use rollcall_protocol::person::Person;
@@ -19,12 +17,13 @@ use rollcall_store::{
 use super::{
     answer::PageError,
     guard::{SignedIn, require},
+    pages::Pages,
     people::Asked,
 };
 use crate::{services::reach, state::AppState};
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/people.csv", get(export_all)).route("/c/{slug}/people.csv", get(export_of_customer))
+pub fn routes() -> Pages {
+    Pages::new().get("/people.csv", export_all).get("/c/{slug}/people.csv", export_of_customer)
 }
 
 const HEAD: &str =
@@ -47,7 +46,9 @@ async fn export_all(
         let found = across::list_people(&mut tx, &signed.who.scope, &wanted).await?;
         wanted.after = found.last().map(|of| (of.row.sort_name.clone(), of.row.id));
         let is_last = i64::try_from(found.len()).is_ok_and(|count| count < CHUNK);
-        found.iter().for_each(|of| write_row(&mut text, &of.customer_name, &of.row));
+        for of in &found {
+            write_row(&mut text, &of.customer_name, &of.row);
+        }
         if is_last {
             break;
         }
@@ -69,7 +70,9 @@ async fn export_of_customer(
         let found = accounts::list(&mut tx, &scope, &wanted).await?;
         wanted.after = found.last().map(|row| (row.sort_name.clone(), row.id));
         let is_last = i64::try_from(found.len()).is_ok_and(|count| count < CHUNK);
-        found.iter().for_each(|row| write_row(&mut text, &customer.name, row));
+        for row in &found {
+            write_row(&mut text, &customer.name, row);
+        }
         if is_last {
             break;
         }

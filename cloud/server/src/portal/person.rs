@@ -4,10 +4,8 @@ use std::collections::HashMap;
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{account::AccountState, ids::AccountId};
@@ -26,13 +24,14 @@ use super::{
     customer::{CustomerHead, Place, Tab, open},
     evidence,
     guard::SignedIn,
+    pages::Pages,
     person_history, states,
     view::{Frame, Link, Moment, Pill, Tone, Trouble},
 };
 use crate::{services::reach, state::AppState};
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/c/{slug}/people/{account}", get(show))
+pub fn routes() -> Pages {
+    Pages::new().get("/c/{slug}/people/{account}", show)
 }
 
 /// A labelled fact.

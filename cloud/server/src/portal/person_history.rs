@@ -60,15 +60,10 @@ pub fn differences(before: Option<&Value>, after: Option<&Value>) -> Vec<FieldCh
 fn flat(record: &Map<String, Value>) -> Map<String, Value> {
     let mut flat = Map::new();
     for (key, value) in record.iter().filter(|(key, _)| *key != "imports") {
-        match value {
-            Value::Object(inner) => {
-                for (name, value) in inner {
-                    flat.insert(format!("{key}.{name}"), value.clone());
-                }
-            }
-            other => {
-                flat.insert(key.clone(), other.clone());
-            }
+        if let Value::Object(inner) = value {
+            flat.extend(inner.iter().map(|(name, value)| (format!("{key}.{name}"), value.clone())));
+        } else {
+            flat.insert(key.clone(), value.clone());
         }
     }
     flat

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -27,6 +25,7 @@ use super::{
     dashboard::Tile,
     evidence,
     guard::SignedIn,
+    pages::Pages,
     person::Fact,
     person_history::differences,
     states,
@@ -34,8 +33,8 @@ use super::{
 };
 use crate::{services::reach, state::AppState};
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/c/{slug}/runs/{run}", get(show))
+pub fn routes() -> Pages {
+    Pages::new().get("/c/{slug}/runs/{run}", show)
 }
 
 #[derive(Debug, Clone)]

@@ -2,10 +2,8 @@
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use rollcall_domain::{ids::RunId, role::Act, run::RunResult};
@@ -19,13 +17,14 @@ use super::{
     answer::{PageError, page},
     customer::{CustomerHead, Place, Tab, open},
     guard::{SignedIn, require},
+    pages::Pages,
     states,
     view::{Frame, Link, Moment, Pager, Pill, Section, grouped, pager::Query as Address},
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/runs", get(show_all)).route("/c/{slug}/runs", get(show_of_customer))
+pub fn routes() -> Pages {
+    Pages::new().get("/runs", show_all).get("/c/{slug}/runs", show_of_customer)
 }
 
 #[derive(Debug, Clone)]

@@ -2,11 +2,10 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, Query, State},
     http::StatusCode,
     response::Response,
-    routing::{get, post},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{
@@ -25,7 +24,8 @@ use serde::Deserialize;
 use super::{
     answer::{PageError, field_errors, page_with, see},
     guard::{Done, SignedIn, require},
-    view::{FieldError, Frame, Moment, Pill, Section, Tone},
+    pages::Pages,
+    view::{FieldError, Frame, Moment, Pill, Section, Tone, hex::hex},
 };
 use crate::{
     services::{
@@ -36,15 +36,15 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/settings", get(show))
-        .route("/settings/keys", post(make_key))
-        .route("/settings/keys/{key}/revoke", post(revoke_key))
-        .route("/settings/operators", post(invite))
-        .route("/settings/operators/{operator}/link", post(renew_link))
-        .route("/settings/operators/{operator}/disable", post(disable))
-        .route("/settings/sessions/{session}/end", post(end_session))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/settings", show)
+        .post("/settings/keys", make_key)
+        .post("/settings/keys/{key}/revoke", revoke_key)
+        .post("/settings/operators", invite)
+        .post("/settings/operators/{operator}/link", renew_link)
+        .post("/settings/operators/{operator}/disable", disable)
+        .post("/settings/sessions/{session}/end", end_session)
 }
 
 #[derive(Debug, Clone)]
@@ -209,7 +209,7 @@ fn operator_row(operator: &Operator, signed: &SignedIn) -> OperatorRow {
 
 fn session_row(session: &Session, signed: &SignedIn, now: DateTime<Utc>) -> SessionRow {
     SessionRow {
-        id: session.id_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        id: hex(&session.id_hash),
         device: device(session.user_agent.as_deref().unwrap_or_default()),
         ip: session.ip.clone().unwrap_or_default(),
         created: Moment::new(session.created_at, now),

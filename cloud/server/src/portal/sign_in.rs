@@ -2,11 +2,10 @@
 
 use askama::Template;
 use axum::{
-    Form, Router,
+    Form,
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
-    routing::{get, post},
 };
 use rollcall_protocol::catalogue;
 use rollcall_store::{msps, operators::Known};
@@ -16,6 +15,7 @@ use super::{
     answer::{PageError, dead_end, page, page_with, see},
     guard::{From, SignedIn, secret_of, set_cookie},
     notices,
+    pages::Pages,
     view::{FieldError, Link, Notice, Tone},
 };
 use crate::{
@@ -26,11 +26,13 @@ use crate::{
     state::AppState,
 };
 
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/login", get(show).post(with_password))
-        .route("/login/{link}", get(show_link).post(with_link))
-        .route("/logout", post(sign_out))
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/login", show)
+        .post("/login", with_password)
+        .get("/login/{link}", show_link)
+        .post("/login/{link}", with_link)
+        .post("/logout", sign_out)
 }
 
 #[derive(Debug, Template)]

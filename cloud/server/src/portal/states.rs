@@ -158,11 +158,12 @@ pub fn cause(cause: &str) -> String {
     cause.replace('_', " ")
 }
 
-/// `1.2 s`, `3 min 5 s`.
+/// `40 ms`, `1.2 s`, `3 min 5 s`.
 pub fn took(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     let millis = (to - from).num_milliseconds().max(0);
     match millis {
-        0..10_000 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
+        0..1_000 => format!("{millis} ms"),
+        1_000..10_000 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
         10_000..60_000 => format!("{} s", millis / 1000),
         _ => format!("{} min {} s", millis / 60_000, millis % 60_000 / 1000),
     }
@@ -201,7 +202,7 @@ mod tests {
     #[test]
     fn durations_and_intervals_are_told_briefly() {
         let told = |millis| took(DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis));
-        assert_eq!([told(1_240), told(31_000), told(185_000)], ["1.2 s", "31 s", "3 min 5 s"]);
+        assert_eq!([told(40), told(1_240), told(31_000), told(185_000)], ["40 ms", "1.2 s", "31 s", "3 min 5 s"]);
         assert_eq!(
             [15, 60, 180, 90].map(interval),
             ["every 15 minutes", "every hour", "every 3 hours", "every 1 h 30 min"]

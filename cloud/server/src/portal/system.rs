@@ -2,10 +2,8 @@
 
 use askama::Template;
 use axum::{
-    Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::{get, post},
 };
 use rollcall_domain::{ids::JobId, role::Act};
 use rollcall_store::work;
@@ -13,13 +11,14 @@ use rollcall_store::work;
 use super::{
     answer::{PageError, page, see},
     guard::{Done, SignedIn, require},
+    pages::Pages,
     person::Fact,
     view::{Frame, Moment, Section, grouped},
 };
 use crate::state::AppState;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/system", get(show)).route("/system/jobs/{job}/retry", post(retry))
+pub fn routes() -> Pages {
+    Pages::new().get("/system", show).post("/system/jobs/{job}/retry", retry)
 }
 
 #[derive(Debug, Clone)]

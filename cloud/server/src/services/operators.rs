@@ -56,7 +56,12 @@ pub async fn invite(state: &AppState, who: &Who, invitation: &Invitation) -> Res
     };
     operators::insert(&mut tx, &who.scope, row).await.map_err(|error| match error {
         StoreError::Taken => ServiceError::invalid("email", "Somebody with this address is here already."),
-        other => ServiceError::Store(other),
+        other @ (StoreError::WrongCount { .. }
+        | StoreError::Unreadable(_)
+        | StoreError::RoleBypassesWall
+        | StoreError::Unavailable(_)
+        | StoreError::Migration(_)
+        | StoreError::Database(_)) => ServiceError::Store(other),
     })?;
     let link = sign_in::issue_link(state, &mut tx, &who.scope, id).await?;
     let after = json!({"email": invitation.email, "role": invitation.role});

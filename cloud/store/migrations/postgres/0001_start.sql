@@ -308,6 +308,7 @@ create table accounts (
     foreign key (msp_id, directory_id) references directories (msp_id, id)
 );
 create index accounts_by_name on accounts (msp_id, customer_id, sort_name, id);
+create index accounts_of_all_by_name on accounts (msp_id, sort_name, id);
 
 create table memberships (
     msp_id uuid not null,
@@ -466,6 +467,19 @@ create table audit (
 );
 create index audit_by_customer on audit (msp_id, customer_id, seq);
 
+-- Answers to requests that carried an Idempotency-Key, to be given again for a day.
+create table idempotency (
+    msp_id uuid not null references msps (msp_id),
+    key_hash bytea not null,
+    -- SHA-256 of method, path and body: another request under the same key is refused.
+    request_hash bytea not null,
+    begun_at timestamptz not null,
+    -- Null while it runs.
+    status bigint,
+    body bytea,
+    primary key (msp_id, key_hash)
+);
+
 -- The wall: every table with a tenant shows and takes rows of the tenant of this transaction only. Forced, so that the
 -- owner is bound too; without a tenant setting nothing is visible (a comparison with null is never true).
 do $$
@@ -476,7 +490,7 @@ begin
             'msps', 'operators', 'customers', 'operator_customers', 'sessions', 'signin_links',
             'api_keys', 'agents', 'agent_keys', 'enrol_tokens', 'request_nonces', 'directories',
             'structure_nodes', 'imports', 'accounts', 'memberships', 'runs', 'set_aside', 'history',
-            'inbox', 'commands', 'audit']
+            'inbox', 'commands', 'audit', 'idempotency']
     loop
         execute format('alter table %I enable row level security', name);
         execute format('alter table %I force row level security', name);

@@ -308,6 +308,7 @@ create table accounts (
     foreign key (msp_id, directory_id) references directories (msp_id, id)
 ) strict;
 create index accounts_by_name on accounts (msp_id, customer_id, sort_name, id);
+create index accounts_of_all_by_name on accounts (msp_id, sort_name, id);
 
 create table memberships (
     msp_id blob not null,
@@ -465,6 +466,19 @@ create table audit (
     primary key (msp_id, seq)
 ) strict;
 create index audit_by_customer on audit (msp_id, customer_id, seq);
+
+-- Answers to requests that carried an Idempotency-Key, to be given again for a day.
+create table idempotency (
+    msp_id blob not null references msps (msp_id),
+    key_hash blob not null,
+    -- SHA-256 of method, path and body: another request under the same key is refused.
+    request_hash blob not null,
+    begun_at text not null,
+    -- Null while it runs.
+    status integer,
+    body blob,
+    primary key (msp_id, key_hash)
+) strict, without rowid;
 
 create trigger audit_keeps_what_it_says before update on audit
 begin

@@ -7,6 +7,7 @@ mod cancelled;
 mod jobs;
 mod audit;
 mod customers;
+mod signing_in;
 
 /// Every promise runs on SQLite as a test of its own, and all of them on one PostgreSQL cluster.
 macro_rules! promises {
@@ -46,6 +47,14 @@ promises![
     audit::the_log_cannot_be_rewritten,
     customers::names_that_sound_alike_get_addresses_of_their_own,
     customers::the_list_is_paged_by_name_and_searched_literally,
+    signing_in::a_session_ends_by_idleness_and_at_last_by_age,
+    signing_in::a_disabled_operator_is_out_at_once,
+    signing_in::one_name_may_serve_two_tenants_and_each_keeps_its_own,
+    signing_in::an_operator_reaches_the_chosen_customers_only,
+    signing_in::a_link_works_once_and_the_newest_only,
+    signing_in::a_key_opens_its_own_customer_until_it_is_revoked,
+    signing_in::attempts_are_limited_however_many_come_at_once,
+    signing_in::one_idempotency_key_stands_for_one_request_for_a_day,
 ];
 
 /// A promise that is not in the list above would silently not be kept.
@@ -58,6 +67,7 @@ fn every_promise_is_listed() {
         ("jobs", include_str!("jobs.rs")),
         ("audit", include_str!("audit.rs")),
         ("customers", include_str!("customers.rs")),
+        ("signing_in", include_str!("signing_in.rs")),
     ] {
         for name in text.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split('(').next()) {
             assert!(listed.contains(&format!("{module}::{name},")), "{module}::{name}");

@@ -25,6 +25,7 @@ use crate::portal::{
 };
 use crate::services::installing::Way;
 
+#[expect(clippy::too_many_lines, reason = "one table, read top to bottom")]
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
         ("customer", draw(&customer())),
@@ -365,6 +366,7 @@ fn import_form() -> ImportFormPage {
             group(102, "Domain Admins", 4, false, Some("default group"), ""),
         ],
         groups_left_out: 12,
+        hidden_groups: 1,
         name: "Everyone".into(),
         minutes: 180,
         intervals: [(60, "every hour"), (180, "every 3 hours"), (360, "every 6 hours")]

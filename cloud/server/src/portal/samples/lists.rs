@@ -129,7 +129,7 @@ fn days() -> Vec<Day> {
         .iter()
         .enumerate()
         .map(|(index, count)| Day {
-            date: first + TimeDelta::days(index as i64),
+            date: first + TimeDelta::days(i64::try_from(index).unwrap()),
             added: *count / 2,
             changed: *count,
             gone: *count / 5,
@@ -158,6 +158,7 @@ fn first_dashboard() -> DashboardPage {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one table, read top to bottom")]
 fn customers() -> CustomersPage {
     let row = |name: &str, slug: &str, state: Pill, reason: &str, agent: &str, sync, people, imports| CustomerRow {
         slug: slug.into(),
@@ -253,7 +254,7 @@ pub fn people_list(of_all: bool) -> PeopleList {
             mail: (*mail).into(),
             department: (*department).into(),
             state: states[index % states.len()].clone(),
-            changed: ago(37 * (index as i64 + 1)),
+            changed: ago(37 * (i64::try_from(index).unwrap() + 1)),
         })
         .collect();
     PeopleList {
@@ -345,6 +346,7 @@ fn agents() -> AgentsPage {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one table, read top to bottom")]
 fn settings() -> SettingsPage {
     SettingsPage {
         frame: frame("Settings", Section::Settings),

@@ -8,6 +8,7 @@ pub mod step;
 pub mod pager;
 pub mod field_error;
 pub mod chart;
+pub mod hex;
 
 pub use chart::DayBars;
 pub use field_error::FieldError;
