@@ -251,7 +251,7 @@ async fn show(
     let view = CustomerPage {
         can_sync: !living.is_empty(),
         last_sync: last_good.map(|run| LastSync { at: Moment::new(run.finished_at, now), sentence: sentence(run) }),
-        next_sync: next_sync(&lines, last_good.map(|run| run.finished_at), now),
+        next_sync: next_sync(&lines, last_good.map(|run| run.finished_at), now).filter(|_| !opened.customer.is_paused),
         not_yet: if living.is_empty() { "No agent has been installed yet." } else { "No sync has finished yet." },
         running: living.iter().find_map(|agent| phase_of(agent)),
         troubles: troubles(&opened, &living, now),

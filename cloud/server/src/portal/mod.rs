@@ -36,6 +36,7 @@ pub mod agent;
 pub mod settings;
 pub mod audit;
 pub mod system;
+pub mod codes;
 pub mod events;
 
 use axum::{Router, middleware};
@@ -66,6 +67,7 @@ pub fn pages() -> Pages {
         .merge(settings::routes())
         .merge(audit::routes())
         .merge(system::routes())
+        .merge(codes::routes())
         .get("/events", events::listen)
         .get("/assets/{*path}", assets::serve)
 }
