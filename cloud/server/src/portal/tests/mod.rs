@@ -1,0 +1,4 @@
+//! What every page is held to, drawn without a store.
+
+mod samples;
+mod html_lint;
