@@ -38,7 +38,7 @@ pub async fn list_by_guids(tx: &mut Tx, directory: DirectoryId, guids: &[Uuid]) 
          from accounts
          where msp_id = ",
         [" and directory_id = " => directory.uuid()],
-        " and object_guid in ",
+        " and object_guid",
         guids
     )
 }

@@ -29,10 +29,11 @@ pub(crate) async fn open_sqlite(options: SqliteConnectOptions, readers: u32) -> 
         .foreign_keys(true)
         .busy_timeout(ACQUIRE)
         .statement_cache_capacity(200)
-        .pragma("cache_size", "-32768")
         .pragma("temp_store", "memory");
-    let write = sqlite_pool(1).connect_with(options.clone()).await?;
-    let read = sqlite_pool(readers).connect_with(options.pragma("query_only", "true")).await?;
+    // A large cycle is one transaction: what does not fit the writer's cache is written out and read back again.
+    let write = sqlite_pool(1).connect_with(options.clone().pragma("cache_size", "-262144")).await?;
+    let readers_options = options.pragma("cache_size", "-16384").pragma("query_only", "true");
+    let read = sqlite_pool(readers).connect_with(readers_options).await?;
     Ok(SqliteHalves { write, read })
 }
 
@@ -48,6 +49,8 @@ fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
 }
 
 pub(crate) async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<PgPool> {
+    // A plan that was kept from when a table was empty would read all of it ever after.
+    let options = options.options([("plan_cache_mode", "force_custom_plan")]);
     // One connection outside the pool: it says why it fails, where the pool would only say that time is over.
     PgConnection::connect_with(&options).await.map_err(StoreError::Unavailable)?.close().await?;
     let pool = PgPoolOptions::new()

@@ -38,7 +38,7 @@ pub async fn list_of_accounts(tx: &mut Tx, accounts: &[AccountId]) -> Result<Vec
          from memberships
          where msp_id = ",
         [],
-        " and account_id in ",
+        " and account_id",
         &accounts
     )
 }

@@ -197,34 +197,35 @@ macro_rules! bulk_one {
 }
 
 /// Reads the rows whose last column of the condition is one of many:
-/// `fetch_in!(tx, Row, "select … where msp_id = ", [" and directory_id = " => id], " and guid in ", guids)`.
+/// `fetch_in!(tx, Row, "select … where msp_id = ", [" and directory_id = " => id], " and guid", guids)`.
+/// A list of places on SQLite; one array on PostgreSQL, which would compare a long list row by row.
 macro_rules! fetch_in {
-    ($tx:expr, $row:ty, $head:expr, [$($and:expr => $bind:expr),*], $in:expr, $values:expr) => {{
+    ($tx:expr, $row:ty, $head:expr, [$($and:expr => $bind:expr),*], $column:expr, $values:expr) => {{
         let msp = $tx.msp().uuid();
         match &mut $tx.inner {
             $crate::tx::Inner::Sqlite(tx) => {
-                fetch_in_one!(sqlx::Sqlite, tx, $row, msp, $head, [$($and => $bind),*], $in, $values)
+                let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::new($head);
+                query.push_bind(msp);
+                $(query.push($and).push_bind($bind);)*
+                query.push($column).push(" in (");
+                let mut list = query.separated(", ");
+                for value in $values {
+                    list.push_bind(value);
+                }
+                query.push(")");
+                // Only the full length is worth a place in the statement cache.
+                let full = $values.len() == $crate::tx::BULK_ROWS;
+                query.build_query_as::<$row>().persistent(full).fetch_all(&mut **tx).await
             }
             $crate::tx::Inner::Postgres(tx) => {
-                fetch_in_one!(sqlx::Postgres, tx, $row, msp, $head, [$($and => $bind),*], $in, $values)
+                let mut query = sqlx::QueryBuilder::<sqlx::Postgres>::new($head);
+                query.push_bind(msp);
+                $(query.push($and).push_bind($bind);)*
+                query.push($column).push(" = any(").push_bind($values).push(")");
+                query.build_query_as::<$row>().fetch_all(&mut **tx).await
             }
         }
-    }};
-}
-
-macro_rules! fetch_in_one {
-    ($engine:ty, $tx:expr, $row:ty, $msp:expr, $head:expr, [$($and:expr => $bind:expr),*], $in:expr, $values:expr) => {{
-        let mut query = sqlx::QueryBuilder::<$engine>::new($head);
-        query.push_bind($msp);
-        $(query.push($and).push_bind($bind);)*
-        query.push($in).push("(");
-        let mut list = query.separated(", ");
-        for value in $values {
-            list.push_bind(value);
-        }
-        query.push(")");
-        let full = $values.len() == $crate::tx::BULK_ROWS;
-        query.build_query_as::<$row>().persistent(full).fetch_all(&mut **$tx).await.map_err($crate::StoreError::from)
+        .map_err($crate::StoreError::from)
     }};
 }
 

@@ -1,6 +1,6 @@
 //! Measurements of apply, run by hand: `cargo test --release -p rollcall --lib measure -- --ignored --nocapture`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rollcall_protocol::{evidence::Evidence, person::Person};
 use rollcall_store::testing::TestDb;
@@ -27,11 +27,17 @@ fn crowd(import: rollcall_domain::ids::ImportId, title: &str) -> Vec<Person> {
 }
 
 async fn timed(label: &str, changes: u128, work: impl Future<Output = ()>) {
-    let start = Instant::now();
+    let (start, busy) = (Instant::now(), cpu_millis());
     work.await;
-    let took: Duration = start.elapsed();
-    let rate = changes * 1_000 / took.as_millis().max(1);
-    println!("{label}: {changes} in {} ms = {rate}/s", took.as_millis());
+    let (took, busy) = (start.elapsed().as_millis().max(1), cpu_millis() - busy);
+    println!("{label}: {changes} in {took} ms = {}/s; {busy} ms of CPU in this process", changes * 1_000 / took);
+}
+
+/// Time on the processor of all threads, which a busy machine does not stretch (proc(5), fields 14 and 15 in 10 ms).
+fn cpu_millis() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    [11, 12].iter().map(|at| fields[*at].parse::<u64>().unwrap() * 10).sum()
 }
 
 async fn measure(cloud: TestCloud, engine: &str) {
@@ -74,8 +80,13 @@ async fn measure(cloud: TestCloud, engine: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, not a test"]
-async fn measure_apply() {
+async fn measure_on_sqlite() {
     measure(TestCloud::on_sqlite().await, "sqlite").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, not a test"]
+async fn measure_on_postgres() {
     let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
     let url = postgres.fresh_database().unwrap();
     measure(TestCloud::on(TestDb::postgres(&url).await.unwrap()).await, "postgres").await;

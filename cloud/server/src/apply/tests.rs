@@ -96,6 +96,7 @@ async fn a_new_hire_becomes_an_account(cloud: TestCloud) {
     assert_eq!(cloud.changes_of("Ana Bauer").await, ["joined"]);
 }
 
+// proves: L-11
 async fn a_changed_person_keeps_the_account_and_its_history(cloud: TestCloud) {
     let (mut agent, import) = set_up(&cloud).await;
     agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
@@ -145,6 +146,7 @@ async fn a_returning_person_is_the_same_account(cloud: TestCloud) {
     assert_eq!(cloud.runs().await[0].counts.returned, 1);
 }
 
+// proves: R-4, M-23
 async fn too_many_leavers_wait_for_a_human(cloud: TestCloud) {
     let (mut agent, import) = set_up(&cloud).await;
     agent.sync(&cloud, crowd(10, import), &Evidence::Deleted).await;
@@ -157,6 +159,7 @@ async fn too_many_leavers_wait_for_a_human(cloud: TestCloud) {
     assert_eq!(states.iter().filter(|state| **state == "held").count(), 4);
     assert_eq!(states.iter().filter(|state| **state == "active").count(), 7, "the newcomer was not kept waiting");
     assert_eq!(cloud.held(import).await, ["Person 007", "Person 008", "Person 009", "Person 010"]);
+    assert_eq!(cloud.history_of("Person 007").await[0].evidence.as_ref().unwrap().0["kind"], "deleted");
     let run = &cloud.runs().await[0];
     assert_eq!((run.counts.held, run.counts.departed, run.counts.added), (4, 0, 1));
     assert_eq!((run.digest_agrees, run.reason_code.as_deref()), (Some(true), Some("RC-4003")));
@@ -231,6 +234,7 @@ async fn a_set_that_differs_orders_a_full_snapshot(cloud: TestCloud) {
     assert_eq!(cloud.list(None).await.len(), 4);
 }
 
+// proves: R-3
 async fn people_missing_from_a_full_snapshot_are_asked_for_and_stay(cloud: TestCloud) {
     let (mut agent, import) = set_up(&cloud).await;
     agent.sync(&cloud, crowd(20, import), &Evidence::Deleted).await;
@@ -291,6 +295,7 @@ fn line(person: &Person) -> String {
     format!(r#"{{"present":{}}}"#, serde_json::to_string(person).unwrap())
 }
 
+// proves: R-12
 async fn one_bad_record_is_set_aside_and_counted(cloud: TestCloud) {
     let (mut agent, import) = set_up(&cloud).await;
     let good = PersonRecord::write(ana(import)).unwrap();

@@ -78,6 +78,7 @@ stories![
     sync_now_wakes_a_parked_check_in,
     a_pause_reaches_the_agent_and_ends_by_itself,
     a_second_agent_of_a_directory_stands_by,
+    a_standby_takes_over_when_the_reader_is_revoked,
     an_incomplete_reading_becomes_one_failed_run,
     a_finished_command_is_not_given_again,
 ];
@@ -145,6 +146,7 @@ async fn a_token_stolen_without_the_key_opens_nothing(cloud: TestCloud) {
     assert_eq!(ask::<EnrolResponse>(&cloud, stolen).await, Answer::Refused(Refusal::Unauthorized));
 }
 
+// proves: R-13
 async fn a_batch_sent_twice_is_answered_twice_and_stored_once(cloud: TestCloud) {
     let mut agent = TestAgent::enrol(&cloud, 1).await;
     let import = cloud.import(STAFF).await;
@@ -161,6 +163,7 @@ async fn a_batch_sent_twice_is_answered_twice_and_stored_once(cloud: TestCloud) 
     assert_eq!(cloud.runs().await.len(), 1);
 }
 
+// proves: R-13
 async fn a_gap_names_what_is_missing(cloud: TestCloud) {
     let mut agent = TestAgent::enrol(&cloud, 1).await;
     let import = cloud.import(STAFF).await;
@@ -325,6 +328,23 @@ async fn a_second_agent_of_a_directory_stands_by(cloud: TestCloud) {
     (first.desired, second.desired) = (0, 0);
     assert_eq!(first.check_in(&cloud).await.unwrap().role, Role::Active);
     assert_eq!(second.check_in(&cloud).await.unwrap().role, Role::Standby);
+}
+
+// proves: M-41
+async fn a_standby_takes_over_when_the_reader_is_revoked(cloud: TestCloud) {
+    let mut first = TestAgent::enrol(&cloud, 1).await;
+    let mut second = TestAgent::enrol(&cloud, 2).await;
+    let import = cloud.import(STAFF).await;
+    first.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+    let before = cloud.list(None).await[0].id;
+
+    agents::revoke(&cloud.state, &cloud.who, AgentId::from(first.id)).await.unwrap();
+
+    assert_eq!(second.check_in(&cloud).await.unwrap().role, Role::Active);
+    second.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+    let listed = cloud.list(None).await;
+    assert_eq!((listed.len(), listed[0].id), (1, before), "the same person, once");
+    assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
 }
 
 async fn an_incomplete_reading_becomes_one_failed_run(cloud: TestCloud) {

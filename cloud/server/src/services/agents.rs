@@ -2,7 +2,7 @@
 
 use rollcall_domain::{
     agent::AgentState,
-    ids::{AgentId, CommandId, CustomerId},
+    ids::{AgentId, CommandId, CustomerId, DirectoryId},
     role::Act,
 };
 use rollcall_protocol::desired::Order;
@@ -10,6 +10,7 @@ use rollcall_store::{
     AgentScope, WriteTx,
     agents::{self, Agent},
     commands::{self, NewCommand},
+    directories,
 };
 use serde_json::json;
 
@@ -111,11 +112,39 @@ async fn change_state(
         return Err(ServiceError::invalid("agent", "is revoked for ever"));
     }
     agents::set_state(&mut tx, &scope, to, now).await?;
+    if to == AgentState::Revoked {
+        hand_over(&mut tx, state, who, &scope, &before).await?;
+    }
     // A parked check-in of this agent hears of it at once.
     agents::renew_desired(&mut tx, &scope).await?;
     let note = Note::of(agent).before(json!({ "state": before.state })).after(json!({ "state": to }));
     who.note(&mut tx, now, action, Some(before.customer_id), note).await?;
     Ok(tx.commit().await?)
+}
+
+/// The reader of a directory is gone: the longest enrolled agent that stands by takes its place. It begins with a full
+/// snapshot, so nothing is applied twice.
+async fn hand_over(
+    tx: &mut WriteTx,
+    state: &AppState,
+    who: &Who,
+    leaving: &AgentScope,
+    before: &Agent,
+) -> Result<(), ServiceError> {
+    let customer = leaving.customer();
+    let Some(directory) = before.directory_id.map(DirectoryId::from) else { return Ok(()) };
+    let reads = directories::find(tx, &customer, directory).await?.is_some_and(|found| found.agent_id == before.id);
+    if !reads {
+        return Ok(());
+    }
+    let agents = agents::list(tx, &customer).await?;
+    let stands_by = |agent: &&Agent| agent.state == AgentState::Standby && agent.directory_id == Some(directory.uuid());
+    // The list is newest first.
+    let Some(next) = agents.iter().rev().find(stands_by) else { return Ok(()) };
+    let (next, _) = find(tx, who, next.id).await?;
+    directories::set_reader(tx, &customer, directory, next.agent()).await?;
+    agents::set_state(tx, &next, AgentState::Active, state.now()).await?;
+    Ok(agents::renew_desired(tx, &next).await?)
 }
 
 async fn find(tx: &mut WriteTx, who: &Who, agent: AgentId) -> Result<(AgentScope, Agent), ServiceError> {
