@@ -2,3 +2,4 @@
 
 mod samples;
 mod html_lint;
+mod journeys;
