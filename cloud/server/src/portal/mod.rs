@@ -17,6 +17,7 @@ pub mod sign_in;
 pub mod refusal;
 pub mod dashboard;
 pub mod customers;
+pub mod customer_head;
 pub mod customer;
 pub mod install;
 pub mod imports;
@@ -88,6 +89,4 @@ async fn nowhere() -> answer::PageError {
 }
 
 #[cfg(test)]
-mod samples;
-#[cfg(test)]
-mod html_lint;
+mod tests;

@@ -6,7 +6,7 @@ mod customer_pages;
 
 use askama::Template;
 
-use super::{
+use crate::portal::{
     codes::CodesPage,
     refusal::DeadEndPage,
     sign_in::{FirstPasswordPage, SignInPage},
