@@ -90,9 +90,12 @@ pub fn decide(facts: &Facts, now: DateTime<Utc>) -> Health {
     if let Some(trouble) = &facts.trouble {
         return not(State::Attention, &trouble.code, trouble.since, NextAction::ReadRun);
     }
+    // An agent that only shows its directory ends its runs well, too; that brings nobody over.
+    if facts.imports == 0 {
+        return not(State::NeverSynced, "RC-4007", facts.created_at, NextAction::ChooseImport);
+    }
     match facts.last_good_run_at {
         Some(since) => Health::Healthy { since },
-        None if facts.imports == 0 => not(State::NeverSynced, "RC-4007", facts.created_at, NextAction::ChooseImport),
         None => not(State::NeverSynced, "RC-4008", facts.created_at, NextAction::WaitForFirstSync),
     }
 }
@@ -110,6 +113,13 @@ mod tests {
     fn a_customer_that_syncs_is_healthy() {
         let now = DateTime::UNIX_EPOCH;
         assert_eq!(decide(&running(now), now), Health::Healthy { since: now });
+    }
+
+    #[test]
+    fn a_customer_without_an_import_is_not_healthy_however_well_its_agent_is() {
+        let now = DateTime::UNIX_EPOCH;
+        let health = decide(&Facts { imports: 0, ..running(now) }, now);
+        assert!(matches!(health, Health::Not { next: NextAction::ChooseImport, .. }));
     }
 
     #[test]

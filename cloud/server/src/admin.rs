@@ -8,6 +8,7 @@ use axum::{
     routing::get,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
+use rollcall_domain::job::{JobKind, JobState};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -63,9 +64,15 @@ async fn readyz(State(state): State<AppState>, Query(detail): Query<Detail>) -> 
 async fn measure_queue(state: &AppState) {
     match rollcall_store::jobs::count_all(&state.db).await {
         Ok(counts) => {
-            for (kind, standing, count) in counts {
-                #[expect(clippy::cast_precision_loss, reason = "a gauge; queues stay far below 2^52")]
-                metrics::gauge!("rollcall_job_queue_depth", "kind" => kind, "state" => standing).set(count as f64);
+            for kind in JobKind::ALL {
+                for standing in JobState::ALL {
+                    // What is not counted is none: a gauge that was set once keeps its value.
+                    let found = counts.iter().find(|(k, s, _)| k == kind.as_str() && s == standing.as_str());
+                    let count = found.map_or(0, |(_, _, count)| *count);
+                    #[expect(clippy::cast_precision_loss, reason = "a gauge; queues stay far below 2^52")]
+                    metrics::gauge!("rollcall_job_queue_depth", "kind" => kind.as_str(), "state" => standing.as_str())
+                        .set(count as f64);
+                }
             }
         }
         Err(error) => tracing::warn!(%error, "the queue could not be counted"),

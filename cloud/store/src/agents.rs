@@ -280,6 +280,18 @@ pub async fn renew_desired(tx: &mut WriteTx, scope: &AgentScope) -> Result<()> {
     Ok(())
 }
 
+/// An agent that already knows a higher number than the cloud (whose database was restored) would obey nothing until the
+/// number had caught up: continue from the agent's.
+pub async fn continue_desired_from(tx: &mut WriteTx, scope: &AgentScope, known: i64) -> Result<()> {
+    execute!(
+        tx,
+        "update agents set desired_version = $3 where msp_id = $1 and id = $2 and desired_version < $3",
+        scope.agent().uuid(),
+        known,
+    )?;
+    renew_desired(tx, scope).await
+}
+
 /// The same for every agent of a customer. Answers whom it concerns.
 pub async fn renew_desired_of_customer(tx: &mut WriteTx, customer: &CustomerScope) -> Result<Vec<AgentScope>> {
     let agents: Vec<(Uuid,)> = fetch_all!(

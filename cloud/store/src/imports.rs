@@ -138,6 +138,16 @@ pub async fn list(tx: &mut Tx, customer: &CustomerScope) -> Result<Vec<Import>> 
     )
 }
 
+/// Ended ones too: removals of theirs may still wait for a human.
+pub async fn list_with_ended(tx: &mut Tx, customer: &CustomerScope) -> Result<Vec<Import>> {
+    fetch_all!(
+        tx,
+        Import,
+        concat!("select ", columns!(), " from imports where msp_id = $1 and customer_id = $2 order by id limit 1000"),
+        customer.customer().uuid(),
+    )
+}
+
 /// Of one directory; deleted ones too, because their people may still be on their way out.
 pub async fn list_of_directory(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<Import>> {
     fetch_all!(

@@ -78,6 +78,9 @@ async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequ
     verify::take_once(&mut tx, state, scope, &verified.claims).await?;
     let before = agents::get(&mut tx, scope).await?;
     record_status(&mut tx, state, scope, request).await?;
+    if request.desired_version > protocol(before.desired_version) {
+        agents::continue_desired_from(&mut tx, scope, column(request.desired_version.saturating_add(1))?).await?;
+    }
     commands::mark_done(&mut tx, scope, &request.done, now).await?;
     let epoch = match request.epoch {
         EpochWish::Keep => None,

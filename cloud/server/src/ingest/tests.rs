@@ -8,10 +8,10 @@ use rollcall_domain::{ids::AgentId, run::RunResult};
 use rollcall_protocol::{
     answer::{Answer, Receipt, Refusal, TokenFault},
     checkin::{CheckinResponse, CycleOutcome, CycleReport, EpochWish, Problem},
-    desired::{Order, Role},
+    desired::{DesiredState, Order, Role},
     enrol::EnrolResponse,
     evidence::Evidence,
-    jws::{self, Kind},
+    jws::{self, Kind, Unverified},
     key::PrivateKey,
     limits, path,
     rotate::{RotateRequest, RotateResponse},
@@ -81,6 +81,7 @@ stories![
     a_standby_takes_over_when_the_reader_is_revoked,
     an_incomplete_reading_becomes_one_failed_run,
     a_finished_command_is_not_given_again,
+    an_agent_ahead_of_a_restored_cloud_is_heard_and_obeys_again,
 ];
 
 async fn a_token_enrols_exactly_one_agent(cloud: TestCloud) {
@@ -304,6 +305,15 @@ async fn sync_now_wakes_a_parked_check_in(cloud: TestCloud) {
     let desired = agent.check_in(&cloud).await.unwrap();
     assert_eq!(desired.commands.len(), 1);
     assert_eq!(desired.commands[0].order, Order::SyncNow);
+}
+
+async fn an_agent_ahead_of_a_restored_cloud_is_heard_and_obeys_again(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let ahead = agent.checkin_request(&cloud, EpochWish::Keep, |request| request.desired_version = 40);
+    let Answer::Accepted(response) = ask::<CheckinResponse>(&cloud, ahead).await else { panic!("refused") };
+    let statement = response.desired.unwrap();
+    let desired: DesiredState = Unverified::parse(&statement).unwrap().peek().unwrap();
+    assert!(desired.version > 40, "version {}", desired.version);
 }
 
 async fn a_pause_reaches_the_agent_and_ends_by_itself(cloud: TestCloud) {

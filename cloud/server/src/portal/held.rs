@@ -90,7 +90,7 @@ async fn draw(state: &AppState, signed: &SignedIn, slug: &str, errors: Vec<Field
     let mut opened = open(state, signed, slug, Place::tab(Tab::Held, "Held removals")).await?;
     let members = Members::of(memberships::count_by_state(&mut opened.tx, &opened.scope).await?);
     let mut waiting = Vec::new();
-    for import in imports::list(&mut opened.tx, &opened.scope).await? {
+    for import in imports::list_with_ended(&mut opened.tx, &opened.scope).await? {
         if members.held(import.id) > 0 {
             let held = memberships::list_held(&mut opened.tx, &opened.scope, import.id).await?;
             waiting.push(show_import(&import, &held, &members, slug, opened.now));
