@@ -17,6 +17,8 @@ pub enum Poison {
     ItemTooLong,
     #[error("more than {} items", limits::ITEMS)]
     TooManyItems,
+    #[error("the cycle tells more departures or structure than any directory has")]
+    TooMuchToHold,
     #[error("the last item has no end")]
     Unterminated,
 }

@@ -8,6 +8,9 @@ pub enum TooMuch {
     Depth,
     #[error("holds a string longer than {} bytes", limits::STRING)]
     String,
+    /// PostgreSQL stores no NUL in a text, so nobody may send one.
+    #[error("holding a NUL character")]
+    Nul,
 }
 
 /// Looks at structure only: a text that is no JSON passes and fails in the parser.
@@ -15,7 +18,7 @@ pub fn check(json: &[u8]) -> Result<(), TooMuch> {
     let mut depth = 0_usize;
     let mut string: Option<usize> = None;
     let mut escaped = false;
-    for &byte in json {
+    for (at, &byte) in json.iter().enumerate() {
         match string {
             Some(length) if !escaped && byte == b'"' => {
                 debug_assert!(length <= limits::STRING);
@@ -24,6 +27,9 @@ pub fn check(json: &[u8]) -> Result<(), TooMuch> {
             Some(length) => {
                 if length == limits::STRING {
                     return Err(TooMuch::String);
+                }
+                if escaped && json.get(at..at + 5) == Some(b"u0000") {
+                    return Err(TooMuch::Nul);
                 }
                 string = Some(length + 1);
                 escaped = !escaped && byte == b'\\';
@@ -55,6 +61,13 @@ mod tests {
         assert_eq!(check(nested(limits::DEPTH + 1).as_bytes()), Err(TooMuch::Depth));
         assert_eq!(check(format!(r#"["{}"]"#, "[".repeat(100)).as_bytes()), Ok(()));
         assert_eq!(check(format!(r#"["\"{}"]"#, "[".repeat(100)).as_bytes()), Ok(()));
+    }
+
+    #[test]
+    fn an_escaped_nul_is_refused_and_its_spelling_in_plain_text_is_not() {
+        assert_eq!(check(br#"{"dn":"CN=\\u0000"}"#), Ok(()));
+        assert_eq!(check(br#"{"dn":"CN=\u0000"}"#), Err(TooMuch::Nul));
+        assert_eq!(check(br#"{"dn":"CN=\\\u0000"}"#), Err(TooMuch::Nul));
     }
 
     #[test]

@@ -32,10 +32,13 @@ impl MembershipState {
     pub const fn after(self, event: Event) -> MembershipState {
         match (self, event) {
             (_, Event::Read) => MembershipState::Active,
-            (MembershipState::Departed, _) | (_, Event::Departed) => MembershipState::Departed,
-            // A person kept by a human is not put on the list again by the next held cycle.
-            (MembershipState::Kept, Event::DepartedHeld | Event::Approved | Event::Rejected) => MembershipState::Kept,
-            (MembershipState::Active | MembershipState::Held, Event::DepartedHeld) => MembershipState::Held,
+            (MembershipState::Departed, _) | (MembershipState::Active, Event::Departed) => MembershipState::Departed,
+            // What waits for a human, or was kept by one, is not removed by being told again, also not a few at a time.
+            (MembershipState::Kept, Event::Departed | Event::DepartedHeld | Event::Approved | Event::Rejected) => {
+                MembershipState::Kept
+            }
+            (MembershipState::Held, Event::Departed | Event::DepartedHeld)
+            | (MembershipState::Active, Event::DepartedHeld) => MembershipState::Held,
             (MembershipState::Held, Event::Approved) => MembershipState::Departed,
             (MembershipState::Held, Event::Rejected) => MembershipState::Kept,
             (MembershipState::Active, Event::Approved | Event::Rejected) => MembershipState::Active,
@@ -57,6 +60,13 @@ mod tests {
         assert_eq!(MembershipState::Held.after(Event::Approved), MembershipState::Departed);
         assert_eq!(MembershipState::Held.after(Event::Rejected), MembershipState::Kept);
         assert_eq!(MembershipState::Held.after(Event::DepartedHeld), MembershipState::Held);
+        assert_eq!(MembershipState::Held.after(Event::Departed), MembershipState::Held);
+    }
+
+    #[test]
+    fn a_person_kept_by_a_human_stays_until_read_again() {
+        assert_eq!(MembershipState::Kept.after(Event::Departed), MembershipState::Kept);
+        assert_eq!(MembershipState::Kept.after(Event::Read).after(Event::Departed), MembershipState::Departed);
     }
 
     #[test]

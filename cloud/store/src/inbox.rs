@@ -81,6 +81,22 @@ pub async fn list_next_cycle(tx: &mut Tx, scope: &AgentScope) -> Result<Vec<Enve
     )
 }
 
+/// Whether a batch of another cycle stands behind this one: then its own cycle gets no further part.
+pub async fn is_followed(tx: &mut Tx, scope: &AgentScope, batch: &Envelope) -> Result<bool> {
+    let (count,): (i64,) = fetch_one!(
+        tx,
+        (i64,),
+        "select count(*)
+         from inbox
+         where msp_id = $1 and agent_id = $2 and epoch = $3 and seq > $4 and cycle <> $5",
+        scope.agent().uuid(),
+        batch.epoch,
+        batch.seq,
+        batch.cycle,
+    )?;
+    Ok(count > 0)
+}
+
 pub async fn get_body(tx: &mut Tx, scope: &AgentScope, epoch: i64, seq: i64) -> Result<Vec<u8>> {
     let (body,): (Vec<u8>,) = fetch_one!(
         tx,

@@ -83,7 +83,7 @@ pub async fn list_by_guids(tx: &mut Tx, directory: DirectoryId, guids: &[Uuid]) 
             Node,
             "select guid, kind, parent_guid, name, dn, people, others, blocked from structure_nodes where msp_id = ",
             [" and directory_id = " => directory.uuid()],
-            " and guid in ",
+            " and guid",
             guids
         )?;
         nodes.extend(found);

@@ -50,17 +50,18 @@ impl Customer {
         field(&self.api.post(&format!("/customers/{}/enrol-tokens", self.id), &json!({})).await?, "token")
     }
 
-    /// One cycle from the command line, and its run at the cloud.
+    /// One cycle from the command line, and its own run at the cloud. A cycle that an earlier process left in the spool
+    /// goes out first and has a run of its own.
     pub async fn sync(&self) -> Result<Value, Missing> {
-        let before = self.runs().await?.len();
         let done = self.agent.sync().await?;
         // 10: it went well, and something waits for a human.
         if !matches!(done.code, Some(0 | 10)) {
             return Err(Missing::Agent { code: done.code, said: done.stdout + &done.stderr });
         }
+        let summary: Value = serde_json::from_str(&done.stdout).map_err(|_| Missing::Field("a summary"))?;
+        let cycle = field(&summary, "cycle")?;
         self.until("the run of the cycle", async || {
-            let runs = self.runs().await?;
-            Ok((runs.len() > before).then(|| runs.first().cloned()).flatten())
+            Ok(self.runs().await?.into_iter().find(|run| run["cycle"].as_str() == Some(&cycle)))
         })
         .await
     }

@@ -33,14 +33,19 @@ pub struct Unfit {
 }
 
 impl Cycle {
-    /// The oldest cycle that waits, if all of its parts are here.
+    /// The oldest cycle that waits, if nothing more of it can come.
     pub async fn find_next(tx: &mut WriteTx, scope: &AgentScope) -> Result<Option<Self>, StoreError> {
         let batches = inbox::list_next_cycle(tx, scope).await?;
         let Some(last) = batches.last() else { return Ok(None) };
+        let ended = last.part == last.parts || inbox::is_followed(tx, scope, last).await?;
         let told = read_claims(last)?;
-        let whole = last.part == last.parts && batches.len() as u64 == u64::from(told.parts);
-        let in_order = batches.iter().zip(1..).all(|(batch, number)| batch.part == number);
-        Ok(if whole && in_order { Some(Self { batches, told, bytes: 0 }) } else { None })
+        Ok(if ended { Some(Self { batches, told, bytes: 0 }) } else { None })
+    }
+
+    /// Whether all parts are here, in order.
+    pub fn is_whole(&self) -> bool {
+        let in_order = self.batches.iter().zip(1..).all(|(batch, number)| batch.part == number);
+        in_order && self.batches.len() as u64 == u64::from(self.told.parts)
     }
 
     pub const fn is_full(&self) -> bool {
@@ -63,32 +68,43 @@ fn read_claims(batch: &Envelope) -> Result<CyclePart, StoreError> {
     Ok(claims.link.cycle)
 }
 
-/// The directory of this cycle, pinned now if it is the first.
-pub async fn get_directory(
+/// The directory of this cycle, pinned now if it is the agent's first. None: the agent belongs to another.
+pub async fn find_directory(
     tx: &mut WriteTx,
     state: &AppState,
     scope: &AgentScope,
+    agent: &Agent,
     cycle: &Cycle,
-) -> Result<Directory, StoreError> {
+) -> Result<Option<Directory>, StoreError> {
     let customer = scope.customer();
     let domain = &cycle.told.domain;
     if let Some(known) = directories::find_by_domain(tx, &customer, domain.guid).await? {
-        return Ok(known);
+        return Ok(Some(known));
+    }
+    if agent.directory_id.is_some() {
+        return Ok(None);
     }
     let id = state.mint(DirectoryId::mint);
     let pin = Pin { guid: domain.guid, sid: &domain.sid, dns_name: &domain.dns_name };
     directories::insert(tx, &customer, id, scope.agent(), &pin, state.now()).await?;
     rollcall_store::agents::join_directory(tx, scope, id).await?;
-    let made = directories::find(tx, &customer, id).await?;
-    made.ok_or_else(|| StoreError::Unreadable("a directory that was just made".into()))
+    directories::find(tx, &customer, id).await
+}
+
+pub fn other_domain(cycle: &Cycle) -> Unfit {
+    let detail = format!("the reading came from {}", cycle.told.domain.dns_name);
+    Unfit { fault: &catalogue::OTHER_DOMAIN, detail }
 }
 
 /// Pure: whether this cycle may be laid on what the cloud holds of the directory.
 pub fn decide_fit(cycle: &Cycle, agent: &Agent, directory: &Directory) -> Result<(), Unfit> {
     let unfit = |fault, detail: String| Err(Unfit { fault, detail });
     let told = &cycle.told;
+    if !cycle.is_whole() {
+        return unfit(&catalogue::BATCH_POISONED, "parts of the cycle are missing".to_owned());
+    }
     if agent.directory_id.is_some_and(|own| own != directory.id.uuid()) || directory.domain_sid != told.domain.sid {
-        return unfit(&catalogue::OTHER_DOMAIN, format!("the reading came from {}", told.domain.dns_name));
+        return Err(other_domain(cycle));
     }
     if directory.agent_id != agent.id {
         return unfit(&catalogue::SET_DIFFERS, "another agent reads this directory".to_owned());

@@ -19,4 +19,6 @@ pub use run::apply_next;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod measure;

@@ -26,6 +26,9 @@ use crate::clock::Entropy;
 /// People of one multi-row statement.
 pub const CHUNK: usize = 500;
 
+/// Records set aside that are told one by one.
+const TOLD: usize = 1_000;
+
 /// What stays the same for the whole cycle.
 #[derive(Debug)]
 pub struct Frame<'a> {
@@ -69,6 +72,10 @@ impl Tally {
     /// One record that cannot be applied stops none of the others.
     pub fn set_aside(&mut self, line: i64, guid: Option<Uuid>, detail: impl ToString) {
         self.counts.set_aside += 1;
+        // A broken agent may break every record; the count says how many, the first thousand say how.
+        if self.set_aside.len() >= TOLD {
+            return;
+        }
         let code = catalogue::RECORD_SET_ASIDE.code.to_owned();
         self.set_aside.push(SetAside { line, object_guid: guid, code, detail: detail.to_string() });
     }
@@ -211,8 +218,12 @@ fn decide_memberships(
     let mut changed = Vec::new();
     let mut states = Vec::with_capacity(person.imports.len());
     let mut hold_cleared = false;
+    let mut named = HashSet::with_capacity(person.imports.len());
     for within in &person.imports {
         let import = ImportId::from(within.import);
+        if !named.insert(import) {
+            continue;
+        }
         if !frame.imports.contains(&import) {
             tally.set_aside(0, Some(person.guid), format!("names import {import}, which this directory does not have"));
             continue;

@@ -66,15 +66,23 @@ pub async fn apply_next(state: &AppState, job: &JobScope, agent: AgentId) -> Res
 }
 
 async fn apply_in(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result<(), ApplyError> {
-    let Some((scope, agent)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
-    let Some(mut cycle) = Cycle::find_next(tx, &scope).await? else { return Ok(()) };
-    let directory = cycle::get_directory(tx, state, &scope, &cycle).await?;
-    // The agent as it is now: the directory may just have become its own.
-    let agent = Agent { directory_id: agent.directory_id.or(Some(directory.id.uuid())), ..agent };
-    if let Err(unfit) = cycle::decide_fit(&cycle, &agent, &directory) {
-        return Ok(refuse::record(tx, state, &scope, Some(&directory), &cycle, &unfit).await?);
+    let Some((scope, mut agent)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
+    while let Some(mut cycle) = Cycle::find_next(tx, &scope).await? {
+        let Some(directory) = cycle::find_directory(tx, state, &scope, &agent, &cycle).await? else {
+            return Ok(refuse::record(tx, state, &scope, None, &cycle, &cycle::other_domain(&cycle)).await?);
+        };
+        // The agent as it is now: the directory may just have become its own.
+        agent = Agent { directory_id: agent.directory_id.or(Some(directory.id.uuid())), ..agent };
+        let Err(unfit) = cycle::decide_fit(&cycle, &agent, &directory) else {
+            return apply_cycle(tx, state, &scope, &directory, &mut cycle).await;
+        };
+        refuse::record(tx, state, &scope, Some(&directory), &cycle, &unfit).await?;
+        if cycle.is_whole() {
+            return Ok(());
+        }
+        // This job came with the last part of a later cycle.
     }
-    apply_cycle(tx, state, &scope, &directory, &mut cycle).await
+    Ok(())
 }
 
 async fn refuse_poisoned(
@@ -85,13 +93,13 @@ async fn refuse_poisoned(
     seq: i64,
     poison: Poison,
 ) -> Result<(), ApplyError> {
-    let Some((scope, _)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
+    let Some((scope, agent)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
     let Some(cycle) = Cycle::find_next(tx, &scope).await? else { return Ok(()) };
-    let directory = cycle::get_directory(tx, state, &scope, &cycle).await?;
+    let directory = cycle::find_directory(tx, state, &scope, &agent, &cycle).await?;
     let detail = format!("batch {seq}: {poison}");
     inbox::mark_poison(tx, &scope, epoch, seq, catalogue::BATCH_POISONED.code, &poison.to_string()).await?;
     let unfit = Unfit { fault: &catalogue::BATCH_POISONED, detail };
-    Ok(refuse::record(tx, state, &scope, Some(&directory), &cycle, &unfit).await?)
+    Ok(refuse::record(tx, state, &scope, directory.as_ref(), &cycle, &unfit).await?)
 }
 
 async fn apply_cycle(
@@ -173,10 +181,23 @@ async fn apply_people(
                 Ok(Item::Group(group)) => rest.nodes.push(structure::of_group(group)),
                 Err(bad) => tally.set_aside(line, None, bad),
             }
+            if rest.is_too_much() {
+                return Err(poisoned(Poison::TooMuchToHold));
+            }
         }
     }
     people::apply(tx, frame, tally, chunk.people).await?;
     Ok(rest)
+}
+
+/// Far more than the largest directories have; what waits here waits in memory.
+const DEPARTURES: usize = 500_000;
+const NODES: usize = 200_000;
+
+impl Rest {
+    const fn is_too_much(&self) -> bool {
+        self.departures.len() > DEPARTURES || self.nodes.len() > NODES
+    }
 }
 
 /// People that wait for their multi-row statement; no person twice in it.
@@ -295,9 +316,7 @@ async fn write_run(
 
 /// Each record set aside has a line of its own, also those that came from a place without one.
 fn number_lines(records: &[runs::SetAside]) -> Vec<runs::SetAside> {
-    let numbered = records.iter().zip(1..).map(|(record, line)| runs::SetAside { line, ..record.clone() });
-    // A broken agent may break every record; the count says how many, the first thousand say how.
-    numbered.take(1_000).collect()
+    records.iter().zip(1..).map(|(record, line)| runs::SetAside { line, ..record.clone() }).collect()
 }
 
 fn reading<'a>(scope: &AgentScope, cycle: &'a Cycle, ours: &SetSummary) -> Reading<'a> {

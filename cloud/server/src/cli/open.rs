@@ -1,6 +1,7 @@
 //! Opens what every command needs: data folder, database, keys.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use rollcall_protocol::catalogue;
@@ -22,14 +23,24 @@ pub fn make_data_folder(config: &Config) -> Result<(), StartError> {
     let unwritable = |error: std::io::Error| {
         StartError::new(&catalogue::DATA_FOLDER, format!("{}: {error}", config.data_dir.display()))
     };
-    fs::create_dir_all(&config.data_dir).map_err(unwritable)?;
+    let mut folder = fs::DirBuilder::new();
+    folder.recursive(true);
+    // People's data and keys: nobody else on this machine reads a folder that we made.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.create(&config.data_dir).map_err(unwritable)?;
     let probe = config.data_dir.join(".writable");
     fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe)).map_err(unwritable)
 }
 
 pub async fn open_database(config: &Config) -> Result<Db, StartError> {
     match &config.database {
-        Place::Sqlite { .. } => make_data_folder(config)?,
+        Place::Sqlite { file } => {
+            make_data_folder(config)?;
+            make_private(file).map_err(|error| {
+                StartError::new(&catalogue::DATABASE_UNREACHABLE, format!("{}: {error}", config.database.describe()))
+            })?;
+        }
         Place::Postgres(_) => {}
     }
     let db = Db::open(&config.database, CONNECTIONS).await.map_err(|error| {
@@ -43,6 +54,15 @@ pub async fn open_database(config: &Config) -> Result<Db, StartError> {
         }
     })?;
     Ok(db)
+}
+
+/// SQLite gives its journal files the mode of the database file, so that is made first, for its owner only.
+fn make_private(file: &Path) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
 }
 
 pub async fn migrate(db: &Db) -> Result<(), StartError> {

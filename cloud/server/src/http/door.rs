@@ -13,10 +13,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::Sleep;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::config::TlsFiles;
 
+/// Longer than a parked check-in and the pulse of a live page, so that only dead or slow-dripping callers meet it.
+const IDLE: Duration = Duration::from_mins(2);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Handshakes that may be under way at once; more callers wait in the kernel's queue.
 const HANDSHAKES: usize = 512;
@@ -69,7 +72,7 @@ async fn shake_hands(mut listener: TcpListener, acceptor: TlsAcceptor, sender: m
         tokio::spawn(async move {
             // A failed or slow handshake is the caller's affair; the place is free again.
             if let Ok(Ok(tls)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(tcp)).await {
-                permit.send((Stream::Tls(Box::new(tls)), peer));
+                permit.send((Stream::over(Wire::Tls(Box::new(tls)), IDLE), peer));
             }
         });
     }
@@ -102,7 +105,7 @@ impl Listener for Door {
                 let (tcp, peer) = Listener::accept(listener).await;
                 // Answers are small and awaited; an error only means it stays as it was.
                 let _ = tcp.set_nodelay(true);
-                (Stream::Plain(tcp), peer)
+                (Stream::over(Wire::Plain(tcp), IDLE), peer)
             }
             Callers::Tls(callers) => match callers.recv().await {
                 Some(caller) => caller,
@@ -126,40 +129,86 @@ impl Connected<IncomingStream<'_, Door>> for Peer {
     }
 }
 
+/// A connection that ends when nothing moves on it: one that was begun and never used holds no place for ever.
 #[derive(Debug)]
-pub enum Stream {
+pub struct Stream {
+    wire: Wire,
+    limit: Duration,
+    idle: Pin<Box<Sleep>>,
+}
+
+#[derive(Debug)]
+enum Wire {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Stream {
+    fn over(wire: Wire, limit: Duration) -> Self {
+        Self { wire, limit, idle: Box::pin(tokio::time::sleep(limit)) }
+    }
+
+    fn moved<T>(&mut self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.idle.set(tokio::time::sleep(self.limit));
+        }
+        polled
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
-            Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+        let stream = self.get_mut();
+        let polled = match &mut stream.wire {
+            Wire::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
+            Wire::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+        };
+        if polled.is_pending() && stream.idle.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
+        stream.moved(polled)
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
-            Self::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
-        }
+        let stream = self.get_mut();
+        let polled = match &mut stream.wire {
+            Wire::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
+            Wire::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
+        };
+        stream.moved(polled)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(context),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(context),
+        match &mut self.get_mut().wire {
+            Wire::Plain(tcp) => Pin::new(tcp).poll_flush(context),
+            Wire::Tls(tls) => Pin::new(tls).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(context),
+        match &mut self.get_mut().wire {
+            Wire::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
+            Wire::Tls(tls) => Pin::new(tls).poll_shutdown(context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt as _;
+
+    #[tokio::test]
+    async fn a_caller_who_says_nothing_is_let_go() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (tcp, _) = listener.accept().await.unwrap();
+        let mut stream = Stream::over(Wire::Plain(tcp), Duration::from_millis(50));
+
+        let ended = stream.read(&mut [0; 16]).await;
+
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -54,7 +54,10 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
 
 fn check_part(part: &CyclePart) -> Result<(), Refused> {
     let fits = (1..=limits::PARTS).contains(&part.parts) && (1..=part.parts).contains(&part.part);
-    if fits && part.items <= limits::ITEMS { Ok(()) } else { Err(Refusal::Malformed.into()) }
+    // No store keeps a NUL, and what is acknowledged must be storable.
+    let texts = [&part.domain.dns_name, &part.domain.sid, &part.dc.dns_name];
+    let storable = texts.iter().all(|text| !text.contains('\0'));
+    if fits && storable && part.items <= limits::ITEMS { Ok(()) } else { Err(Refusal::Malformed.into()) }
 }
 
 fn head_of(agent: &Agent) -> Result<ChainHead, Refused> {

@@ -9,7 +9,6 @@ use rollcall_domain::{
     run::{Counts, RunKind, RunResult},
 };
 use rollcall_protocol::{
-    answer::Refusal,
     chain::Epoch,
     checkin::{AgentStatus, CheckinRequest, CheckinResponse, CycleOutcome, CycleReport, EpochWish},
     directory::DomainPin,
@@ -42,7 +41,7 @@ pub async fn handle(
 ) -> Result<Json<CheckinResponse>, Refused> {
     let verified: Verified<()> = verify::verify(&state, &headers, body, ROUTE).await?;
     verify::check_fresh(&state, &verified.claims)?;
-    let request: CheckinRequest = serde_json::from_slice(&verified.body).map_err(|_| Refusal::Malformed)?;
+    let request: CheckinRequest = verify::read_message(&verified.body)?;
     // Before anything is looked at, so that no change falls between the look and the wait.
     let place = state.hub.wait_for_agent(verified.scope.agent());
     let woken = place.notified();

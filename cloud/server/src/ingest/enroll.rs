@@ -41,7 +41,7 @@ pub async fn handle(
     let jws = verify::bearer(&headers)?;
     verify::check_length(&headers, limits::MESSAGE)?;
     let body = verify::read_body(body, limits::MESSAGE).await?;
-    let request: EnrolRequest = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
+    let request: EnrolRequest = verify::read_message(&body)?;
     let claims = prove_possession(&state, jws, &request, &body)?;
     verify::check_fresh(&state, &claims)?;
     let holder = find_holder(&state, &request.token).await?;

@@ -29,7 +29,7 @@ pub async fn handle(
 ) -> Result<Json<RotateResponse>, Refused> {
     let verified: Verified<()> = verify::verify(&state, &headers, body, ROUTE).await?;
     verify::check_fresh(&state, &verified.claims)?;
-    let request: RotateRequest = serde_json::from_slice(&verified.body).map_err(|_| Refusal::Malformed)?;
+    let request: RotateRequest = verify::read_message(&verified.body)?;
     let old = Unverified::parse(&verified.jws).map_err(|_| Refusal::Unauthorized)?;
     request.check(verified.scope.agent().uuid(), *old.kid()).map_err(|_| Refusal::Malformed)?;
     let key: Hash = *request.new_key.id().hash();

@@ -15,6 +15,7 @@ use rollcall_protocol::{
     key::PublicKey,
     limits,
     request::{Expected, Mismatch, RequestClaims},
+    scan,
 };
 use rollcall_store::{
     AgentScope, WriteTx,
@@ -114,6 +115,12 @@ fn check_standing(agent: AgentState, key: KeyState) -> Result<(), Refused> {
         (_, KeyState::Retired) => Err(Refusal::Unauthorized.into()),
         (AgentState::Active | AgentState::Standby, KeyState::Active | KeyState::Pending) => Ok(()),
     }
+}
+
+/// A plain message, with the bounds of an item: no depth, length or character that the store cannot take.
+pub fn read_message<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    scan::check(body).map_err(|_| Refusal::Malformed)?;
+    serde_json::from_slice(body).map_err(|_| Refused(Refusal::Malformed))
 }
 
 /// Only for requests without a place in the chain: their time, and that they were not seen before.

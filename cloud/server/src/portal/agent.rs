@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use super::{
     answer::{PageError, page, see},
-    customer::{CustomerHead, Place, Tab, open},
+    customer_head::{CustomerHead, Place, Tab, open},
     guard::{Done, SignedIn, require},
     pages::Pages,
     person::Fact,

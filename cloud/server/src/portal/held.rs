@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use super::{
     answer::{PageError, field_errors, page, page_with, see},
-    customer::{CustomerHead, Place, Tab, open},
+    customer_head::{CustomerHead, Place, Tab, open},
     evidence,
     guard::{Done, SignedIn, require},
     imports::Members,

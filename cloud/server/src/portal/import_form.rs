@@ -21,7 +21,7 @@ use rollcall_store::{
 
 use super::{
     answer::{PageError, field_errors, page_with, see},
-    customer::{CustomerHead, Opened, Place, Tab, open},
+    customer_head::{CustomerHead, Opened, Place, Tab, open},
     guard::{SignedIn, require},
     import_choice::{Choice, Intent},
     pages::Pages,

@@ -15,7 +15,7 @@ use rollcall_store::{
 
 use super::{
     answer::{PageError, page, see},
-    customer::{CustomerHead, Place, Tab, open},
+    customer_head::{CustomerHead, Place, Tab, open},
     guard::{Done, SignedIn, require},
     pages::Pages,
     states,

@@ -17,7 +17,8 @@ use serde::Deserialize;
 
 use super::{
     answer::{PageError, page, see},
-    customer::{AgentLine, CustomerHead, Opened, Place, Tab, agent_line, open},
+    customer::{AgentLine, agent_line},
+    customer_head::{CustomerHead, Opened, Place, Tab, open},
     guard::{Done, SignedIn, require},
     pages::Pages,
     view::{Frame, Link, Moment, Pill, Step, StepState, Tone, Trouble, grouped},

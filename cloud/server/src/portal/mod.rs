@@ -17,6 +17,7 @@ pub mod sign_in;
 pub mod refusal;
 pub mod dashboard;
 pub mod customers;
+pub mod customer_head;
 pub mod customer;
 pub mod install;
 pub mod imports;
@@ -36,6 +37,7 @@ pub mod agent;
 pub mod settings;
 pub mod audit;
 pub mod system;
+pub mod codes;
 pub mod events;
 
 use axum::{Router, middleware};
@@ -66,6 +68,7 @@ pub fn pages() -> Pages {
         .merge(settings::routes())
         .merge(audit::routes())
         .merge(system::routes())
+        .merge(codes::routes())
         .get("/events", events::listen)
         .get("/assets/{*path}", assets::serve)
 }
@@ -86,6 +89,4 @@ async fn nowhere() -> answer::PageError {
 }
 
 #[cfg(test)]
-mod samples;
-#[cfg(test)]
-mod html_lint;
+mod tests;

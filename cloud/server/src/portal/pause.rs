@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::{
     answer::{PageError, field_errors, page, page_with, see},
-    customer::{CustomerHead, Place, Tab, open},
+    customer_head::{CustomerHead, Place, Tab, open},
     guard::{SignedIn, require},
     pages::Pages,
     view::{FieldError, Frame},

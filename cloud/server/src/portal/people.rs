@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::{
     answer::{PageError, page},
     cursor,
-    customer::{CustomerHead, Place, Tab, open},
+    customer_head::{CustomerHead, Place, Tab, open},
     guard::{SignedIn, require},
     pages::Pages,
     runs::Chip,

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::{
     answer::{PageError, page},
-    customer::{CustomerHead, Place, Tab, open},
+    customer_head::{CustomerHead, Place, Tab, open},
     evidence,
     guard::SignedIn,
     pages::Pages,

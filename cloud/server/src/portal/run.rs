@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use super::{
     answer::{PageError, page},
-    customer::{CustomerHead, Place, Tab, open},
+    customer_head::{CustomerHead, Place, Tab, open},
     dashboard::Tile,
     evidence,
     guard::SignedIn,

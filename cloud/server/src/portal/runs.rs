@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::{
     answer::{PageError, page},
-    customer::{CustomerHead, Place, Tab, open},
+    customer_head::{CustomerHead, Place, Tab, open},
     guard::{SignedIn, require},
     pages::Pages,
     states,

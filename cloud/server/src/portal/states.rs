@@ -54,7 +54,7 @@ fn next_action(next: NextAction, slug: &str) -> Link {
         NextAction::ChooseImport => to("Choose people", "/imports"),
         NextAction::WaitForFirstSync => to("Watch", ""),
         NextAction::ReviewHeld => to("Review", "/held"),
-        NextAction::Resume => to("Look at the pause", ""),
+        NextAction::Resume => to("Open the customer", ""),
         NextAction::CheckAgent | NextAction::DecideClone => to("Check the agent", "/agent"),
         NextAction::ReadRun => to("Read the run", "/runs"),
     }

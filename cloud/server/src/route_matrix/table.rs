@@ -68,6 +68,7 @@ pub const ROUTES: &[Route] = &[
     of("POST", "/login/{link}", Door::Open, "password=x"),
     of("POST", "/logout", Door::Open, ""),
     of("GET", "/assets/{*path}", Door::Open, ""),
+    of("GET", "/docs/codes", Door::Open, ""),
     of("GET", "/events", Door::Anybody, ""),
     get("/", ViewCustomers),
     get("/customers", ViewCustomers),

@@ -4,6 +4,7 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 /// Shorter ones are refused. NIST SP 800-63B asks for 8 at least, and for no rules about letters and signs.
@@ -40,16 +41,21 @@ pub enum Check {
     Wrong,
 }
 
+/// Each takes 19 MiB and a core for a while: a crowd at the door waits in turn, and does not fill the memory.
+static AT_WORK: Semaphore = Semaphore::const_new(4);
+
 /// The defaults are Argon2id with 19 MiB, two passes and one lane, as OWASP asks at least.
 pub async fn hash(password: Password, salt: [u8; 16]) -> Option<String> {
     let work = move || {
         Argon2::default().hash_password_with_salt(password.0.as_bytes(), &salt).ok().map(|hash| hash.to_string())
     };
+    let _turn = AT_WORK.acquire().await.ok()?;
     tokio::task::spawn_blocking(work).await.ok().flatten()
 }
 
 /// Without a stored hash the same work is done for nothing, so that time does not tell who exists.
 pub async fn check(password: Password, stored: Option<String>) -> Check {
+    let Ok(_turn) = AT_WORK.acquire().await else { return Check::Wrong };
     tokio::task::spawn_blocking(move || compare(&password, stored.as_deref())).await.unwrap_or(Check::Wrong)
 }
 

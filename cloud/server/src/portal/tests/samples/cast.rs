@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::portal::{
-    customer::{Access, CustomerHead, Tab},
+    customer_head::{Access, CustomerHead, Tab},
     runs::{Chip, RunRow},
     view::{Frame, Moment, Notice, Pill, Section, Tone},
 };

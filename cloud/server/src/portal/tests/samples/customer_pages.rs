@@ -10,7 +10,8 @@ use super::{
 };
 use crate::portal::{
     agent::AgentPage,
-    customer::{AgentLine, CustomerHead, CustomerPage, ImportLine, LastSync, Tab},
+    customer::{AgentLine, CustomerPage, ImportLine, LastSync},
+    customer_head::{CustomerHead, Tab},
     held::{HeldImport, HeldPage, HeldRow},
     import_form::{GroupChoice, ImportFormPage, Interval, ScopeCount},
     imports::{ImportCard, ImportsPage},

@@ -6,7 +6,8 @@ mod customer_pages;
 
 use askama::Template;
 
-use super::{
+use crate::portal::{
+    codes::CodesPage,
     refusal::DeadEndPage,
     sign_in::{FirstPasswordPage, SignInPage},
     view::{FieldError, Link, Notice, Tone},
@@ -60,5 +61,6 @@ fn alone() -> Vec<(&'static str, String)> {
         ("first_password", draw(&first)),
         ("first_password_short", draw(&short)),
         ("link_gone", draw(&gone)),
+        ("codes", draw(&CodesPage::of_catalogue())),
     ]
 }

@@ -1,0 +1,258 @@
+//! What an enrolled agent that lies cannot do: empty an import without a human, leave its domain, or stop the cloud.
+
+use rollcall_domain::{ids::ImportId, run::RunResult};
+use rollcall_protocol::{
+    answer::{Answer, Refusal},
+    batch::CycleKind,
+    body::{self, Body},
+    checkin::EpochWish,
+    evidence::{Departure, Evidence, Stance},
+    item::Item,
+    limits, path,
+    person::Person,
+    structure::OrgUnit,
+};
+use rollcall_store::{directories, testing::TestDb};
+use uuid::Uuid;
+
+use crate::{
+    services::held::{self, Decision, Seen, Which},
+    testing::{
+        TestAgent, TestCloud,
+        agent::{ask, present, to_request},
+        person,
+    },
+};
+
+/// Each attack is tried on SQLite; the last test of this file tries them all on PostgreSQL too.
+macro_rules! attacks {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            use super::*;
+
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(TestCloud::on_sqlite().await).await;
+            })+
+        }
+
+        #[tokio::test]
+        async fn every_attack_on_apply_fails_on_postgres() {
+            let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
+            $(
+                let url = postgres.fresh_database().unwrap();
+                let cloud = TestCloud::on(TestDb::postgres(&url).await.unwrap()).await;
+                println!("{}", stringify!($name));
+                Box::pin(super::attacks::$name(cloud)).await;
+            )+
+        }
+    };
+}
+
+attacks![
+    a_held_removal_is_not_carried_out_by_saying_it_again_in_small_cycles,
+    a_person_kept_by_a_human_is_not_removed_by_saying_it_again,
+    a_batch_of_another_domain_is_refused_and_leaves_no_trace,
+    a_person_who_names_an_import_twice_stops_nobody,
+    a_nul_character_anywhere_stops_nobody,
+    a_nul_character_in_claims_or_check_in_is_malformed,
+    parts_that_never_become_whole_do_not_block_what_follows,
+    a_million_bad_records_are_counted_and_a_thousand_told,
+    a_full_snapshot_of_nobody_removes_nobody,
+    departures_for_imports_of_others_change_nothing,
+];
+
+async fn set_up(cloud: &TestCloud, people: u128) -> (TestAgent, ImportId) {
+    let mut agent = TestAgent::enrol(cloud, 1).await;
+    let import = cloud.import(Uuid::from_u128(0x0f)).await;
+    agent.sync(cloud, crowd(people, import), &Evidence::Deleted).await;
+    (agent, import)
+}
+
+fn crowd(count: u128, import: ImportId) -> Vec<Person> {
+    (1..=count).map(|number| person(number, &format!("Person {number:03}"), import)).collect()
+}
+
+fn departed(number: u128, import: ImportId) -> Item {
+    Item::Departed(Departure {
+        guid: Uuid::from_u128(0xa000 + number),
+        import: import.uuid(),
+        evidence: Evidence::Deleted,
+        stance: Stance::Apply,
+    })
+}
+
+async fn send(cloud: &TestCloud, agent: &mut TestAgent, items: Vec<Item>) {
+    let base = agent.snapshot;
+    agent.snapshot += 1;
+    let sealed = agent.seal(cloud, CycleKind::Delta, base, &[items]);
+    let answer = agent.push(cloud, &sealed[0]).await;
+    assert!(matches!(answer, Answer::Accepted(_)), "{answer:?}");
+    cloud.work().await;
+}
+
+async fn a_held_removal_is_not_carried_out_by_saying_it_again_in_small_cycles(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 40).await;
+    send(&cloud, &mut agent, (1..=20).map(|number| departed(number, import)).collect()).await;
+    assert_eq!(cloud.held(import).await.len(), 20);
+
+    for number in 1..=20 {
+        send(&cloud, &mut agent, vec![departed(number, import)]).await;
+    }
+
+    assert_eq!(cloud.held(import).await.len(), 20, "only a human ends a hold");
+    assert_eq!(cloud.list(None).await.len(), 40);
+}
+
+async fn a_person_kept_by_a_human_is_not_removed_by_saying_it_again(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 40).await;
+    send(&cloud, &mut agent, (1..=20).map(|number| departed(number, import)).collect()).await;
+    let which = Which::OfImport(import);
+    held::decide(&cloud.state, &cloud.who, cloud.customer, which, &[Seen::Count(20)], Decision::Reject).await.unwrap();
+
+    send(&cloud, &mut agent, vec![departed(1, import)]).await;
+
+    assert_eq!(cloud.list(None).await.len(), 40);
+}
+
+async fn a_batch_of_another_domain_is_refused_and_leaves_no_trace(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 5).await;
+    let own = agent.domain.clone();
+
+    for domain in 1..=3 {
+        agent.domain.guid = Uuid::from_u128(0xbad0 + domain);
+        agent.snapshot += 1;
+        let sealed = agent.seal(&cloud, CycleKind::Full, 0, &[vec![]]);
+        agent.push(&cloud, &sealed[0]).await;
+        cloud.work().await;
+        assert_eq!(cloud.runs().await[0].result, RunResult::Failed);
+    }
+
+    let mut tx = cloud.db().read(&cloud.scope).await.unwrap();
+    let directories = directories::list(&mut tx, &cloud.scope).await.unwrap();
+    drop(tx);
+    assert_eq!(directories.len(), 1, "no directory was made for it");
+    agent.domain = own;
+    let all = crowd(6, import);
+    for part in agent.read_full(&cloud, all, 1) {
+        agent.push(&cloud, &part).await;
+    }
+    cloud.work().await;
+    assert_eq!(cloud.list(None).await.len(), 6, "the agent still belongs to its own domain");
+}
+
+async fn a_person_who_names_an_import_twice_stops_nobody(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 5).await;
+
+    let mut all = crowd(7, import);
+    let twice = all[5].imports[0].clone();
+    all[5].imports.push(twice);
+    agent.sync(&cloud, all, &Evidence::Deleted).await;
+
+    assert_eq!(cloud.list(None).await.len(), 7);
+}
+
+async fn a_nul_character_anywhere_stops_nobody(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 5).await;
+    let evil = Departure {
+        guid: Uuid::from_u128(0xa001),
+        import: import.uuid(),
+        evidence: Evidence::LeftScope { dn: "CN=x\0y".into() },
+        stance: Stance::Apply,
+    };
+    let ou = OrgUnit {
+        guid: Uuid::from_u128(1),
+        parent: None,
+        dn: "OU=\0".into(),
+        name: "\0".into(),
+        people: 1,
+        blocked: None,
+    };
+    let newcomer = rollcall_protocol::person::PersonRecord::write(person(6, "Person 006", import)).unwrap();
+
+    send(&cloud, &mut agent, vec![Item::Departed(evil), Item::Ou(ou), present(&newcomer)]).await;
+
+    assert_eq!(cloud.list(None).await.len(), 6, "the newcomer came in");
+    assert_eq!(cloud.runs().await[0].counts.set_aside, 2);
+}
+
+async fn a_nul_character_in_claims_or_check_in_is_malformed(cloud: TestCloud) {
+    let (mut agent, _) = set_up(&cloud, 5).await;
+
+    let request = agent.checkin_request(&cloud, EpochWish::Keep, |request| request.status.host = "S\0".into());
+    let answer = ask::<rollcall_protocol::checkin::CheckinResponse>(&cloud, request).await;
+    assert_eq!(answer, Answer::Refused(Refusal::Malformed));
+
+    agent.domain.dns_name = "contoso\0.example".into();
+    let base = agent.snapshot;
+    agent.snapshot += 1;
+    let sealed = agent.seal(&cloud, CycleKind::Delta, base, &[vec![]]);
+    let request = to_request(path::BATCHES, &sealed[0].jws, sealed[0].body.clone());
+    let answer = ask::<rollcall_protocol::answer::Receipt>(&cloud, request).await;
+    assert_eq!(answer, Answer::Refused(Refusal::Malformed));
+}
+
+async fn parts_that_never_become_whole_do_not_block_what_follows(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 5).await;
+    agent.snapshot += 1;
+    let head = agent.head;
+    let sealed = agent.seal(&cloud, CycleKind::Full, 0, &[vec![], vec![], vec![]]);
+    agent.push(&cloud, &sealed[0]).await;
+    agent.head = head.then(rollcall_protocol::hash::Hash::of(sealed[0].jws.as_bytes()));
+
+    for part in agent.read_full(&cloud, crowd(6, import), 1) {
+        let answer = agent.push(&cloud, &part).await;
+        assert!(matches!(answer, Answer::Accepted(_)), "{answer:?}");
+    }
+    cloud.work().await;
+
+    assert_eq!(cloud.list(None).await.len(), 6, "what was acknowledged is applied");
+    let results: Vec<RunResult> = cloud.runs().await.iter().take(2).map(|run| run.result).collect();
+    assert!(results.contains(&RunResult::Failed), "the broken cycle is told");
+}
+
+async fn a_million_bad_records_are_counted_and_a_thousand_told(cloud: TestCloud) {
+    let (mut agent, _) = set_up(&cloud, 5).await;
+    let text = "1\n".repeat(limits::ITEMS as usize);
+    let bytes = zstd_of(&text);
+    let bodies = (0..20).map(|_| Body { bytes: bytes.clone(), items: limits::ITEMS }).collect();
+    let base = agent.snapshot;
+    agent.snapshot += 1;
+    for part in agent.seal_bodies(&cloud, CycleKind::Delta, base, bodies) {
+        agent.push(&cloud, &part).await;
+    }
+    cloud.work().await;
+
+    let run = &cloud.runs().await[0];
+    assert_eq!(run.counts.set_aside, 20 * i64::from(limits::ITEMS));
+}
+
+/// Through the protocol's own writer, line by line.
+fn zstd_of(text: &str) -> Vec<u8> {
+    let mut writer = body::Writer::new().unwrap();
+    for line in text.lines() {
+        writer.push(line).unwrap();
+    }
+    writer.finish().unwrap().bytes
+}
+
+async fn a_full_snapshot_of_nobody_removes_nobody(cloud: TestCloud) {
+    let (mut agent, _) = set_up(&cloud, 5).await;
+
+    for part in agent.read_full(&cloud, vec![], 1) {
+        agent.push(&cloud, &part).await;
+    }
+    cloud.work().await;
+
+    assert_eq!(cloud.list(None).await.len(), 5);
+}
+
+async fn departures_for_imports_of_others_change_nothing(cloud: TestCloud) {
+    let (mut agent, _) = set_up(&cloud, 5).await;
+    let foreign = ImportId::from(Uuid::from_u128(0xdead));
+
+    send(&cloud, &mut agent, (1..=3).map(|number| departed(number, foreign)).collect()).await;
+
+    assert_eq!(cloud.list(None).await.len(), 5);
+    assert_eq!(cloud.runs().await[0].counts.departed, 0);
+}
