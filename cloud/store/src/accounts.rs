@@ -149,19 +149,18 @@ pub struct SetLine {
     pub reading_hash: Vec<u8>,
 }
 
-/// The set in ascending order of the objectGUID's bytes, page by page.
-pub async fn list_set(tx: &mut Tx, directory: DirectoryId, after: Option<Uuid>, limit: i64) -> Result<Vec<SetLine>> {
+/// The set in ascending order of the objectGUID's bytes, page by page; begin with the nil UUID, which no object has.
+pub async fn list_set(tx: &mut Tx, directory: DirectoryId, after: Uuid, limit: i64) -> Result<Vec<SetLine>> {
     fetch_all!(
         tx,
         SetLine,
         "select id, object_guid, reading_hash
          from accounts
-         where msp_id = $1 and directory_id = $2 and ($3 = 0 or object_guid > $4) and reading_hash is not null
+         where msp_id = $1 and directory_id = $2 and object_guid > $3 and reading_hash is not null
          order by object_guid
-         limit $5",
+         limit $4",
         directory.uuid(),
-        i64::from(after.is_some()),
-        after.unwrap_or_default(),
+        after,
         limit,
     )
 }

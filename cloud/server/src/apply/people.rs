@@ -94,7 +94,8 @@ pub fn read(json: Box<RawValue>) -> Result<Present, String> {
     if json.get().contains("\\u0000") {
         return Err("holds a NUL character".to_owned());
     }
-    match serde_json::from_str(json.get()) {
+    match serde_json::from_str::<Person>(json.get()) {
+        Ok(person) if person.guid.is_nil() => Err("has no objectGUID".to_owned()),
         Ok(person) => Ok(Present { person, json }),
         Err(error) => Err(format!("not a person (line {}, column {})", error.line(), error.column())),
     }

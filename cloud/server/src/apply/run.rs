@@ -127,7 +127,7 @@ async fn apply_cycle(
         structure_store::replace(tx, directory.id, &rest.nodes).await?;
         directories::record_structure(tx, directory.id, frame.now).await?;
     }
-    let sets = compare_sets(tx, state, scope, directory, cycle, &mut tally).await?;
+    let sets = compare_sets(tx, state, scope, directory, cycle, &tally).await?;
     write_run(tx, state, scope, &frame, cycle, &mut tally, sets).await?;
     Ok(())
 }
@@ -233,21 +233,19 @@ async fn compare_sets(
     scope: &AgentScope,
     directory: &Directory,
     cycle: &Cycle,
-    tally: &mut Tally,
+    tally: &Tally,
 ) -> Result<Compared, StoreError> {
-    if cycle.is_full() {
-        let missing = set::clear_unconfirmed(tx, directory.id, &tally.seen).await?;
-        for guids in missing.guids.chunks(limits::CONFIRM) {
-            refuse::order(tx, state, scope, Order::Confirm { guids: guids.to_vec() }).await?;
-        }
-        if !missing.guids.is_empty() {
-            tally.touched = Touched::Somebody;
-        }
-    }
     let ours = match (tally.touched, known_summary(directory)) {
         // Nobody was touched, so the set is the one that was compared before.
-        (Touched::Nobody, Some(known)) => known,
-        (Touched::Nobody | Touched::Somebody, _) => set::summarise(tx, directory.id).await?,
+        (Touched::Nobody, Some(known)) if !cycle.is_full() => known,
+        (Touched::Nobody | Touched::Somebody, _) => {
+            let seen = cycle.is_full().then_some(&tally.seen);
+            let held = set::summarise(tx, directory.id, seen).await?;
+            for guids in held.unconfirmed.chunks(limits::CONFIRM) {
+                refuse::order(tx, state, scope, Order::Confirm { guids: guids.to_vec() }).await?;
+            }
+            held.ours
+        }
     };
     let sets = if ours == cycle.told.set { Sets::Agree } else { Sets::Differ };
     match sets {

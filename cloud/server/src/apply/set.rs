@@ -12,48 +12,39 @@ use uuid::Uuid;
 
 const PAGE: i64 = 5_000;
 
-/// People the cloud believes in whom a full snapshot did not show.
-#[derive(Debug, Default)]
-pub struct Unconfirmed {
-    pub ids: Vec<AccountId>,
-    pub guids: Vec<Uuid>,
-}
-
-/// Count and digest of what the cloud now holds.
-pub async fn summarise(tx: &mut WriteTx, directory: DirectoryId) -> Result<SetSummary, StoreError> {
-    let mut digester = SetDigester::default();
-    let mut after = None;
-    loop {
-        let page = accounts::list_set(tx, directory, after, PAGE).await?;
-        for line in &page {
-            let hash = Hash::try_from(line.reading_hash.as_slice())
-                .map_err(|error| StoreError::Unreadable(error.to_string()))?;
-            digester.push(line.object_guid, &hash).map_err(|error| StoreError::Unreadable(error.to_string()))?;
-        }
-        match page.last() {
-            Some(last) => after = Some(last.object_guid),
-            None => return Ok(digester.finish()),
-        }
-    }
+/// What the cloud holds, and whom of it a full snapshot did not show.
+#[derive(Debug)]
+pub struct Held {
+    /// Count and digest without the unconfirmed.
+    pub ours: SetSummary,
+    pub unconfirmed: Vec<Uuid>,
 }
 
 /// Whoever is missing from a full snapshot is asked for by name; until then they stay, but are not compared.
-pub async fn clear_unconfirmed(
+/// `seen`: everybody a full snapshot showed; `None` after a delta.
+pub async fn summarise(
     tx: &mut WriteTx,
     directory: DirectoryId,
-    seen: &HashSet<Uuid>,
-) -> Result<Unconfirmed, StoreError> {
-    let mut missing = Unconfirmed::default();
-    let mut after = None;
+    seen: Option<&HashSet<Uuid>>,
+) -> Result<Held, StoreError> {
+    let unreadable = |error: &dyn std::fmt::Display| StoreError::Unreadable(error.to_string());
+    let mut digester = SetDigester::default();
+    let (mut ids, mut unconfirmed) = (Vec::<AccountId>::new(), Vec::new());
+    let mut after = Uuid::nil();
     loop {
         let page = accounts::list_set(tx, directory, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.object_guid);
-        for line in page.iter().filter(|line| !seen.contains(&line.object_guid)) {
-            missing.ids.push(line.id);
-            missing.guids.push(line.object_guid);
+        for line in &page {
+            if seen.is_some_and(|seen| !seen.contains(&line.object_guid)) {
+                ids.push(line.id);
+                unconfirmed.push(line.object_guid);
+                continue;
+            }
+            let hash = Hash::try_from(line.reading_hash.as_slice()).map_err(|error| unreadable(&error))?;
+            digester.push(line.object_guid, &hash).map_err(|error| unreadable(&error))?;
         }
+        let Some(last) = page.last() else { break };
+        after = last.object_guid;
     }
-    accounts::set_unconfirmed(tx, &missing.ids).await?;
-    Ok(missing)
+    accounts::set_unconfirmed(tx, &ids).await?;
+    Ok(Held { ours: digester.finish(), unconfirmed })
 }
