@@ -240,7 +240,9 @@ fn placeholders(first: usize, count: usize) -> String {
 
 /// A `like` pattern for "contains this, whatever its signs mean to `like`".
 pub(crate) fn contains(text: &str) -> String {
-    let escaped = text.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    // PostgreSQL has no NUL in a text, so no row can hold one.
+    let escaped =
+        text.replace('\0', "").trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{escaped}%")
 }
 

@@ -45,7 +45,14 @@ fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
         .max_lifetime(None)
         .test_before_acquire(false)
         // Outside a transaction a rollback is an error; that it succeeds shows a connection left inside one.
-        .after_release(|connection, _| Box::pin(async move { Ok(connection.execute("rollback").await.is_err()) }))
+        // After a full disk or an I/O error SQLite has ended the transaction by itself while sqlx still counts it; such a
+        // connection begins no other one, so it is given up.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                let is_outside = connection.execute("rollback").await.is_err();
+                Ok(is_outside && !connection.is_in_transaction())
+            })
+        })
 }
 
 pub(crate) async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<PgPool> {
@@ -102,5 +109,29 @@ async fn finish<T>(task: tokio::task::JoinHandle<sqlx::Result<T>>) -> Result<T> 
     match task.await {
         Ok(begun) => Ok(begun?),
         Err(_) => Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_transaction_that_sqlite_ended_by_itself_the_next_one_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let halves = open_sqlite(SqliteConnectOptions::new().filename(folder.path().join("x.db")), 1).await.unwrap();
+        let mut tx = begin_sqlite(halves.write.clone(), "begin immediate").await.unwrap();
+        tx.execute("create table t (a unique)").await.unwrap();
+        tx.commit().await.unwrap();
+
+        // As a full disk does.
+        let mut tx = begin_sqlite(halves.write.clone(), "begin immediate").await.unwrap();
+        tx.execute("insert into t values (1)").await.unwrap();
+        tx.execute("insert or rollback into t values (1)").await.unwrap_err();
+        drop(tx);
+
+        let mut tx = begin_sqlite(halves.write.clone(), "begin immediate").await.unwrap();
+        tx.execute("insert into t values (1)").await.unwrap();
+        tx.commit().await.unwrap();
     }
 }

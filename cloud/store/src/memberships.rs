@@ -65,7 +65,8 @@ pub async fn upsert(tx: &mut WriteTx, rows: &[Membership]) -> Result<()> {
     .exactly(rows.len() as u64)
 }
 
-/// Living memberships of each import of a directory: what the guard measures departures against.
+/// Active memberships of each import of a directory: what the guard measures departures against. Those that already wait
+/// for a human, or were kept by one, are not in the agent's set any more and do not make an import look fuller.
 pub async fn count_members(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<(ImportId, i64)>> {
     let rows: Vec<(Uuid, i64)> = fetch_all!(
         tx,
@@ -73,7 +74,7 @@ pub async fn count_members(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<(I
         "select m.import_id, count(*)
          from memberships m
          join imports i on i.msp_id = m.msp_id and i.id = m.import_id
-         where i.msp_id = $1 and i.directory_id = $2 and m.state <> 'departed'
+         where i.msp_id = $1 and i.directory_id = $2 and m.state = 'active'
          group by m.import_id",
         directory.uuid(),
     )?;

@@ -52,6 +52,7 @@ macro_rules! attacks {
 attacks![
     a_held_removal_is_not_carried_out_by_saying_it_again_in_small_cycles,
     a_person_kept_by_a_human_is_not_removed_by_saying_it_again,
+    the_rest_of_an_import_does_not_leave_behind_a_hold,
     a_batch_of_another_domain_is_refused_and_leaves_no_trace,
     a_person_who_names_an_import_twice_stops_nobody,
     a_nul_character_anywhere_stops_nobody,
@@ -102,6 +103,15 @@ async fn a_held_removal_is_not_carried_out_by_saying_it_again_in_small_cycles(cl
 
     assert_eq!(cloud.held(import).await.len(), 20, "only a human ends a hold");
     assert_eq!(cloud.list(None).await.len(), 40);
+}
+
+async fn the_rest_of_an_import_does_not_leave_behind_a_hold(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 20).await;
+    send(&cloud, &mut agent, (1..=18).map(|number| departed(number, import)).collect()).await;
+
+    send(&cloud, &mut agent, (19..=20).map(|number| departed(number, import)).collect()).await;
+
+    assert_eq!(cloud.held(import).await.len(), 20, "nobody would be left, so a human decides");
 }
 
 async fn a_person_kept_by_a_human_is_not_removed_by_saying_it_again(cloud: TestCloud) {

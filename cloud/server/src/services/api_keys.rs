@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{
     ids::{ApiKeyId, CustomerId},
-    role::{Act, Role},
+    role::{Act, Reach, Role},
 };
 use rollcall_store::{api_keys, customers};
 use serde_json::json;
@@ -40,6 +40,9 @@ pub async fn create(state: &AppState, who: &Who, wish: KeyWish) -> Result<Made, 
     }
     if wish.role == Role::Owner || (wish.role == Role::Admin && !matches!(who.role, Role::Owner | Role::Admin)) {
         return Err(ServiceError::invalid("role", "A key may not have this role."));
+    }
+    if wish.customer.is_none() && who.scope.reach() != &Reach::All {
+        return Err(ServiceError::invalid("customer", "Choose one of your customers."));
     }
     let now = state.now();
     let fresh = Fresh::make(state, "rck_");

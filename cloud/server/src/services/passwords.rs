@@ -1,10 +1,12 @@
 //! Hashes and checks passwords with Argon2id, off the async threads.
 
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
+
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 /// Shorter ones are refused. NIST SP 800-63B asks for 8 at least, and for no rules about letters and signs.
@@ -41,22 +43,47 @@ pub enum Check {
     Wrong,
 }
 
-/// Each takes 19 MiB and a core for a while: a crowd at the door waits in turn, and does not fill the memory.
-static AT_WORK: Semaphore = Semaphore::const_new(4);
-
 /// The defaults are Argon2id with 19 MiB, two passes and one lane, as OWASP asks at least.
 pub async fn hash(password: Password, salt: [u8; 16]) -> Option<String> {
     let work = move || {
         Argon2::default().hash_password_with_salt(password.0.as_bytes(), &salt).ok().map(|hash| hash.to_string())
     };
-    let _turn = AT_WORK.acquire().await.ok()?;
-    tokio::task::spawn_blocking(work).await.ok().flatten()
+    at_the_desk(work).await.flatten()
 }
 
 /// Without a stored hash the same work is done for nothing, so that time does not tell who exists.
 pub async fn check(password: Password, stored: Option<String>) -> Check {
-    let Ok(_turn) = AT_WORK.acquire().await else { return Check::Wrong };
-    tokio::task::spawn_blocking(move || compare(&password, stored.as_deref())).await.unwrap_or(Check::Wrong)
+    at_the_desk(move || compare(&password, stored.as_deref())).await.unwrap_or(Check::Wrong)
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Each hash takes 19 MiB and a core for a while: a crowd at the door waits in turn for these few threads, and does not
+/// fill the memory.
+static DESK: LazyLock<mpsc::Sender<Work>> = LazyLock::new(|| {
+    let (give, take) = mpsc::channel::<Work>();
+    let take = Arc::new(Mutex::new(take));
+    for _ in 0..2 {
+        let take = Arc::clone(&take);
+        std::thread::spawn(move || {
+            while let Some(work) = next(&take) {
+                work();
+            }
+        });
+    }
+    give
+});
+
+fn next(take: &Mutex<mpsc::Receiver<Work>>) -> Option<Work> {
+    take.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+async fn at_the_desk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (tell, told) = oneshot::channel();
+    // Nobody may be waiting any more when it is done.
+    let work = move || drop(tell.send(work()));
+    DESK.send(Box::new(work)).ok()?;
+    told.await.ok()
 }
 
 fn compare(password: &Password, stored: Option<&str>) -> Check {
