@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rollcall_protocol::answer::Refusal;
+use rollcall_protocol::checkin::EpochWish;
 use rollcall_protocol::{catalogue, limits};
 
 use super::desk::Desk;
@@ -33,7 +34,8 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
         let request = desk.request(wait, link.clock.offset_ms());
         let answer = tokio::select! {
             answer = checkin::check_in(link, identity, &request, request.status.domain.as_ref()) => answer,
-            () = desk.news.notified() => {
+            // A wish for a new epoch is answered at once, and an answer that nobody hears would be an epoch in vain.
+            () = desk.news.notified(), if request.epoch == EpochWish::Keep => {
                 tokio::time::sleep(BREATH).await;
                 continue;
             }
