@@ -288,7 +288,8 @@ pub async fn continue_desired_from(tx: &mut WriteTx, scope: &AgentScope, known: 
         "update agents set desired_version = $3 where msp_id = $1 and id = $2 and desired_version < $3",
         scope.agent().uuid(),
         known,
-    )?;
+    )?
+    .exactly(1)?;
     renew_desired(tx, scope).await
 }
 
