@@ -7,7 +7,7 @@ words! {
         Active = "active",
         /// The agent says the person left, among too many others; a human decides.
         Held = "held",
-        /// A human decided that the person stays although the directory says otherwise.
+        /// The person stays although the directory says otherwise: a human, or the import's policy, decided so.
         Kept = "kept",
         Departed = "departed",
     }
@@ -22,6 +22,8 @@ pub enum Event {
     Departed,
     /// The same, but in a cycle whose removals wait for a human.
     DepartedHeld,
+    /// The agent says that the person left an import whose policy keeps everybody.
+    DepartedKept,
     /// The human removed the person after all.
     Approved,
     /// The human keeps the person.
@@ -35,6 +37,9 @@ impl MembershipState {
             (MembershipState::Departed, _) | (MembershipState::Active, Event::Departed) => MembershipState::Departed,
             // What waits for a human, or was kept by one, is not removed by being told again, also not a few at a time.
             (MembershipState::Kept, Event::Departed | Event::DepartedHeld | Event::Approved | Event::Rejected) => {
+                MembershipState::Kept
+            }
+            (MembershipState::Active | MembershipState::Held | MembershipState::Kept, Event::DepartedKept) => {
                 MembershipState::Kept
             }
             (MembershipState::Held, Event::Departed | Event::DepartedHeld)

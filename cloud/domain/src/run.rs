@@ -29,6 +29,8 @@ words! {
         LeftImport = "left_import",
         Departed = "departed",
         Held = "held",
+        /// Gone from the directory, but the import keeps its people.
+        Kept = "kept",
         /// Seen again while a removal waited.
         HoldCleared = "hold_cleared",
         RemovalApproved = "removal_approved",

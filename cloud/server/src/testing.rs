@@ -121,12 +121,16 @@ impl TestCloud {
 
     /// An import of one OU.
     pub async fn import(&self, ou: Uuid) -> ImportId {
+        self.import_with(ou, RemovalPolicy::Deactivate).await
+    }
+
+    pub async fn import_with(&self, ou: Uuid, removal_policy: RemovalPolicy) -> ImportId {
         let settings = ImportSettings {
             name: "Everybody".into(),
             selections: vec![Selection { guid: ou, kind: SelectionKind::Ou }],
             excludes: vec![],
             schedule: Schedule::DEFAULT,
-            removal_policy: RemovalPolicy::Deactivate,
+            removal_policy,
             grace_days: 30,
         };
         let directory = self.directory().await;

@@ -30,6 +30,15 @@ pub type Members = HashMap<ImportId, u64>;
 #[derive(Debug, Default)]
 struct Held(HashMap<ImportId, Stance>);
 
+impl Held {
+    fn event(&self, import: ImportId) -> Event {
+        match self.0.get(&import) {
+            Some(Stance::Held) => Event::DepartedHeld,
+            Some(Stance::Apply) | None => Event::Departed,
+        }
+    }
+}
+
 pub async fn apply(
     tx: &mut WriteTx,
     frame: &Frame<'_>,
@@ -122,10 +131,7 @@ fn leave(
     let mut moved = Vec::new();
     for departure in departures {
         let import = ImportId::from(departure.import);
-        let event = match held.0.get(&import) {
-            Some(Stance::Held) => Event::DepartedHeld,
-            Some(Stance::Apply) | None => Event::Departed,
-        };
+        let event = if frame.keeping.contains(&import) { Event::DepartedKept } else { held.event(import) };
         let Some(membership) = memberships.iter_mut().find(|membership| membership.import_id == import) else {
             continue;
         };
@@ -166,15 +172,24 @@ fn leave(
 fn decide_change(membership: Option<MembershipState>, account: AccountState) -> Change {
     match (membership, account) {
         (Some(MembershipState::Held), _) => Change::Held,
+        (Some(MembershipState::Kept), _) => Change::Kept,
         (_, AccountState::Departed) => Change::Departed,
         (_, AccountState::Active | AccountState::Held) => Change::LeftImport,
     }
 }
 
 fn count(tally: &mut Tally, change: Change) {
-    if change == Change::Held {
-        tally.counts.held += 1;
-    } else {
-        tally.counts.departed += 1;
+    match change {
+        Change::Held => tally.counts.held += 1,
+        // Nobody left Rollcall.
+        Change::Kept => {}
+        Change::Joined
+        | Change::Updated
+        | Change::Returned
+        | Change::LeftImport
+        | Change::Departed
+        | Change::HoldCleared
+        | Change::RemovalApproved
+        | Change::RemovalRejected => tally.counts.departed += 1,
     }
 }

@@ -39,6 +39,8 @@ pub struct Frame<'a> {
     pub entropy: &'a Entropy,
     /// Every import of the directory, deleted ones too.
     pub imports: HashSet<ImportId>,
+    /// Of these, the ones whose policy keeps people who leave the directory.
+    pub keeping: HashSet<ImportId>,
 }
 
 /// What a cycle did so far.
@@ -272,6 +274,7 @@ fn count(counts: &mut Counts, change: Option<Change>) {
             | Change::LeftImport
             | Change::Departed
             | Change::Held
+            | Change::Kept
             | Change::RemovalApproved
             | Change::RemovalRejected,
         ) => counts.updated += 1,

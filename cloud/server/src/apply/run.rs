@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use rollcall_domain::{
     ids::{AgentId, RunId},
+    import::RemovalPolicy,
     run::{Counts, RunKind},
 };
 use rollcall_protocol::{
@@ -21,7 +22,8 @@ use rollcall_store::{
     AgentScope, JobScope, StoreError, WriteTx,
     agents::{self, Agent},
     directories::{self, Directory, Reading},
-    imports, inbox, jobs,
+    imports::{self, Import},
+    inbox, jobs,
     live::{Event, Topic},
     memberships,
     runs::{self, NewRun},
@@ -109,8 +111,10 @@ async fn apply_cycle(
     directory: &Directory,
     cycle: &mut Cycle,
 ) -> Result<(), ApplyError> {
-    let imports: HashSet<_> =
-        imports::list_of_directory(tx, directory.id).await?.into_iter().map(|import| import.id).collect();
+    let known = imports::list_of_directory(tx, directory.id).await?;
+    let keeps = |import: &&Import| import.removal_policy == RemovalPolicy::Keep && import.deleted_at.is_none();
+    let keeping = known.iter().filter(keeps).map(|import| import.id).collect();
+    let imports = known.iter().map(|import| import.id).collect();
     let frame = Frame {
         customer: scope.customer(),
         directory: directory.id,
@@ -118,6 +122,7 @@ async fn apply_cycle(
         now: state.now(),
         entropy: &state.entropy,
         imports,
+        keeping,
     };
     let members = count_members(tx, directory).await?;
     let mut tally = Tally::default();

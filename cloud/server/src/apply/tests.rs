@@ -1,6 +1,6 @@
 //! What a cycle does to the accounts, told from the outside: an agent sends, the cloud shows.
 
-use rollcall_domain::{ids::ImportId, run::RunResult};
+use rollcall_domain::{ids::ImportId, import::RemovalPolicy, run::RunResult};
 use rollcall_protocol::{
     answer::Answer,
     batch::CycleKind,
@@ -51,6 +51,7 @@ stories![
     a_new_hire_becomes_an_account,
     a_changed_person_keeps_the_account_and_its_history,
     a_leaver_departs_with_the_evidence,
+    an_import_that_keeps_its_people_keeps_them,
     a_returning_person_is_the_same_account,
     too_many_leavers_wait_for_a_human,
     approving_removes_exactly_the_list_that_was_seen,
@@ -130,6 +131,20 @@ async fn a_leaver_departs_with_the_evidence(cloud: TestCloud) {
     assert_eq!(line.evidence.as_ref().unwrap().0["kind"], "left_scope");
     let run = &cloud.runs().await[0];
     assert_eq!((run.counts.departed, run.counts.people, run.digest_agrees), (1, 4, Some(true)));
+}
+
+// proves: C-1, Truetask-21
+async fn an_import_that_keeps_its_people_keeps_them(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import_with(STAFF, RemovalPolicy::Keep).await;
+    agent.sync(&cloud, crowd(10, import), &Evidence::Deleted).await;
+
+    agent.sync(&cloud, crowd(3, import), &Evidence::Deleted).await;
+
+    assert!(cloud.people().await.iter().all(|(_, state)| *state == "active"));
+    assert_eq!(cloud.changes_of("Person 010").await, ["joined", "kept"]);
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.counts.departed, run.counts.held, run.digest_agrees), (0, 0, Some(true)));
 }
 
 async fn a_returning_person_is_the_same_account(cloud: TestCloud) {

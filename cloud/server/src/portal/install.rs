@@ -234,7 +234,7 @@ fn steps(
     if seen > 0
         && let Some(last) = steps.pop()
     {
-        steps.push(last.with(Link::to("Choose people", format!("/c/{slug}/imports")).primary()));
+        steps.push(last.with(Link::to("Choose people", format!("/c/{slug}/imports/add")).primary()));
     }
     steps
 }

@@ -25,6 +25,7 @@ pub fn show(line: &Line, slug: &str, import_name: &impl Fn(Uuid) -> Option<Strin
             | Change::LeftImport
             | Change::Departed
             | Change::Held
+            | Change::Kept
             | Change::HoldCleared
             | Change::RemovalApproved
             | Change::RemovalRejected,

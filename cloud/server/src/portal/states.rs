@@ -51,7 +51,7 @@ fn next_action(next: NextAction, slug: &str) -> Link {
     let to = |label: &str, path: &str| Link::to(label, format!("/c/{slug}{path}"));
     match next {
         NextAction::InstallAgent => to("Install the agent", "/agent"),
-        NextAction::ChooseImport => to("Choose people", "/imports"),
+        NextAction::ChooseImport => to("Choose people", "/imports/add"),
         NextAction::WaitForFirstSync => to("Watch", ""),
         NextAction::ReviewHeld => to("Review", "/held"),
         NextAction::Resume => to("Open the customer", ""),
@@ -126,6 +126,7 @@ pub fn change(change: Change) -> (Pill, &'static str) {
         Change::LeftImport => (Tone::Calm, "Left an import", "user-minus"),
         Change::Departed => (Tone::Calm, "Departed", "user-minus"),
         Change::Held => (Tone::Held, "Removal held", "hand"),
+        Change::Kept => (Tone::Info, "Gone from the directory, kept by the import", "shield"),
         Change::HoldCleared => (Tone::Good, "Seen again", "circle-check"),
         Change::RemovalApproved => (Tone::Calm, "Removal approved", "user-minus"),
         Change::RemovalRejected => (Tone::Info, "Kept by hand", "shield"),
