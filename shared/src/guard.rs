@@ -57,7 +57,6 @@ mod tests {
         judge(DEFAULT, before, leaving, 0)
     }
 
-    // proves: R-4, L-7
     #[test]
     fn imports_of_every_size_are_held_one_past_their_limit() {
         for (members, limit) in [(5, 3), (43, 4), (500, 50), (20_000, 2_000)] {
@@ -66,7 +65,7 @@ mod tests {
         }
     }
 
-    // proves: R-4, L-4, M-27
+    // proves: L-4, M-27
     #[test]
     fn an_import_never_empties_without_a_human_however_small() {
         for members in [1, 2, 3, 5, 20_000] {

@@ -82,7 +82,6 @@ impl Role {
 mod tests {
     use super::*;
 
-    // proves: M-38
     #[test]
     fn only_the_owner_may_do_everything() {
         for act in Act::ALL {

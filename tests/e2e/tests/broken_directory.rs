@@ -89,7 +89,6 @@ async fn a_reading_that_does_not_end_well_removes_nobody() {
     assert_eq!(town.directory.tally().writes, 0);
 }
 
-// proves: L-18
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_server_neither_ends_nor_holds_up_the_agent() {
     let town = Town::settled(700).await;
@@ -102,7 +101,7 @@ async fn a_hostile_server_neither_ends_nor_holds_up_the_agent() {
     town.sync().await;
 }
 
-// proves: L-8, M-8
+// proves: M-8
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_beyond_the_range_limit_are_complete() {
     let directory = Directory::start(&Plan::new(10, 5), Setup::default()).unwrap();
@@ -141,7 +140,7 @@ fn join_newcomer(directory: &Directory, place: Uuid, group: Uuid, size: u32, num
     directory.join(guid, group).unwrap();
 }
 
-// proves: R-4, L-6
+// proves: L-6
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_that_leaves_waits_for_a_human_while_newcomers_arrive() {
     let town = Town::settled(200).await;

@@ -25,7 +25,7 @@ fn holds(report: &Value) {
     assert!(count("no_change_bytes") < 10 * 1024, "{report}");
 }
 
-// proves: L-19, Truetask-1, JobTraQ-11
+// proves: JobTraQ-11
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_brings_everybody_over_on_sqlite() {
     holds(&demo(&[]).await);

@@ -6,7 +6,7 @@ use rollcall_lab::world::{AgentSetup, Binding, Cloud, CloudSetup};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-// proves: R-8, Quickpass-4, Issuetrak-19, M-18
+// proves: Quickpass-4, Issuetrak-19
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_now_pause_and_resume_reach_a_running_agent_at_once() {
     let directory = Directory::start(&Plan::new(60, 2), Setup::default()).unwrap();

@@ -77,7 +77,7 @@ impl Town {
     }
 }
 
-// proves, L-9, L-11, L-12, L-13, L-15, M-7, M-10, JobTraQ-2, JobTraQ-3, JobTraQ-4, JobTraQ-5, Quickpass-27, N-1, Truetask-7, R-1
+// proves, L-9, L-11, M-7, M-10, JobTraQ-2, JobTraQ-3, JobTraQ-4, JobTraQ-5, Quickpass-27, Truetask-7, R-1
 #[tokio::test(flavor = "multi_thread")]
 async fn every_change_an_administrator_makes_arrives_with_its_reason() {
     let town = Town::found(500).await;

@@ -133,7 +133,7 @@ async fn a_leaver_departs_with_the_evidence(cloud: TestCloud) {
     assert_eq!((run.counts.departed, run.counts.people, run.digest_agrees), (1, 4, Some(true)));
 }
 
-// proves: C-1, Truetask-21
+// proves: Truetask-21
 async fn an_import_that_keeps_its_people_keeps_them(cloud: TestCloud) {
     let mut agent = TestAgent::enrol(&cloud, 1).await;
     let import = cloud.import_with(STAFF, RemovalPolicy::Keep).await;
@@ -161,7 +161,7 @@ async fn a_returning_person_is_the_same_account(cloud: TestCloud) {
     assert_eq!(cloud.runs().await[0].counts.returned, 1);
 }
 
-// proves: R-4, M-23
+// proves: M-23
 async fn too_many_leavers_wait_for_a_human(cloud: TestCloud) {
     let (mut agent, import) = set_up(&cloud).await;
     agent.sync(&cloud, crowd(10, import), &Evidence::Deleted).await;
