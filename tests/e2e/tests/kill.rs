@@ -21,6 +21,8 @@ struct Town {
     scope: ScriptedScope,
     chance: StdRng,
     joined: u32,
+    /// How long an undisturbed sync takes here and now: kills are spread over a little more than that.
+    whole_sync: Duration,
     _folder: tempfile::TempDir,
 }
 
@@ -45,8 +47,15 @@ impl Town {
         let scope = ScriptedScope { ous: vec![directory.at("OU=Staff").unwrap()], groups: Vec::new() };
         customer.import("Staff", &[("ou", scope.ous[0])], &[]).await.unwrap();
         customer.sync().await.unwrap();
+        let started = Instant::now();
+        customer.agent.sync().await.unwrap();
+        let whole_sync = started.elapsed();
         let chance = StdRng::seed_from_u64(SEED);
-        Self { directory, customer, cloud, scope, chance, joined: 0, _folder: folder }
+        Self { directory, customer, cloud, scope, chance, joined: 0, whole_sync, _folder: folder }
+    }
+
+    fn some_moment(&mut self) -> Duration {
+        self.whole_sync.mul_f64(self.chance.random_range(0.0..1.2))
     }
 
     /// One ordinary day of an administrator, compressed: few enough to leave that nothing is ever held.
@@ -80,7 +89,7 @@ impl Town {
         assert!(picture.held.is_empty());
     }
 
-    /// What `rollcall verify` would not forgive: every account's history has each change once.
+    /// Every cycle has one run, and every person's history has each change once.
     async fn no_change_stands_twice(&self) {
         let runs = self.customer.runs().await.unwrap();
         let mut cycles: Vec<&str> = runs.iter().filter_map(|run| run["cycle"].as_str()).collect();
@@ -91,6 +100,19 @@ impl Town {
         let added: u64 = runs.iter().filter_map(|run| run["counts"]["added"].as_u64()).sum();
         let picture = self.customer.picture().await.unwrap();
         assert_eq!(added, picture.ids.len() as u64, "every person was added once");
+        for account in picture.ids.values() {
+            self.history_has_each_change_once(account).await;
+        }
+    }
+
+    async fn history_has_each_change_once(&self, account: &str) {
+        let lines = self.customer.api.list(&format!("/accounts/{account}/history")).await.unwrap();
+        let count = |change: &str| lines.iter().filter(|line| line["change"] == change).count();
+        assert_eq!(count("joined"), 1, "{lines:?}");
+        assert!(count("departed") <= count("returned") + 1, "{lines:?}");
+        let told: Vec<String> = lines.iter().map(|line| format!("{}{}", line["before"], line["after"])).collect();
+        let doubled = told.windows(2).any(|pair| pair[0] == pair[1] && !pair[0].starts_with("null"));
+        assert!(!doubled, "a change stands twice: {lines:?}");
     }
 }
 
@@ -99,11 +121,12 @@ impl Town {
 async fn an_agent_that_is_killed_two_hundred_times_loses_and_doubles_nothing() {
     let mut town = Town::found().await;
     let started = Instant::now();
+    let mut cut_short = 0;
     for kill in 0..AGENT_KILLS {
         town.change_something();
         let mut sync = town.customer.agent.start(&["sync"]).unwrap();
-        let moment = Duration::from_millis(town.chance.random_range(0..250));
-        tokio::time::sleep(moment).await;
+        tokio::time::sleep(town.some_moment()).await;
+        cut_short += u32::from(!sync.has_ended());
         sync.kill().await.unwrap();
         if kill % 20 == 19 {
             town.settle().await;
@@ -111,18 +134,23 @@ async fn an_agent_that_is_killed_two_hundred_times_loses_and_doubles_nothing() {
     }
     town.settle().await;
     town.no_change_stands_twice().await;
-    println!("seed {SEED}: {AGENT_KILLS} kills of the agent, 0 failures, {:?}", started.elapsed());
+    assert!(cut_short > AGENT_KILLS / 4, "only {cut_short} kills hit a sync that was under way");
+    println!(
+        "seed {SEED}: {AGENT_KILLS} kills of the agent, {cut_short} within a sync, 0 failures, {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_that_is_killed_a_hundred_times_loses_and_doubles_nothing() {
     let mut town = Town::found().await;
     let started = Instant::now();
+    let mut cut_short = 0;
     for kill in 0..CLOUD_KILLS {
         town.change_something();
         let mut sync = town.customer.agent.start(&["sync"]).unwrap();
-        let moment = Duration::from_millis(town.chance.random_range(0..250));
-        tokio::time::sleep(moment).await;
+        tokio::time::sleep(town.some_moment()).await;
+        cut_short += u32::from(!sync.has_ended());
         town.cloud.kill().await.unwrap();
         sync.kill().await.unwrap();
         town.cloud.serve().await.unwrap();
@@ -132,5 +160,9 @@ async fn a_cloud_that_is_killed_a_hundred_times_loses_and_doubles_nothing() {
     }
     town.settle().await;
     town.no_change_stands_twice().await;
-    println!("seed {SEED}: {CLOUD_KILLS} kills of the cloud, 0 failures, {:?}", started.elapsed());
+    assert!(cut_short > CLOUD_KILLS / 4, "only {cut_short} kills hit a sync that was under way");
+    println!(
+        "seed {SEED}: {CLOUD_KILLS} kills of the cloud, {cut_short} within a sync, 0 failures, {:?}",
+        started.elapsed()
+    );
 }
