@@ -61,7 +61,7 @@ pub async fn import(cloud: &Cloud, site: &mut Site) -> Result<Figures, DemoError
     .await?;
     let no_change = started.elapsed();
     let accounts = api.list(&format!("/customers/{}/accounts", site.customer)).await?;
-    let verified = compare(site, &expected, &accounts)?;
+    let verified = compare(&site.name, &expected, &accounts)?;
     let (in_scope, accounts) = (expected.len(), accounts.len());
     Ok(Figures { in_scope, accounts, verified, first_sync, first_run, no_change, no_change_run })
 }
@@ -100,8 +100,8 @@ async fn wait<T>(
 }
 
 /// Counts the accounts that equal their person; any other difference is an error.
-fn compare(site: &Site, expected: &BTreeMap<Uuid, Expected>, accounts: &[Value]) -> Result<usize, DemoError> {
-    let differs = |difference| DemoError::Differs { customer: site.name.clone(), difference };
+fn compare(customer: &str, expected: &BTreeMap<Uuid, Expected>, accounts: &[Value]) -> Result<usize, DemoError> {
+    let differs = |difference| DemoError::Differs { customer: customer.to_owned(), difference };
     let by_guid: BTreeMap<&str, &Value> =
         accounts.iter().filter_map(|account| Some((account["object_guid"].as_str()?, account))).collect();
     if by_guid.len() != accounts.len() {
@@ -127,4 +127,35 @@ fn compare(site: &Site, expected: &BTreeMap<Uuid, Expected>, accounts: &[Value])
 
 fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected() -> BTreeMap<Uuid, Expected> {
+        let person = |name: &str| Expected {
+            account_name: name.into(),
+            mail: None,
+            is_enabled: true,
+            dn: format!("CN={name},DC=lab,DC=example"),
+        };
+        BTreeMap::from([(Uuid::from_u128(1), person("ana")), (Uuid::from_u128(2), person("ben"))])
+    }
+
+    fn account(guid: u128, name: &str) -> Value {
+        let dn = format!("CN={name},DC=lab,DC=example");
+        json!({"object_guid": Uuid::from_u128(guid), "account_name": name, "enabled": true, "dn": dn})
+    }
+
+    #[test]
+    fn the_demo_fails_unless_everybody_is_there_once_and_as_they_are() {
+        let (ana, ben) = (account(1, "ana"), account(2, "ben"));
+        let verdict = |accounts: &[Value]| compare("Alder", &expected(), accounts).ok();
+        assert_eq!(verdict(&[ana.clone(), ben.clone()]), Some(2));
+        assert_eq!(verdict(std::slice::from_ref(&ana)), None, "somebody is missing");
+        assert_eq!(verdict(&[ana.clone(), ben.clone(), account(3, "cem")]), None, "somebody is too many");
+        assert_eq!(verdict(&[ana.clone(), ben, ana.clone()]), None, "somebody stands there twice");
+        assert_eq!(verdict(&[ana, account(2, "bea")]), None, "somebody is another");
+    }
 }
