@@ -1,5 +1,6 @@
 //! What a cycle does to the accounts, told from the outside: an agent sends, the cloud shows.
 
+use chrono::TimeDelta;
 use rollcall_domain::{ids::ImportId, import::RemovalPolicy, run::RunResult};
 use rollcall_protocol::{
     answer::Answer,
@@ -9,7 +10,7 @@ use rollcall_protocol::{
     evidence::Evidence,
     person::{Person, PersonRecord},
 };
-use rollcall_store::testing::TestDb;
+use rollcall_store::{Scope as _, jobs, testing::TestDb};
 use uuid::Uuid;
 
 use crate::{
@@ -63,6 +64,7 @@ stories![
     one_bad_record_is_set_aside_and_counted,
     a_poisoned_batch_changes_nothing_and_is_told,
     a_delta_from_another_snapshot_is_refused_and_healed,
+    a_cycle_whose_job_was_given_up_leaves_none_behind,
     a_cycle_without_changes_leaves_everything_as_it_was,
     a_person_in_two_imports_departs_with_the_last_one,
     an_nul_character_is_set_aside_on_both_engines,
@@ -370,6 +372,24 @@ async fn a_delta_from_another_snapshot_is_refused_and_healed(cloud: TestCloud) {
     }
     cloud.work().await;
     assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+async fn a_cycle_whose_job_was_given_up_leaves_none_behind(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    for people in [crowd(3, import), crowd(5, import)] {
+        let sealed = agent.read(&cloud, people, &Evidence::Deleted);
+        agent.push(&cloud, &sealed).await;
+        cloud.pass(TimeDelta::seconds(1));
+    }
+    let tenant = jobs::find_next_tenant(cloud.db(), cloud.who.scope.msp(), cloud.now()).await.unwrap().unwrap();
+    let first = jobs::claim(cloud.db(), tenant, cloud.now(), TimeDelta::minutes(1)).await.unwrap().unwrap();
+    let mut tx = cloud.db().write(&first.scope).await.unwrap();
+    jobs::bury(&mut tx, &first.scope, "the disk was full").await.unwrap();
+    tx.commit().await.unwrap();
+
+    crate::jobs::run_due(&cloud.state).await.unwrap();
+
+    assert_eq!((cloud.runs().await.len(), cloud.list(None).await.len()), (2, 5), "the last job took both cycles along");
 }
 
 async fn a_cycle_without_changes_leaves_everything_as_it_was(cloud: TestCloud) {
