@@ -136,6 +136,7 @@ async fn apply_cycle(
     directory: &Directory,
     cycle: &mut Cycle,
 ) -> Result<(), ApplyError> {
+    directories::lock(tx, directory.id).await?;
     let known = imports::list_of_directory(tx, directory.id).await?;
     let keeps = |import: &&Import| import.removal_policy == RemovalPolicy::Keep && import.deleted_at.is_none();
     let keeping = known.iter().filter(keeps).map(|import| import.id).collect();
