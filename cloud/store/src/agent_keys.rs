@@ -125,13 +125,28 @@ pub async fn is_of_agent(tx: &mut Tx, scope: &AgentScope, kid: SecretHash) -> Re
     Ok(count > 0)
 }
 
+/// A newer introduction replaces those before it, but not the key that makes it: with that one it may be asked again.
+pub async fn retire_pending(tx: &mut WriteTx, scope: &AgentScope, by: SecretHash, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "update agent_keys
+         set state = 'retired', retired_at = $4
+         where msp_id = $1 and agent_id = $2 and kid <> $3 and state = 'pending'",
+        scope.agent().uuid(),
+        by.as_bytes(),
+        now,
+    )?
+    .count();
+    Ok(())
+}
+
 /// The first batch by a new key: it becomes the key, and the others retire.
 pub async fn promote(tx: &mut WriteTx, scope: &AgentScope, kid: SecretHash, now: DateTime<Utc>) -> Result<()> {
     execute!(
         tx,
         "update agent_keys
          set state = 'retired', retired_at = $4
-         where msp_id = $1 and agent_id = $2 and kid <> $3 and state = 'active'",
+         where msp_id = $1 and agent_id = $2 and kid <> $3 and state <> 'retired'",
         scope.agent().uuid(),
         kid.as_bytes(),
         now,

@@ -99,6 +99,20 @@ pub async fn list(tx: &mut Tx, customer: &CustomerScope) -> Result<Vec<Directory
     )
 }
 
+/// Whoever changes memberships holds their directory until the transaction ends, so that a cycle and a human's decision
+/// come one after the other. An update that changes nothing, because both engines understand it.
+pub async fn lock(tx: &mut WriteTx, id: DirectoryId) -> Result<()> {
+    execute!(tx, "update directories set people = people where msp_id = $1 and id = $2", id.uuid())?.exactly(1)
+}
+
+/// [`lock`] for every directory of a customer, always in the same order.
+pub async fn lock_all(tx: &mut WriteTx, customer: &CustomerScope) -> Result<()> {
+    for directory in list(tx, customer).await? {
+        lock(tx, directory.id).await?;
+    }
+    Ok(())
+}
+
 /// Another agent takes over.
 pub async fn set_reader(tx: &mut WriteTx, customer: &CustomerScope, id: DirectoryId, agent: AgentId) -> Result<()> {
     execute!(

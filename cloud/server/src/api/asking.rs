@@ -8,6 +8,7 @@ use axum::{
     http::{StatusCode, header, request::Parts},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use rollcall_domain::ids::ApiKeyId;
 use rollcall_protocol::catalogue;
 use rollcall_store::{api_keys, keyring::SecretHash};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -31,14 +32,20 @@ impl FromRequestParts<AppState> for Key {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let text = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let key =
-            text.strip_prefix("Bearer ").filter(|key| key.starts_with("rck_")).ok_or_else(Problem::unauthenticated)?;
-        let holder = api_keys::find_holder(&state.db, SecretHash::of(key.as_bytes()), state.now()).await?;
-        let ip = parts.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.0.ip());
-        let visitor = Visitor { ip, user_agent: None };
-        holder.map(|holder| Self(sign_in::key_who(holder, &visitor))).ok_or_else(Problem::unauthenticated)
+        find_holder(parts, state).await.map(|(_, who)| Self(who))
     }
+}
+
+/// Whoever holds the key of this request, and which key that is: names of keys may repeat.
+pub async fn find_holder(parts: &Parts, state: &AppState) -> Result<(ApiKeyId, Who), Problem> {
+    let text = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let key =
+        text.strip_prefix("Bearer ").filter(|key| key.starts_with("rck_")).ok_or_else(Problem::unauthenticated)?;
+    let holder = api_keys::find_holder(&state.db, SecretHash::of(key.as_bytes()), state.now()).await?;
+    let ip = parts.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.0.ip());
+    let visitor = Visitor { ip, user_agent: None };
+    let holder = holder.ok_or_else(Problem::unauthenticated)?;
+    Ok((holder.key.id, sign_in::key_who(holder, &visitor)))
 }
 
 /// A JSON body; what it lacks is said with its place.

@@ -2,7 +2,7 @@
 
 use axum::{
     body::{Body, Bytes},
-    extract::{FromRequestParts as _, Request, State},
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
@@ -14,7 +14,7 @@ use rollcall_store::{
 };
 use utoipa::IntoParams;
 
-use super::{LARGEST_BODY, asking::Key, problem::Problem};
+use super::{LARGEST_BODY, asking, problem::Problem};
 use crate::{services::Who, state::AppState};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -47,12 +47,12 @@ async fn run_once(state: &AppState, key: &HeaderValue, request: Request, next: N
     if key.is_empty() || key.len() > LONGEST_KEY {
         return Err(Problem::invalid("/Idempotency-Key", "Use 1 to 200 characters."));
     }
-    let (mut parts, body) = request.into_parts();
-    let Key(who) = Key::from_request_parts(&mut parts, state).await?;
+    let (parts, body) = request.into_parts();
+    let (holder, who) = asking::find_holder(&parts, state).await?;
     let too_large = |_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, &catalogue::INVALID);
     let body = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(too_large)?;
     let path = parts.uri.path().to_owned();
-    let key = SecretHash::of(&[who.actor.name.as_bytes(), b"\n", key.as_bytes()].concat());
+    let key = SecretHash::of(&[holder.uuid().as_bytes(), key.as_bytes()].concat());
     let asked = SecretHash::of(&[path.as_bytes(), b"\n", &body].concat());
     match store::begin(&state.db, &who.scope, key, asked, state.now()).await? {
         Known::New => {
@@ -98,4 +98,39 @@ fn again(status: u16, body: Vec<u8>) -> Response {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_domain::role::Role;
+
+    use super::*;
+    use crate::{
+        services::api_keys::{self, KeyWish},
+        testing::TestCloud,
+    };
+
+    async fn add(cloud: &TestCloud, key: &str, customer: &str) -> (StatusCode, Bytes) {
+        let request = Request::post("/api/v1/customers")
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(HEADER, "1")
+            .body(Body::from(format!(r#"{{"name":"{customer}"}}"#)))
+            .unwrap();
+        let response = cloud.ask(request).await;
+        (response.status(), axum::body::to_bytes(response.into_body(), LARGEST_ANSWER).await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn two_api_keys_of_one_name_do_not_share_their_idempotency_keys() {
+        let cloud = TestCloud::on_sqlite().await;
+        let wish = KeyWish { name: "script".into(), role: Role::Admin, customer: None, lifetime: None };
+        let first = api_keys::create(&cloud.state, &cloud.who, wish.clone()).await.unwrap().key;
+        let second = api_keys::create(&cloud.state, &cloud.who, wish).await.unwrap().key;
+
+        let answer = add(&cloud, &first, "Fabrikam").await;
+        assert_eq!(answer.0, StatusCode::CREATED);
+        assert_eq!(add(&cloud, &first, "Fabrikam").await, answer, "the same request is not carried out twice");
+        assert_eq!(add(&cloud, &second, "Adatum").await.0, StatusCode::CREATED);
+    }
 }

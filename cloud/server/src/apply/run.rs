@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use rollcall_domain::{
-    ids::{AgentId, RunId},
+    ids::{AgentId, JobId, RunId},
     import::RemovalPolicy,
+    job::JobKind,
     run::{Counts, RunKind},
 };
 use rollcall_protocol::{
@@ -23,12 +25,14 @@ use rollcall_store::{
     agents::{self, Agent},
     directories::{self, Directory, Reading},
     imports::{self, Import},
-    inbox, jobs,
+    inbox,
+    jobs::{self, NewJob},
     live::{Event, Topic},
     memberships,
     runs::{self, NewRun},
     structure::{self as structure_store, Node},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -63,8 +67,29 @@ pub async fn apply_next(state: &AppState, job: &JobScope, agent: AgentId) -> Res
         }
         Err(error @ ApplyError::Store(_)) => return Err(error),
     }
+    follow_up(&mut tx, state, agent).await?;
     jobs::finish(&mut tx, job).await?;
     Ok(tx.commit().await?)
+}
+
+/// A job names an agent and no cycle: the one that was given up leaves its cycle to the next, whose own cycle then waits.
+async fn follow_up(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result<(), StoreError> {
+    let Some((scope, _)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
+    if Cycle::find_next(tx, &scope).await?.is_none() {
+        return Ok(());
+    }
+    jobs::enqueue(tx, apply_job(&scope, state.mint(JobId::mint), state.now())).await
+}
+
+/// The job that applies what came from this agent; agents of one customer take turns.
+pub fn apply_job(scope: &AgentScope, id: JobId, due_at: DateTime<Utc>) -> NewJob {
+    NewJob {
+        id,
+        kind: JobKind::ApplyCycle,
+        lane: scope.customer().customer().uuid(),
+        payload: json!({ "agent": scope.agent() }),
+        due_at,
+    }
 }
 
 async fn apply_in(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result<(), ApplyError> {
@@ -111,6 +136,7 @@ async fn apply_cycle(
     directory: &Directory,
     cycle: &mut Cycle,
 ) -> Result<(), ApplyError> {
+    directories::lock(tx, directory.id).await?;
     let known = imports::list_of_directory(tx, directory.id).await?;
     let keeps = |import: &&Import| import.removal_policy == RemovalPolicy::Keep && import.deleted_at.is_none();
     let keeping = known.iter().filter(keeps).map(|import| import.id).collect();

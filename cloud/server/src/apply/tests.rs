@@ -1,6 +1,9 @@
 //! What a cycle does to the accounts, told from the outside: an agent sends, the cloud shows.
 
-use rollcall_domain::{ids::ImportId, import::RemovalPolicy, run::RunResult};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use rollcall_domain::{ids::ImportId, import::RemovalPolicy, membership::MembershipState, run::RunResult};
 use rollcall_protocol::{
     answer::Answer,
     batch::CycleKind,
@@ -9,7 +12,7 @@ use rollcall_protocol::{
     evidence::Evidence,
     person::{Person, PersonRecord},
 };
-use rollcall_store::testing::TestDb;
+use rollcall_store::{Scope as _, directories, jobs, memberships, testing::TestDb};
 use uuid::Uuid;
 
 use crate::{
@@ -57,12 +60,14 @@ stories![
     approving_removes_exactly_the_list_that_was_seen,
     rejecting_keeps_the_people_for_good,
     a_person_seen_again_leaves_the_held_list,
+    a_decision_waits_for_the_cycle_that_is_being_applied,
     a_set_that_differs_orders_a_full_snapshot,
     people_missing_from_a_full_snapshot_are_asked_for_and_stay,
     a_cycle_of_many_parts_is_applied_whole_or_not_at_all,
     one_bad_record_is_set_aside_and_counted,
     a_poisoned_batch_changes_nothing_and_is_told,
     a_delta_from_another_snapshot_is_refused_and_healed,
+    a_cycle_whose_job_was_given_up_leaves_none_behind,
     a_cycle_without_changes_leaves_everything_as_it_was,
     a_person_in_two_imports_departs_with_the_last_one,
     an_nul_character_is_set_aside_on_both_engines,
@@ -222,6 +227,33 @@ async fn a_person_seen_again_leaves_the_held_list(cloud: TestCloud) {
     assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
 }
 
+async fn a_decision_waits_for_the_cycle_that_is_being_applied(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(10, import), &Evidence::Deleted).await;
+    agent.sync(&cloud, crowd(6, import), &Evidence::Deleted).await;
+    let mut tx = cloud.db().read(&cloud.scope).await.unwrap();
+    let held = memberships::list_held(&mut tx, &cloud.scope, import).await.unwrap();
+    drop(tx);
+
+    // What a cycle does with somebody who was seen again, and has not committed yet.
+    let directory = cloud.directory().await;
+    let mut cycle = cloud.db().write(&cloud.scope).await.unwrap();
+    directories::lock(&mut cycle, directory).await.unwrap();
+    let mut back = memberships::list_of_accounts(&mut cycle, &[held[0].account_id]).await.unwrap();
+    back[0].state = MembershipState::Active;
+    memberships::upsert(&mut cycle, &back).await.unwrap();
+    let seen = [Seen::List(held::fingerprint(&held))];
+    let decide =
+        held::decide(&cloud.state, &cloud.who, cloud.customer, Which::OfImport(import), &seen, Decision::Approve);
+    let (decided, ()) = tokio::join!(decide, async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        cycle.commit().await.unwrap();
+    });
+
+    assert!(matches!(decided, Err(ServiceError::ChangedMeanwhile)), "{decided:?}");
+    assert_eq!(cloud.held(import).await, ["Person 008", "Person 009", "Person 010"], "nobody was removed");
+}
+
 async fn a_set_that_differs_orders_a_full_snapshot(cloud: TestCloud) {
     let (mut agent, import) = set_up(&cloud).await;
     agent.sync(&cloud, crowd(3, import), &Evidence::Deleted).await;
@@ -370,6 +402,24 @@ async fn a_delta_from_another_snapshot_is_refused_and_healed(cloud: TestCloud) {
     }
     cloud.work().await;
     assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+async fn a_cycle_whose_job_was_given_up_leaves_none_behind(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    for people in [crowd(3, import), crowd(5, import)] {
+        let sealed = agent.read(&cloud, people, &Evidence::Deleted);
+        agent.push(&cloud, &sealed).await;
+        cloud.pass(TimeDelta::seconds(1));
+    }
+    let tenant = jobs::find_next_tenant(cloud.db(), cloud.who.scope.msp(), cloud.now()).await.unwrap().unwrap();
+    let first = jobs::claim(cloud.db(), tenant, cloud.now(), TimeDelta::minutes(1)).await.unwrap().unwrap();
+    let mut tx = cloud.db().write(&first.scope).await.unwrap();
+    jobs::bury(&mut tx, &first.scope, "the disk was full").await.unwrap();
+    tx.commit().await.unwrap();
+
+    crate::jobs::run_due(&cloud.state).await.unwrap();
+
+    assert_eq!((cloud.runs().await.len(), cloud.list(None).await.len()), (2, 5), "the last job took both cycles along");
 }
 
 async fn a_cycle_without_changes_leaves_everything_as_it_was(cloud: TestCloud) {

@@ -4,7 +4,6 @@ use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use rollcall_domain::{
     agent::{AgentState, KeyState},
     ids::JobId,
-    job::JobKind,
 };
 use rollcall_protocol::{
     answer::{Receipt, Refusal},
@@ -19,7 +18,7 @@ use rollcall_store::{
     agents::{self, Agent, Head},
     audit::{self, Actor, Entry, Source},
     inbox::{self, NewBatch},
-    jobs::{self, NewJob},
+    jobs,
 };
 use serde_json::json;
 
@@ -27,7 +26,7 @@ use super::{
     refuse::Refused,
     verify::{self, Route, Verified, column, protocol},
 };
-use crate::state::AppState;
+use crate::{apply, state::AppState};
 
 const ROUTE: Route = Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED };
 
@@ -95,14 +94,7 @@ async fn store(
         agent_keys::promote(tx, &batch.scope, batch.kid, now).await?;
     }
     if part.is_last() {
-        let job = NewJob {
-            id: state.mint(JobId::mint),
-            kind: JobKind::ApplyCycle,
-            lane: batch.scope.customer().customer().uuid(),
-            payload: json!({ "agent": batch.scope.agent() }),
-            due_at: now,
-        };
-        jobs::enqueue(tx, job).await?;
+        jobs::enqueue(tx, apply::apply_job(&batch.scope, state.mint(JobId::mint), now)).await?;
     }
     Ok(())
 }

@@ -46,6 +46,7 @@ async fn introduce(
     let mut tx = state.db.write(&verified.scope).await?;
     verify::take_once(&mut tx, state, &verified.scope, &verified.claims).await?;
     if !agent_keys::is_of_agent(&mut tx, &verified.scope, kid).await? {
+        agent_keys::retire_pending(&mut tx, &verified.scope, verified.kid, state.now()).await?;
         let public_key = request.new_key.to_bytes();
         let key = NewKey {
             kid,

@@ -75,6 +75,8 @@ stories![
     a_revoked_agent_is_told_so_at_its_next_request,
     a_lost_spool_gets_a_new_epoch_and_the_old_one_ends,
     a_rotated_key_takes_over_with_its_first_batch,
+    a_newer_introduction_replaces_an_older_one,
+    the_first_batch_by_a_key_retires_every_other_key,
     sync_now_wakes_a_parked_check_in,
     a_pause_reaches_the_agent_and_ends_by_itself,
     a_second_agent_of_a_directory_stands_by,
@@ -275,11 +277,8 @@ async fn a_lost_spool_gets_a_new_epoch_and_the_old_one_ends(cloud: TestCloud) {
 async fn a_rotated_key_takes_over_with_its_first_batch(cloud: TestCloud) {
     let mut agent = TestAgent::enrol(&cloud, 1).await;
     let import = cloud.import(STAFF).await;
-    let new = PrivateKey::from_seed(&[42; 32]);
-    let body = serde_json::to_vec(&RotateRequest::new(agent.id, agent.key.id(), &new).unwrap()).unwrap();
-    let claims = agent.claims(&cloud, path::ROTATE, &body, ());
-    let request = to_request(path::ROTATE, &jws::sign(Kind::Request, &agent.key, &claims).unwrap(), body);
-    assert_eq!(ask(&cloud, request).await, Answer::Accepted(RotateResponse { key: new.id() }));
+    let new = key(42);
+    introduce(&cloud, &mut agent, &new).await;
 
     // Both keys hold until the first batch by the new one.
     let by_old = agent.read(&cloud, vec![], &Evidence::Deleted);
@@ -290,6 +289,55 @@ async fn a_rotated_key_takes_over_with_its_first_batch(cloud: TestCloud) {
     agent.key = old;
     let late = agent.read(&cloud, vec![], &Evidence::Deleted);
     assert_eq!(agent.push(&cloud, &late).await, Answer::Refused(Refusal::Unauthorized));
+}
+
+/// The key the agent signs with introduces this one.
+async fn introduce(cloud: &TestCloud, agent: &mut TestAgent, new: &PrivateKey) {
+    let body = serde_json::to_vec(&RotateRequest::new(agent.id, agent.key.id(), new).unwrap()).unwrap();
+    let claims = agent.claims(cloud, path::ROTATE, &body, ());
+    let request = to_request(path::ROTATE, &jws::sign(Kind::Request, &agent.key, &claims).unwrap(), body);
+    assert_eq!(ask(cloud, request).await, Answer::Accepted(RotateResponse { key: new.id() }));
+}
+
+fn key(seed: u8) -> PrivateKey {
+    PrivateKey::from_seed(&[seed; 32])
+}
+
+/// What a check-in by this key is answered.
+async fn check_in_by(cloud: &TestCloud, agent: &mut TestAgent, seed: u8) -> Answer<CheckinResponse> {
+    let own = std::mem::replace(&mut agent.key, key(seed));
+    let request = agent.checkin_request(cloud, EpochWish::Keep, |_| {});
+    agent.key = own;
+    ask(cloud, request).await
+}
+
+async fn a_newer_introduction_replaces_an_older_one(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    introduce(&cloud, &mut agent, &key(42)).await;
+    introduce(&cloud, &mut agent, &key(43)).await;
+
+    assert_eq!(check_in_by(&cloud, &mut agent, 42).await, Answer::Refused(Refusal::Unauthorized));
+    assert!(matches!(check_in_by(&cloud, &mut agent, 43).await, Answer::Accepted(_)));
+    assert!(
+        matches!(check_in_by(&cloud, &mut agent, 1).await, Answer::Accepted(_)),
+        "until the first batch by the new one"
+    );
+}
+
+async fn the_first_batch_by_a_key_retires_every_other_key(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    introduce(&cloud, &mut agent, &key(42)).await;
+    agent.key = key(42);
+    introduce(&cloud, &mut agent, &key(43)).await;
+    assert!(matches!(check_in_by(&cloud, &mut agent, 42).await, Answer::Accepted(_)), "it may be asked again");
+
+    agent.key = key(43);
+    let sealed = agent.read(&cloud, vec![], &Evidence::Deleted);
+    assert!(matches!(agent.push(&cloud, &sealed).await, Answer::Accepted(_)));
+
+    for old in [1, 42] {
+        assert_eq!(check_in_by(&cloud, &mut agent, old).await, Answer::Refused(Refusal::Unauthorized));
+    }
 }
 
 async fn sync_now_wakes_a_parked_check_in(cloud: TestCloud) {

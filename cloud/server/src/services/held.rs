@@ -14,6 +14,7 @@ use rollcall_domain::{
 use rollcall_store::{
     WriteTx,
     accounts::{self, InSnapshot, Leaving},
+    directories,
     history::{self, By, NewLine},
     live::{self, Topic},
     memberships::{self, Held, Membership},
@@ -95,6 +96,8 @@ pub async fn decide(
     let now = state.now();
     let mut tx = state.db.write(&who.scope).await?;
     let (scope, _) = who.customer(&mut tx, customer).await?;
+    // A cycle that is being applied may show some of them again: the list is read when it has ended.
+    directories::lock_all(&mut tx, &scope).await?;
     let (held, object) = match which {
         Which::OfImport(import) => (memberships::list_held(&mut tx, &scope, import).await?, import.to_string()),
         Which::OfRun(run) => (memberships::list_held_by_run(&mut tx, &scope, run).await?, run.to_string()),
