@@ -62,7 +62,7 @@ impl SecondLook<'_> {
         missing: &mut HashSet<Uuid>,
     ) -> Result<Vec<(Uuid, Verdict)>, CycleError> {
         let deselected = |import: Uuid| (import, Verdict::Depart(Evidence::Deselected));
-        if person.memberships.iter().all(|before| evidence::is_deselected(self.scope, before)) {
+        if person.memberships.iter().all(|before| evidence::is_import_gone(self.scope, before)) {
             return Ok(person.memberships.iter().map(|before| deselected(before.import)).collect());
         }
         let (looked, entry) = self.look(reader, person.guid).await?;
@@ -73,10 +73,6 @@ impl SecondLook<'_> {
         let circumstances = Circumstances { dc: &self.domain.dc, continuity: self.continuity, missed: missed.as_ref() };
         let mut verdicts = Vec::new();
         for before in &person.memberships {
-            if evidence::is_deselected(self.scope, before) {
-                verdicts.push(deselected(before.import));
-                continue;
-            }
             let verdict = evidence::judge(self.scope, before, &looked, &circumstances);
             if let (Verdict::StillHeld(via), Some(entry)) = (&verdict, &entry) {
                 self.add(spool, before.import, via, entry)?;

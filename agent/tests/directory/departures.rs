@@ -2,7 +2,7 @@
 
 use rollcall_agent::cycle::Extent;
 use rollcall_lab::directory::{GroupKind, Person, Setup, rules::DeletedObjects};
-use rollcall_protocol::desired::Pause;
+use rollcall_protocol::desired::{Pause, Selection, SelectionKind};
 use rollcall_protocol::evidence::{Evidence, Stance};
 use uuid::Uuid;
 
@@ -128,7 +128,7 @@ async fn too_many_at_once_go_out_held_and_changes_go_on() {
 }
 
 #[tokio::test]
-async fn a_deselected_ou_lets_its_people_go_without_asking_the_directory() {
+async fn a_deselected_ou_lets_its_people_go() {
     let mut site = Site::synced(200, &["Staff", "Contractors"]).await;
     let contractors = site.ou("Contractors");
     let people = site.directory.people();
@@ -140,6 +140,33 @@ async fn a_deselected_ou_lets_its_people_go_without_asking_the_directory() {
 
     assert_eq!(site.cloud.departures.len(), gone.len());
     assert!(gone.iter().all(|person| evidence_for(&site, person.guid) == Some(Evidence::Deselected)));
+}
+
+#[tokio::test]
+async fn an_ou_replaced_by_its_parent_that_cannot_be_found_loses_nobody() {
+    let mut site = Site::synced(200, &["Staff/Berlin"]).await;
+    let before = site.seen();
+    let gone = Selection { guid: Uuid::from_u128(0xdead), kind: SelectionKind::Ou };
+    site.desired.imports[0].include = vec![gone];
+
+    let summary = site.sync().await.unwrap();
+
+    assert_eq!((summary.counts.departed, summary.counts.awaiting as usize), (0, before.len()));
+    assert_eq!(site.seen(), before);
+}
+
+#[tokio::test]
+async fn somebody_who_moves_to_a_selection_that_cannot_be_found_stays() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let ana = somebody(&site, 3);
+    let gone = Selection { guid: Uuid::from_u128(0xdead), kind: SelectionKind::Ou };
+    site.desired.imports[0].include.push(gone);
+    site.directory.move_to(ana.guid, site.ou("Contractors")).unwrap();
+
+    let summary = site.sync().await.unwrap();
+
+    assert_eq!((summary.counts.departed, summary.counts.awaiting), (0, 1));
+    assert!(site.seen().contains_key(&ana.guid));
 }
 
 #[tokio::test]
