@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use chrono::TimeDelta;
 use rollcall_protocol::desired::SelectionKind;
 use rollcall_protocol::evidence::Evidence;
 use rollcall_protocol::person::InImport;
@@ -11,6 +12,7 @@ use super::CycleError;
 use super::evidence::{self, Circumstances, DcContinuity, Live, Looked, Standing, Verdict};
 use super::scope::{ImportScope, Located, Scope};
 use super::survey::Ended;
+use crate::clock::Clock;
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
 use crate::directory::entry::Entry;
@@ -37,6 +39,8 @@ pub struct SecondLook<'a> {
     pub domain: &'a Domain,
     pub attributes: &'a AttributeList,
     pub continuity: DcContinuity,
+    pub clock: &'a Clock,
+    pub second_reading_after: TimeDelta,
 }
 
 impl SecondLook<'_> {
@@ -72,7 +76,13 @@ impl SecondLook<'_> {
             missing.insert(person.guid);
         }
         let missed = spool.find_missed(person.guid)?;
-        let circumstances = Circumstances { dc: &self.domain.dc, continuity: self.continuity, missed: missed.as_ref() };
+        let circumstances = Circumstances {
+            dc: &self.domain.dc,
+            continuity: self.continuity,
+            missed: missed.as_ref(),
+            now: self.clock.cloud_now(),
+            second_reading_after: self.second_reading_after,
+        };
         let mut verdicts = Vec::new();
         for before in &person.memberships {
             let verdict = evidence::judge(self.scope, before, &looked, &circumstances);

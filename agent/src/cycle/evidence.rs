@@ -1,6 +1,6 @@
 //! Decides why a membership ended, from a second look at the very object. No evidence, no removal.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::desired::SelectionKind;
 use rollcall_protocol::directory::DcIdentity;
 use rollcall_protocol::evidence::Evidence;
@@ -64,6 +64,9 @@ pub struct Circumstances<'a> {
     pub dc: &'a DcIdentity,
     pub continuity: DcContinuity,
     pub missed: Option<&'a Missed>,
+    pub now: DateTime<Utc>,
+    /// How far apart two readings must be to count as two.
+    pub second_reading_after: TimeDelta,
 }
 
 /// Whether the operator took the whole import away, so that the directory need not be asked. A single selection that was
@@ -91,10 +94,13 @@ pub fn judge(scope: &Scope, before: &InImport, looked: &Looked, circumstances: &
 }
 
 /// One "no such object" may be a lagging replica or a lost permission; two complete readings on the same, unrestored
-/// domain controller count.
+/// domain controller count, and only far enough apart: what lags lags for longer than a moment.
 fn judge_absent(circumstances: &Circumstances<'_>) -> Verdict {
     match (circumstances.continuity, circumstances.missed) {
-        (DcContinuity::Same, Some(missed)) if missed.was_on(circumstances.dc) => {
+        (DcContinuity::Same, Some(missed))
+            if missed.was_on(circumstances.dc)
+                && circumstances.now - missed.first_missed_at >= circumstances.second_reading_after =>
+        {
             Verdict::Depart(Evidence::Absent { first_missed_at: missed.first_missed_at })
         }
         (DcContinuity::Same | DcContinuity::Changed, _) => Verdict::Wait,
@@ -185,13 +191,23 @@ mod tests {
         })
     }
 
+    /// Five minutes after the beginning of time, which is just enough for a second reading.
+    fn circumstances<'a>(
+        dc: &'a DcIdentity,
+        continuity: DcContinuity,
+        missed: Option<&'a Missed>,
+    ) -> Circumstances<'a> {
+        let second_reading_after = TimeDelta::minutes(5);
+        Circumstances { dc, continuity, missed, now: DateTime::UNIX_EPOCH + second_reading_after, second_reading_after }
+    }
+
     fn was_via(number: u128) -> InImport {
         InImport { import: id(11), via: vec![id(number)] }
     }
 
     fn judged(looked: &Looked, continuity: DcContinuity, missed: Option<&Missed>) -> Verdict {
         let scope = scope(vec![import(11, &[ou(21), ou(22)], &[31])]);
-        judge(&scope, &was_via(21), looked, &Circumstances { dc: &dc(), continuity, missed })
+        judge(&scope, &was_via(21), looked, &circumstances(&dc(), continuity, missed))
     }
 
     #[test]
@@ -229,6 +245,14 @@ mod tests {
     }
 
     #[test]
+    fn two_looks_a_moment_apart_are_one() {
+        let later = DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1);
+        let missed = Missed { first_missed_at: later, ntds_guid: id(90), invocation_id: id(91) };
+
+        assert_eq!(judged(&Looked::Nothing, DcContinuity::Same, Some(&missed)), Verdict::Wait);
+    }
+
+    #[test]
     fn on_another_domain_controller_every_departure_waits() {
         let missed = Missed { first_missed_at: DateTime::UNIX_EPOCH, ntds_guid: id(90), invocation_id: id(91) };
 
@@ -249,7 +273,7 @@ mod tests {
     fn judged_while_22_is_unavailable(via: u128, looked: &Looked) -> Verdict {
         let mut scope = scope(vec![import(11, &[ou(21), ou(22)], &[31])]);
         scope.set_located(id(22), Located::Unavailable);
-        judge(&scope, &was_via(via), looked, &Circumstances { dc: &dc(), continuity: DcContinuity::Same, missed: None })
+        judge(&scope, &was_via(via), looked, &circumstances(&dc(), DcContinuity::Same, None))
     }
 
     #[test]
@@ -265,9 +289,8 @@ mod tests {
     #[test]
     fn a_selection_that_was_taken_away_lets_go_after_a_look_and_not_on_another_domain_controller() {
         let scope = scope(vec![import(11, &[ou(21), ou(22)], &[])]);
-        let judged = |dn: &str, continuity| {
-            judge(&scope, &was_via(29), &live(dn), &Circumstances { dc: &dc(), continuity, missed: None })
-        };
+        let judged =
+            |dn: &str, continuity| judge(&scope, &was_via(29), &live(dn), &circumstances(&dc(), continuity, None));
 
         assert_eq!(judged("CN=Ana,OU=29,DC=lab", DcContinuity::Same), Verdict::Depart(Evidence::Deselected));
         assert_eq!(judged("CN=Ana,OU=29,OU=22,DC=lab", DcContinuity::Same), Verdict::StillHeld(vec![id(22)]));

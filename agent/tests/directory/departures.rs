@@ -1,5 +1,6 @@
 //! Who leaves, why, and who does not.
 
+use chrono::TimeDelta;
 use rollcall_agent::cycle::Extent;
 use rollcall_lab::directory::{GroupKind, Person, Setup, rules::DeletedObjects};
 use rollcall_protocol::desired::{Pause, Selection, SelectionKind};
@@ -60,6 +61,21 @@ async fn a_deleted_person_leaves_only_after_two_readings_when_tombstones_are_hid
     assert_eq!((second.counts.departed, second.counts.awaiting), (1, 0));
     assert!(matches!(evidence_for(&site, ana.guid), Some(Evidence::Absent { .. })));
     assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn readings_that_follow_each_other_too_soon_count_as_one() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    site.second_reading_after = TimeDelta::minutes(5);
+    site.directory.delete(somebody(&site, 5).guid).unwrap();
+    site.sync().await.unwrap();
+
+    let soon = site.sync().await.unwrap();
+    site.pass(TimeDelta::minutes(4));
+    let late = site.sync().await.unwrap();
+
+    assert_eq!((soon.counts.departed, soon.counts.awaiting), (0, 1));
+    assert_eq!((late.counts.departed, late.counts.awaiting), (1, 0));
 }
 
 #[tokio::test]
