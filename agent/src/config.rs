@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use rollcall_protocol::catalogue;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -161,8 +162,9 @@ impl Config {
         })
     }
 
-    pub fn second_reading_after(&self) -> Duration {
-        Duration::from_secs(self.cycle.second_reading_seconds)
+    pub fn second_reading_after(&self) -> TimeDelta {
+        // More than a lifetime is as good as a lifetime, and can be added to every date.
+        TimeDelta::seconds(u32::try_from(self.cycle.second_reading_seconds).unwrap_or(u32::MAX).into())
     }
 }
 

@@ -11,7 +11,7 @@ pub enum Exit {
     NotEnrolled,
     CloudUnreachable,
     DirectoryUnreachable,
-    /// Done, and a human should look: removals held, a selection missing.
+    /// Done, and a human should look: removals held, a selection missing, somebody to be looked for a second time.
     Attention,
 }
 

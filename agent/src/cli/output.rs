@@ -42,6 +42,11 @@ impl Output {
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
 
+    /// What goes on meanwhile, beside the results.
+    pub fn notice(&self, line: impl Display) {
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
+
     pub fn diagnostic(&self, diagnostic: &Diagnostic) {
         match self.form {
             Form::Text => {

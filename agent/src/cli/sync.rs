@@ -1,7 +1,8 @@
-//! `sync`: one cycle by hand, with the second reading at once where somebody is missing, and everything sent.
+//! `sync`: one cycle by hand, with the second reading where somebody is missing and it is near, and everything sent.
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use rollcall_protocol::batch::Trigger;
 use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
@@ -56,14 +57,24 @@ pub async fn run(
     let mut summary = hand.cycle(&desired, &access, Trigger::CommandLine, purpose).await?;
     if purpose == Purpose::Publish {
         hand.push_all().await?;
-        if summary.counts.awaiting > 0 {
+        if summary.counts.awaiting > 0 && config.second_reading_after() <= LONGEST_SECOND_WAIT {
+            wait_for_second_reading(config.second_reading_after(), output).await;
             let second = hand.cycle(&desired, &access, Trigger::SecondReading, purpose).await?;
             hand.push_all().await?;
             summary = together(summary, second);
         }
     }
     output.result(text(&summary, purpose), &json(&summary, purpose)?);
-    Ok(if needs_attention(&summary) { Exit::Attention } else { Exit::Ok })
+    Ok(if needs_attention(&summary, purpose) { Exit::Attention } else { Exit::Ok })
+}
+
+/// A second reading that is further away is left to the service or to a later command.
+const LONGEST_SECOND_WAIT: TimeDelta = TimeDelta::seconds(30);
+
+/// What was found is sent already, so that an interruption here loses nothing.
+async fn wait_for_second_reading(after: TimeDelta, output: &Output) {
+    output.notice(format!("Somebody was not found; reading a second time in {} s.", after.num_seconds()));
+    tokio::time::sleep(after.to_std().unwrap_or_default()).await;
 }
 
 fn spool_failed(error: &SpoolError) -> Diagnostic {
@@ -142,6 +153,7 @@ impl Hand<'_> {
             signer: &self.link.signer,
             clock: &self.link.clock,
             chance: &self.link.chance,
+            second_reading_after: self.config.second_reading_after(),
             progress: &|_| {},
         };
         let wish = Wish { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), purpose };
@@ -215,8 +227,12 @@ fn together(first: Summary, second: Summary) -> Summary {
     }
 }
 
-fn needs_attention(summary: &Summary) -> bool {
-    summary.counts.held > 0 || !summary.unavailable.is_empty()
+fn needs_attention(summary: &Summary, purpose: Purpose) -> bool {
+    let waits = match purpose {
+        Purpose::Publish => summary.counts.awaiting > 0,
+        Purpose::DryRun => false,
+    };
+    waits || summary.counts.held > 0 || !summary.unavailable.is_empty()
 }
 
 fn text(summary: &Summary, purpose: Purpose) -> String {
@@ -234,7 +250,10 @@ fn text(summary: &Summary, purpose: Purpose) -> String {
         lines.push(format!("{} removals are held for review in the portal.", counts.held));
     }
     if counts.awaiting > 0 {
-        lines.push(format!("{} wait for a second reading.", counts.awaiting));
+        lines.push(format!(
+            "{} wait for a second reading; it follows with the service or a later sync.",
+            counts.awaiting
+        ));
     }
     if !summary.unavailable.is_empty() {
         lines.push(format!("{} selected objects are missing; their people stay.", summary.unavailable.len()));

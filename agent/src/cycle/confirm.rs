@@ -1,14 +1,18 @@
 //! Looks once more at everybody who seems to be gone, on the same domain controller, and gathers the verdicts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use chrono::TimeDelta;
+use rollcall_protocol::desired::SelectionKind;
 use rollcall_protocol::evidence::Evidence;
+use rollcall_protocol::person::InImport;
 use uuid::Uuid;
 
 use super::CycleError;
 use super::evidence::{self, Circumstances, DcContinuity, Live, Looked, Standing, Verdict};
-use super::scope::Scope;
+use super::scope::{ImportScope, Located, Scope};
 use super::survey::Ended;
+use crate::clock::Clock;
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
 use crate::directory::entry::Entry;
@@ -35,6 +39,8 @@ pub struct SecondLook<'a> {
     pub domain: &'a Domain,
     pub attributes: &'a AttributeList,
     pub continuity: DcContinuity,
+    pub clock: &'a Clock,
+    pub second_reading_after: TimeDelta,
 }
 
 impl SecondLook<'_> {
@@ -50,7 +56,7 @@ impl SecondLook<'_> {
             let verdicts = self.judge_one(reader, spool, person, &mut judged.missing).await?;
             judged.verdicts.insert(person.guid, verdicts);
         }
-        check_left_groups(reader, &judged).await?;
+        check_groups(reader, self.scope, &judged).await?;
         Ok(judged)
     }
 
@@ -62,21 +68,23 @@ impl SecondLook<'_> {
         missing: &mut HashSet<Uuid>,
     ) -> Result<Vec<(Uuid, Verdict)>, CycleError> {
         let deselected = |import: Uuid| (import, Verdict::Depart(Evidence::Deselected));
-        if person.memberships.iter().all(|before| evidence::is_deselected(self.scope, before)) {
+        if person.memberships.iter().all(|before| evidence::is_import_gone(self.scope, before)) {
             return Ok(person.memberships.iter().map(|before| deselected(before.import)).collect());
         }
-        let (looked, entry) = self.look(reader, person.guid).await?;
+        let (looked, entry) = self.look(reader, person).await?;
         if matches!(looked, Looked::Nothing) {
             missing.insert(person.guid);
         }
         let missed = spool.find_missed(person.guid)?;
-        let circumstances = Circumstances { dc: &self.domain.dc, continuity: self.continuity, missed: missed.as_ref() };
+        let circumstances = Circumstances {
+            dc: &self.domain.dc,
+            continuity: self.continuity,
+            missed: missed.as_ref(),
+            now: self.clock.cloud_now(),
+            second_reading_after: self.second_reading_after,
+        };
         let mut verdicts = Vec::new();
         for before in &person.memberships {
-            if evidence::is_deselected(self.scope, before) {
-                verdicts.push(deselected(before.import));
-                continue;
-            }
             let verdict = evidence::judge(self.scope, before, &looked, &circumstances);
             if let (Verdict::StillHeld(via), Some(entry)) = (&verdict, &entry) {
                 self.add(spool, before.import, via, entry)?;
@@ -86,12 +94,12 @@ impl SecondLook<'_> {
         Ok(verdicts)
     }
 
-    async fn look(&self, reader: &mut DirectoryReader, guid: Uuid) -> Result<(Looked, Option<Entry>), CycleError> {
-        let base = values::guid_base(guid);
+    async fn look(&self, reader: &mut DirectoryReader, person: &Ended) -> Result<(Looked, Option<Entry>), CycleError> {
+        let base = values::guid_base(person.guid);
         let mut wanted = self.attributes.names().to_vec();
         wanted.extend(["sAMAccountType", "memberOf"]);
         if let Some(entry) = reader.read_base(&base, &wanted, Finds::Live).await? {
-            return Ok((Looked::Live(self.live(&entry)?), Some(entry)));
+            return Ok((Looked::Live(self.live(&entry, &person.memberships)?), Some(entry)));
         }
         let deleted = reader.read_base(&base, &["isDeleted"], Finds::Deleted).await?;
         let is_tombstone = deleted.is_some_and(|entry| entry.is_true("isDeleted"));
@@ -99,7 +107,7 @@ impl SecondLook<'_> {
     }
 
     /// An object that is there but cannot be read is no evidence of anything.
-    fn live(&self, entry: &Entry) -> Result<Live, Incomplete> {
+    fn live(&self, entry: &Entry, memberships: &[InImport]) -> Result<Live, Incomplete> {
         let unreadable = |what| Incomplete::UnreadableEntry { page: 1, what };
         let standing = if people::is_user(entry) {
             match people::read(entry, self.attributes).map_err(|error| unreadable(error.0))? {
@@ -111,12 +119,25 @@ impl SecondLook<'_> {
         } else {
             return Err(unreadable("sAMAccountType"));
         };
+        let primary_group = entry.text("primaryGroupID").and_then(|text| text.parse().ok());
+        match (standing, primary_group) {
+            // Every account has one; without it nobody can say whether a group still holds the person.
+            (Standing::Person, None) if memberships.iter().any(|before| self.selects_groups(before)) => {
+                return Err(unreadable("primaryGroupID"));
+            }
+            (Standing::Person | Standing::System | Standing::NotAUser, _) => {}
+        }
         Ok(Live {
             dn: Dn::parse(&entry.dn).ok_or(unreadable("its name"))?,
             standing,
             member_of: entry.texts("memberOf").filter_map(Dn::parse).collect(),
-            primary_group: entry.text("primaryGroupID").and_then(|text| text.parse().ok()),
+            primary_group,
         })
+    }
+
+    fn selects_groups(&self, before: &InImport) -> bool {
+        let import = self.scope.imports.get(&before.import);
+        import.is_some_and(|import| import.include.iter().any(|held| held.kind == SelectionKind::Group))
     }
 
     fn add(&self, spool: &Spool, import: Uuid, via: &[Uuid], entry: &Entry) -> Result<(), CycleError> {
@@ -131,22 +152,77 @@ impl SecondLook<'_> {
     }
 }
 
-/// Somebody who "left" a group that still lists them shows that `memberOf` cannot be read: nobody has left anything.
-async fn check_left_groups(reader: &mut DirectoryReader, judged: &Judged) -> Result<(), Incomplete> {
-    let mut left: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
-    for (guid, verdicts) in &judged.verdicts {
-        for (_, verdict) in verdicts {
-            if let Verdict::Depart(Evidence::LeftGroup { group }) = verdict {
-                left.entry(*group).or_default().push(*guid);
-            }
-        }
-    }
-    for (group, people) in left {
-        let members: HashSet<Uuid> =
-            group::read_members(reader, group).await?.unwrap_or_default().into_iter().collect();
-        if people.iter().any(|person| members.contains(person)) {
+/// Somebody who departs although a selected group still lists them shows that `memberOf` cannot be read: then nobody
+/// has left anything. The members of each group are read once.
+async fn check_groups(reader: &mut DirectoryReader, scope: &Scope, judged: &Judged) -> Result<(), Incomplete> {
+    for (group, people) in still_selected_groups(scope, judged) {
+        let members = group::read_members(reader, group).await?.ok_or(Incomplete::ChangedMeanwhile)?;
+        if members.iter().any(|member| people.contains(member)) {
             return Err(Incomplete::Contradiction);
         }
     }
     Ok(())
+}
+
+/// The groups that must not list those who depart alive, with these people.
+fn still_selected_groups(scope: &Scope, judged: &Judged) -> BTreeMap<Uuid, HashSet<Uuid>> {
+    let mut leaving: BTreeMap<Uuid, HashSet<Uuid>> = BTreeMap::new();
+    for (guid, verdicts) in &judged.verdicts {
+        for import in verdicts.iter().filter(|(_, verdict)| is_out_alive(verdict)).map(|(import, _)| import) {
+            for group in scope.imports.get(import).iter().flat_map(|import| located_groups(scope, import)) {
+                leaving.entry(group).or_default().insert(*guid);
+            }
+        }
+    }
+    leaving
+}
+
+fn located_groups(scope: &Scope, import: &ImportScope) -> Vec<Uuid> {
+    let selected = import.include.iter().map(|held| held.guid);
+    selected.filter(|guid| matches!(scope.located(*guid), Located::Group(_))).collect()
+}
+
+/// An exclude wins over every group, and the deleted are in none.
+fn is_out_alive(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Depart(Evidence::LeftScope { .. } | Evidence::LeftGroup { .. } | Evidence::Deselected) => true,
+        Verdict::Depart(Evidence::Deleted | Evidence::Excluded { .. } | Evidence::Absent { .. })
+        | Verdict::Wait
+        | Verdict::StillHeld(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cycle::scope::fixtures::*;
+    use crate::directory::entry::fixtures::entry;
+    use rollcall_protocol::desired::Selection;
+
+    fn with_group() -> Scope {
+        let sid = [1, 5, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0x50, 4, 0, 0];
+        let guid = id(41).to_bytes_le();
+        let attributes: &[(&str, &[&[u8]])] =
+            &[("objectGUID", &[&guid]), ("objectSid", &[&sid]), ("groupType", &[b"-2147483646"])];
+        let group = group::Group::from_entry(&entry("CN=Crew,DC=lab", attributes)).unwrap();
+        let selected = [ou(21), Selection { guid: id(41), kind: SelectionKind::Group }];
+        let mut scope = scope(vec![import(11, &selected, &[]), import(12, &[ou(21)], &[])]);
+        scope.set_located(id(41), Located::Group(group));
+        scope
+    }
+
+    #[test]
+    fn whoever_departs_alive_is_looked_for_in_every_group_of_that_import() {
+        let left = Verdict::Depart(Evidence::LeftScope { dn: "CN=Ana,DC=lab".into() });
+        let deleted = Verdict::Depart(Evidence::Deleted);
+        let mut judged = Judged::default();
+        judged.verdicts.insert(id(1), vec![(id(11), left.clone())]);
+        judged.verdicts.insert(id(2), vec![(id(11), Verdict::Depart(Evidence::Deselected))]);
+        judged.verdicts.insert(id(3), vec![(id(11), deleted), (id(12), left.clone()), (id(13), left)]);
+        judged.verdicts.insert(id(4), vec![(id(11), Verdict::Wait)]);
+
+        let groups = still_selected_groups(&with_group(), &judged);
+
+        assert_eq!(groups, BTreeMap::from([(id(41), HashSet::from([id(1), id(2)]))]));
+    }
 }

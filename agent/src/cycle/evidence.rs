@@ -1,6 +1,6 @@
 //! Decides why a membership ended, from a second look at the very object. No evidence, no removal.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::desired::SelectionKind;
 use rollcall_protocol::directory::DcIdentity;
 use rollcall_protocol::evidence::Evidence;
@@ -64,13 +64,15 @@ pub struct Circumstances<'a> {
     pub dc: &'a DcIdentity,
     pub continuity: DcContinuity,
     pub missed: Option<&'a Missed>,
+    pub now: DateTime<Utc>,
+    /// How far apart two readings must be to count as two.
+    pub second_reading_after: TimeDelta,
 }
 
-/// Whether the operator ended the membership, so that the directory need not be asked.
-pub fn is_deselected(scope: &Scope, before: &InImport) -> bool {
-    scope.imports.get(&before.import).is_none_or(|import| {
-        !before.via.iter().any(|via| import.include.iter().any(|selection| selection.guid == *via))
-    })
+/// Whether the operator took the whole import away, so that the directory need not be asked. A single selection that was
+/// taken away is another matter: its people may be in one that remains.
+pub fn is_import_gone(scope: &Scope, before: &InImport) -> bool {
+    !scope.imports.contains_key(&before.import)
 }
 
 /// Judges one membership of a person who was not found where they were.
@@ -80,8 +82,9 @@ pub fn judge(scope: &Scope, before: &InImport, looked: &Looked, circumstances: &
         Looked::Nothing => return judge_absent(circumstances),
         Looked::Tombstone => Evidence::Deleted,
         Looked::Live(live) => match judge_live(scope, import, before, live) {
-            Ok(evidence) => evidence,
-            Err(via) => return Verdict::StillHeld(via),
+            Place::Out(evidence) => evidence,
+            Place::In(via) => return Verdict::StillHeld(via),
+            Place::Unknown => return Verdict::Wait,
         },
     };
     match circumstances.continuity {
@@ -91,51 +94,71 @@ pub fn judge(scope: &Scope, before: &InImport, looked: &Looked, circumstances: &
 }
 
 /// One "no such object" may be a lagging replica or a lost permission; two complete readings on the same, unrestored
-/// domain controller count.
+/// domain controller count, and only far enough apart: what lags lags for longer than a moment.
 fn judge_absent(circumstances: &Circumstances<'_>) -> Verdict {
     match (circumstances.continuity, circumstances.missed) {
-        (DcContinuity::Same, Some(missed)) if missed.was_on(circumstances.dc) => {
+        (DcContinuity::Same, Some(missed))
+            if missed.was_on(circumstances.dc)
+                && circumstances.now - missed.first_missed_at >= circumstances.second_reading_after =>
+        {
             Verdict::Depart(Evidence::Absent { first_missed_at: missed.first_missed_at })
         }
         (DcContinuity::Same | DcContinuity::Changed, _) => Verdict::Wait,
     }
 }
 
-/// `Err` carries the selections that hold the person after all: paging is no snapshot, people move while we read.
-fn judge_live(scope: &Scope, import: &ImportScope, before: &InImport, live: &Live) -> Result<Evidence, Vec<Uuid>> {
+/// Where a live account is, seen from one import.
+enum Place {
+    Out(Evidence),
+    /// These selections hold the person after all: paging is no snapshot, people move while we read.
+    In(Vec<Uuid>),
+    /// In none that can be seen, and another selection of the import cannot be located: they may be in that one.
+    Unknown,
+}
+
+fn judge_live(scope: &Scope, import: &ImportScope, before: &InImport, live: &Live) -> Place {
     match live.standing {
         Standing::Person => {}
-        Standing::System => return Ok(Evidence::Excluded { by: "system".into() }),
-        Standing::NotAUser => return Ok(Evidence::Excluded { by: "not_a_user".into() }),
+        Standing::System => return Place::Out(Evidence::Excluded { by: "system".into() }),
+        Standing::NotAUser => return Place::Out(Evidence::Excluded { by: "not_a_user".into() }),
     }
     if let Some(by) = scope.excluded_by(import.import, &live.dn) {
-        return Ok(Evidence::Excluded { by: by.to_string() });
+        return Place::Out(Evidence::Excluded { by: by.to_string() });
     }
-    let held_by: Vec<Uuid> = import
-        .include
-        .iter()
-        .map(|selection| selection.guid)
-        .filter(|guid| holds(scope.located(*guid), live))
-        .collect();
-    if !held_by.is_empty() {
-        return Err(held_by);
-    }
-    Ok(where_to(import, before, live))
-}
-
-fn holds(located: &Located, live: &Live) -> bool {
-    match located {
-        Located::Ou(ou) => live.dn.is_at_or_under(ou),
-        Located::Group(group) => {
-            live.member_of.contains(&group.dn)
-                || (live.primary_group.is_some() && live.primary_group == group.sid.rid())
+    let mut held_by = Vec::new();
+    let mut all_located = true;
+    for selection in &import.include {
+        match holds(scope.located(selection.guid), live) {
+            Some(true) => held_by.push(selection.guid),
+            Some(false) => {}
+            None => all_located = false,
         }
-        Located::Unavailable => false,
+    }
+    match (held_by.is_empty(), all_located) {
+        (false, _) => Place::In(held_by),
+        (true, true) => Place::Out(where_to(import, before, live)),
+        (true, false) => Place::Unknown,
     }
 }
 
-/// People who were held by an OU alone or beside a group have left that OU; a group alone was left.
+/// `None`: the selection cannot be located, so nobody can say.
+fn holds(located: &Located, live: &Live) -> Option<bool> {
+    match located {
+        Located::Ou(ou) => Some(live.dn.is_at_or_under(ou)),
+        Located::Group(group) => Some(
+            live.member_of.contains(&group.dn)
+                || (live.primary_group.is_some() && live.primary_group == group.sid.rid()),
+        ),
+        Located::Unavailable => None,
+    }
+}
+
+/// People who were held by an OU alone or beside a group have left that OU; a group alone was left. Who was held by
+/// nothing that is still selected went with the selection.
 fn where_to(import: &ImportScope, before: &InImport, live: &Live) -> Evidence {
+    if !before.via.iter().any(|via| import.include.iter().any(|held| held.guid == *via)) {
+        return Evidence::Deselected;
+    }
     let was_held_by =
         |kind: SelectionKind| import.include.iter().find(|held| held.kind == kind && before.via.contains(&held.guid));
     match (was_held_by(SelectionKind::Ou), was_held_by(SelectionKind::Group)) {
@@ -168,13 +191,23 @@ mod tests {
         })
     }
 
+    /// Five minutes after the beginning of time, which is just enough for a second reading.
+    fn circumstances<'a>(
+        dc: &'a DcIdentity,
+        continuity: DcContinuity,
+        missed: Option<&'a Missed>,
+    ) -> Circumstances<'a> {
+        let second_reading_after = TimeDelta::minutes(5);
+        Circumstances { dc, continuity, missed, now: DateTime::UNIX_EPOCH + second_reading_after, second_reading_after }
+    }
+
     fn was_via(number: u128) -> InImport {
         InImport { import: id(11), via: vec![id(number)] }
     }
 
     fn judged(looked: &Looked, continuity: DcContinuity, missed: Option<&Missed>) -> Verdict {
         let scope = scope(vec![import(11, &[ou(21), ou(22)], &[31])]);
-        judge(&scope, &was_via(21), looked, &Circumstances { dc: &dc(), continuity, missed })
+        judge(&scope, &was_via(21), looked, &circumstances(&dc(), continuity, missed))
     }
 
     #[test]
@@ -212,6 +245,14 @@ mod tests {
     }
 
     #[test]
+    fn two_looks_a_moment_apart_are_one() {
+        let later = DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1);
+        let missed = Missed { first_missed_at: later, ntds_guid: id(90), invocation_id: id(91) };
+
+        assert_eq!(judged(&Looked::Nothing, DcContinuity::Same, Some(&missed)), Verdict::Wait);
+    }
+
+    #[test]
     fn on_another_domain_controller_every_departure_waits() {
         let missed = Missed { first_missed_at: DateTime::UNIX_EPOCH, ntds_guid: id(90), invocation_id: id(91) };
 
@@ -221,11 +262,38 @@ mod tests {
     }
 
     #[test]
-    fn an_import_or_selection_that_was_taken_away_needs_no_look() {
+    fn only_an_import_that_was_taken_away_whole_needs_no_look() {
         let scope = scope(vec![import(11, &[ou(21)], &[])]);
 
-        assert!(is_deselected(&scope, &was_via(29)));
-        assert!(is_deselected(&scope, &InImport { import: id(12), via: vec![id(21)] }));
-        assert!(!is_deselected(&scope, &was_via(21)));
+        assert!(is_import_gone(&scope, &InImport { import: id(12), via: vec![id(21)] }));
+        assert!(!is_import_gone(&scope, &was_via(29)));
+        assert!(!is_import_gone(&scope, &was_via(21)));
+    }
+
+    fn judged_while_22_is_unavailable(via: u128, looked: &Looked) -> Verdict {
+        let mut scope = scope(vec![import(11, &[ou(21), ou(22)], &[31])]);
+        scope.set_located(id(22), Located::Unavailable);
+        judge(&scope, &was_via(via), looked, &circumstances(&dc(), DcContinuity::Same, None))
+    }
+
+    #[test]
+    fn nobody_leaves_while_another_selection_of_the_import_cannot_be_located() {
+        let moved = live("CN=Ana,OU=22,DC=lab");
+
+        assert_eq!(judged_while_22_is_unavailable(21, &moved), Verdict::Wait);
+        assert_eq!(judged_while_22_is_unavailable(29, &moved), Verdict::Wait);
+        assert_eq!(judged_while_22_is_unavailable(29, &live("CN=Ana,OU=21,DC=lab")), Verdict::StillHeld(vec![id(21)]));
+        assert_eq!(judged_while_22_is_unavailable(21, &Looked::Tombstone), Verdict::Depart(Evidence::Deleted));
+    }
+
+    #[test]
+    fn a_selection_that_was_taken_away_lets_go_after_a_look_and_not_on_another_domain_controller() {
+        let scope = scope(vec![import(11, &[ou(21), ou(22)], &[])]);
+        let judged =
+            |dn: &str, continuity| judge(&scope, &was_via(29), &live(dn), &circumstances(&dc(), continuity, None));
+
+        assert_eq!(judged("CN=Ana,OU=29,DC=lab", DcContinuity::Same), Verdict::Depart(Evidence::Deselected));
+        assert_eq!(judged("CN=Ana,OU=29,OU=22,DC=lab", DcContinuity::Same), Verdict::StillHeld(vec![id(22)]));
+        assert_eq!(judged("CN=Ana,OU=29,DC=lab", DcContinuity::Changed), Verdict::Wait);
     }
 }

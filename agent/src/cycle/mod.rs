@@ -17,7 +17,7 @@ mod publish;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::{CycleKind, Trigger};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::jws::JwsError;
@@ -121,6 +121,8 @@ pub struct Cycle<'a> {
     pub signer: &'a Signer,
     pub clock: &'a Clock,
     pub chance: &'a Chance,
+    /// How far apart two readings must be that both do not find somebody.
+    pub second_reading_after: TimeDelta,
     /// Told how many people have been read so far.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -157,7 +159,14 @@ impl Cycle<'_> {
         (self.progress)(self.spool.reading().count()?);
         let asked: BTreeSet<Uuid> = wish.confirm.iter().copied().collect();
         let survey = survey::take(self.spool, &scope, &asked)?;
-        let look = SecondLook { scope: &scope, domain: &domain, attributes, continuity };
+        let look = SecondLook {
+            scope: &scope,
+            domain: &domain,
+            attributes,
+            continuity,
+            clock: self.clock,
+            second_reading_after: self.second_reading_after,
+        };
         let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
         reader.close().await;
         Ok(Complete { started_at, state, domain, continuity, scope, structure, survey, judged, asked })

@@ -109,7 +109,7 @@ impl<'a> Worker<'a> {
             last_try: self.last_try,
             tried: &self.tried,
             done: &self.done,
-            second_reading_after: chrono::TimeDelta::from_std(self.config.second_reading_after()).unwrap_or_default(),
+            second_reading_after: self.config.second_reading_after(),
             jitter: self.jitter,
         };
         let now = self.link.clock.cloud_now();
@@ -216,6 +216,7 @@ impl<'a> Worker<'a> {
             signer: &self.link.signer,
             clock: &self.link.clock,
             chance: &self.link.chance,
+            second_reading_after: self.config.second_reading_after(),
             progress: &progress,
         };
         let wish =

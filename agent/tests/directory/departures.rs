@@ -1,8 +1,9 @@
 //! Who leaves, why, and who does not.
 
+use chrono::TimeDelta;
 use rollcall_agent::cycle::Extent;
 use rollcall_lab::directory::{GroupKind, Person, Setup, rules::DeletedObjects};
-use rollcall_protocol::desired::Pause;
+use rollcall_protocol::desired::{Pause, Selection, SelectionKind};
 use rollcall_protocol::evidence::{Evidence, Stance};
 use uuid::Uuid;
 
@@ -60,6 +61,21 @@ async fn a_deleted_person_leaves_only_after_two_readings_when_tombstones_are_hid
     assert_eq!((second.counts.departed, second.counts.awaiting), (1, 0));
     assert!(matches!(evidence_for(&site, ana.guid), Some(Evidence::Absent { .. })));
     assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn readings_that_follow_each_other_too_soon_count_as_one() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    site.second_reading_after = TimeDelta::minutes(5);
+    site.directory.delete(somebody(&site, 5).guid).unwrap();
+    site.sync().await.unwrap();
+
+    let soon = site.sync().await.unwrap();
+    site.pass(TimeDelta::minutes(4));
+    let late = site.sync().await.unwrap();
+
+    assert_eq!((soon.counts.departed, soon.counts.awaiting), (0, 1));
+    assert_eq!((late.counts.departed, late.counts.awaiting), (1, 0));
 }
 
 #[tokio::test]
@@ -128,7 +144,7 @@ async fn too_many_at_once_go_out_held_and_changes_go_on() {
 }
 
 #[tokio::test]
-async fn a_deselected_ou_lets_its_people_go_without_asking_the_directory() {
+async fn a_deselected_ou_lets_its_people_go() {
     let mut site = Site::synced(200, &["Staff", "Contractors"]).await;
     let contractors = site.ou("Contractors");
     let people = site.directory.people();
@@ -140,6 +156,33 @@ async fn a_deselected_ou_lets_its_people_go_without_asking_the_directory() {
 
     assert_eq!(site.cloud.departures.len(), gone.len());
     assert!(gone.iter().all(|person| evidence_for(&site, person.guid) == Some(Evidence::Deselected)));
+}
+
+#[tokio::test]
+async fn an_ou_replaced_by_its_parent_that_cannot_be_found_loses_nobody() {
+    let mut site = Site::synced(200, &["Staff/Berlin"]).await;
+    let before = site.seen();
+    let gone = Selection { guid: Uuid::from_u128(0xdead), kind: SelectionKind::Ou };
+    site.desired.imports[0].include = vec![gone];
+
+    let summary = site.sync().await.unwrap();
+
+    assert_eq!((summary.counts.departed, summary.counts.awaiting as usize), (0, before.len()));
+    assert_eq!(site.seen(), before);
+}
+
+#[tokio::test]
+async fn somebody_who_moves_to_a_selection_that_cannot_be_found_stays() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let ana = somebody(&site, 3);
+    let gone = Selection { guid: Uuid::from_u128(0xdead), kind: SelectionKind::Ou };
+    site.desired.imports[0].include.push(gone);
+    site.directory.move_to(ana.guid, site.ou("Contractors")).unwrap();
+
+    let summary = site.sync().await.unwrap();
+
+    assert_eq!((summary.counts.departed, summary.counts.awaiting), (0, 1));
+    assert!(site.seen().contains_key(&ana.guid));
 }
 
 #[tokio::test]

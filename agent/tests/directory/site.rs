@@ -35,6 +35,7 @@ pub struct Site {
     pub spool: Spool,
     pub cloud: StandIn,
     pub clock: Clock,
+    pub second_reading_after: TimeDelta,
     signer: Signer,
     chance: Chance,
     _folder: TempDir,
@@ -70,6 +71,7 @@ impl Site {
             spool,
             cloud: StandIn { head: Some(epoch.head()), ..StandIn::default() },
             clock: Clock::fixed(now),
+            second_reading_after: TimeDelta::minutes(1),
             signer,
             chance: Chance::seeded(1),
             _folder: folder,
@@ -125,6 +127,7 @@ impl Site {
             signer: &self.signer,
             clock: &self.clock,
             chance: &self.chance,
+            second_reading_after: self.second_reading_after,
             progress: &|_| {},
         };
         let wish = Wish { trigger: Trigger::SyncNow, extent, confirm: confirm.to_vec(), purpose };

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use rollcall_agent::cycle::CycleError;
 use rollcall_agent::diagnostic::Diagnostic;
-use rollcall_lab::directory::{Attr, Code, Fault, GroupKind, Trouble, When};
+use rollcall_lab::directory::{Attr, Code, Fault, GroupKind, Person, Trouble, When};
+use rollcall_protocol::desired::{Selection, SelectionKind};
 
 use crate::site::Site;
 
@@ -129,6 +130,67 @@ async fn half_of_a_group_that_can_no_longer_be_seen_loses_nobody() {
 
     assert_eq!(Diagnostic::from(&error).fault.code, "RC-2307");
     assert_eq!(site.seen().len(), 50);
+}
+
+/// Fifty people of `Staff` who have joined a group since the last reading; both are selected.
+async fn held_by_ou_and_group() -> (Site, Vec<Person>) {
+    let mut site = Site::new(300);
+    let place = site.ou("Groups/Security");
+    let group = site.directory.add_group(place, "Crew", GroupKind::GlobalSecurity).unwrap();
+    site.select_ous(&["Staff"]);
+    let staff = site.expected();
+    let people = site.directory.people().into_iter().filter(|person| staff.contains_key(&person.guid));
+    let people: Vec<_> = people.take(50).collect();
+    site.desired.imports[0].include.push(Selection { guid: group, kind: SelectionKind::Group });
+    site.sync().await.unwrap();
+    for person in &people {
+        site.directory.join(person.guid, group).unwrap();
+    }
+    (site, people)
+}
+
+#[tokio::test]
+async fn people_who_leave_the_ou_and_are_still_in_a_group_that_cannot_be_seen_stay() {
+    let (mut site, people) = held_by_ou_and_group().await;
+    let before = site.seen();
+    // Namesakes of somebody who is there already cannot move.
+    let moved = people.iter().filter(|person| site.directory.move_to(person.guid, site.ou("Contractors")).is_ok());
+    assert!(moved.count() > 40);
+    site.directory.hide(Attr::MemberOf, 50);
+
+    let error = site.sync().await.unwrap_err();
+
+    assert_eq!(Diagnostic::from(&error).fault.code, "RC-2307");
+    assert_eq!(site.seen(), before);
+}
+
+#[tokio::test]
+async fn people_of_a_deselected_ou_who_are_still_in_a_group_that_cannot_be_seen_stay() {
+    let (mut site, _) = held_by_ou_and_group().await;
+    let before = site.seen();
+    site.desired.imports[0].include.remove(0);
+    site.directory.hide(Attr::MemberOf, 50);
+
+    let error = site.sync().await.unwrap_err();
+
+    assert_eq!(Diagnostic::from(&error).fault.code, "RC-2307");
+    assert_eq!(site.seen(), before);
+}
+
+#[tokio::test]
+async fn somebody_whose_primary_group_cannot_be_read_leaves_no_group() {
+    let (mut site, people) = held_by_ou_and_group().await;
+    let group = site.desired.imports[0].include[1].guid;
+    site.directory.set_primary_group(people[4].guid, group).unwrap();
+    site.sync().await.unwrap();
+    let before = site.seen();
+    site.directory.move_to(people[4].guid, site.ou("Contractors")).unwrap();
+    site.directory.hide(Attr::PrimaryGroupId, 100);
+
+    let error = site.sync().await.unwrap_err();
+
+    assert_eq!(Diagnostic::from(&error).fault.code, "RC-2303");
+    assert_eq!(site.seen(), before);
 }
 
 #[tokio::test]

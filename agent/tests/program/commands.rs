@@ -1,5 +1,7 @@
 //! What the commands print and how they end.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::home::Home;
@@ -16,16 +18,34 @@ async fn sync_reads_sends_and_reports_in_json() {
 }
 
 #[tokio::test]
-async fn sync_looks_a_second_time_at_once_for_somebody_who_is_missing() {
+async fn sync_waits_and_looks_a_second_time_for_somebody_who_is_missing() {
     let home = Home::enrolled(120).await;
     home.agent(&["sync"]).await;
     let gone = *home.seen().iter().next().unwrap();
     home.directory.delete(gone).unwrap();
+    let started = Instant::now();
 
     let (exit, said) = home.agent_json(&["sync"]).await;
 
     assert_eq!((exit, said["departed"].as_u64()), (0, Some(1)), "{said}");
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!(home.seen(), home.expected());
+}
+
+#[tokio::test]
+async fn sync_leaves_a_second_reading_that_is_far_away_to_later_and_asks_for_attention() {
+    let home = Home::enrolled(120).await;
+    home.agent(&["sync"]).await;
+    home.directory.delete(*home.seen().iter().next().unwrap()).unwrap();
+    let text = std::fs::read_to_string(home.path("agent.toml")).unwrap();
+    let text = text.replace("second_reading_seconds = 1", "second_reading_seconds = 31");
+    std::fs::write(home.path("agent.toml"), text).unwrap();
+
+    for _ in 0..2 {
+        let (exit, said) = home.agent_json(&["sync"]).await;
+        let counts = (said["departed"].as_u64(), said["awaiting"].as_u64());
+        assert_eq!((exit, counts), (10, (Some(0), Some(1))), "{said}");
+    }
 }
 
 #[tokio::test]
