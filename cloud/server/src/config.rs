@@ -19,10 +19,20 @@ pub struct Config {
     /// `None`: the address it listens on.
     pub public_url: Option<String>,
     pub master_key: MasterKeySource,
-    pub smtp_url: Option<String>,
+    pub smtp_url: Option<SmtpUrl>,
     pub tls: Option<TlsFiles>,
     /// A filter in the form of `tracing-subscriber`.
     pub log: String,
+}
+
+/// May hold a password, so it is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SmtpUrl(String);
+
+impl std::fmt::Debug for SmtpUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SmtpUrl(…)")
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +97,7 @@ impl Config {
             admin_listen: address("ROLLCALL_ADMIN_LISTEN", get("ROLLCALL_ADMIN_LISTEN"), "127.0.0.1:9090")?,
             public_url: get("ROLLCALL_PUBLIC_URL").map(public_url).transpose()?,
             master_key: master_key(get("ROLLCALL_MASTER_KEY"), get("ROLLCALL_MASTER_KEY_FILE"))?,
-            smtp_url: get("ROLLCALL_SMTP_URL"),
+            smtp_url: get("ROLLCALL_SMTP_URL").map(SmtpUrl),
             tls: tls(get("ROLLCALL_TLS_CERT"), get("ROLLCALL_TLS_KEY"))?,
             log: get("ROLLCALL_LOG").unwrap_or_else(|| "info".to_owned()),
             data_dir,
@@ -218,6 +228,12 @@ mod tests {
         for bad in ["r.example", "https://r.example/x", "ftp://r.example", "https://"] {
             assert_eq!(parse(&[("ROLLCALL_PUBLIC_URL", bad)]).unwrap_err().fault.code, "RC-8002", "{bad}");
         }
+    }
+
+    #[test]
+    fn the_password_of_the_mail_server_is_never_printed() {
+        let config = parse(&[("ROLLCALL_SMTP_URL", "smtps://rollcall:c0ffee@mail.example")]).unwrap();
+        assert!(!format!("{config:?} {:?}", config.redacted()).contains("c0ffee"));
     }
 
     #[test]

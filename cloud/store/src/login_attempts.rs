@@ -4,7 +4,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::{Db, Result, keyring::SecretHash};
+use crate::{Db, Result, keyring::SecretHash, tx::SystemTx};
 
 /// The attempts of one clock hour are counted together.
 pub const WINDOW: TimeDelta = TimeDelta::hours(1);
@@ -44,6 +44,7 @@ pub async fn take_place(db: &Db, subject: SecretHash, limit: i64, now: DateTime<
             .map(|done| done.rows_affected())
         })?;
         if changed == 1 {
+            delete_before(&mut tx, now - WINDOW).await?;
             tx.commit().await?;
             return Ok(Gate::Open);
         }
@@ -55,14 +56,21 @@ pub async fn take_place(db: &Db, subject: SecretHash, limit: i64, now: DateTime<
 pub async fn forget(db: &Db, subject: SecretHash, now: DateTime<Utc>) -> Result<()> {
     let mut tx = db.system().await?;
     either!(&mut tx.inner, c => async {
-        sqlx::query("delete from login_attempts where subject_hash = $1 or attempted_at < $2")
+        sqlx::query("delete from login_attempts where subject_hash = $1")
             .bind(subject.as_bytes())
-            .bind(now - WINDOW * 24)
             .execute(c)
             .await
             .map(|_| ())
     })?;
+    delete_before(&mut tx, now - WINDOW).await?;
     tx.commit().await
+}
+
+/// What is over counts no more; subjects that nobody tries again would stay for ever.
+async fn delete_before(tx: &mut SystemTx, time: DateTime<Utc>) -> Result<()> {
+    either!(&mut tx.inner, c => async {
+        sqlx::query("delete from login_attempts where attempted_at < $1").bind(time).execute(c).await.map(|_| ())
+    })
 }
 
 fn place_id(subject: SecretHash, begin: DateTime<Utc>, place: i64) -> Uuid {

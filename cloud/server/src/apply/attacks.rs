@@ -9,7 +9,7 @@ use rollcall_protocol::{
     evidence::{Departure, Evidence, Stance},
     item::Item,
     limits, path,
-    person::Person,
+    person::{Person, PersonRecord},
     structure::OrgUnit,
 };
 use rollcall_store::{directories, testing::TestDb};
@@ -57,6 +57,7 @@ attacks![
     a_person_who_names_an_import_twice_stops_nobody,
     a_nul_character_anywhere_stops_nobody,
     a_nul_character_in_claims_or_check_in_is_malformed,
+    a_record_that_an_engine_cannot_store_stops_nobody,
     parts_that_never_become_whole_do_not_block_what_follows,
     a_million_bad_records_are_counted_and_a_thousand_told,
     a_full_snapshot_of_nobody_removes_nobody,
@@ -178,12 +179,46 @@ async fn a_nul_character_anywhere_stops_nobody(cloud: TestCloud) {
         people: 1,
         blocked: None,
     };
-    let newcomer = rollcall_protocol::person::PersonRecord::write(person(6, "Person 006", import)).unwrap();
+    let newcomer = PersonRecord::write(person(6, "Person 006", import)).unwrap();
 
     send(&cloud, &mut agent, vec![Item::Departed(evil), Item::Ou(ou), present(&newcomer)]).await;
 
     assert_eq!(cloud.list(None).await.len(), 6, "the newcomer came in");
     assert_eq!(cloud.runs().await[0].counts.set_aside, 2);
+}
+
+async fn a_record_that_an_engine_cannot_store_stops_nobody(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 5).await;
+    let good = PersonRecord::write(person(6, "Person 006", import)).unwrap();
+    let unknown_fields = [
+        r#""x":"\ud800""#.to_owned(),
+        r#""x":["\udc00\ud800"]"#.to_owned(),
+        r#""\ud800":1"#.to_owned(),
+        r#""x":1e400000"#.to_owned(),
+        r#""x":1e-400000"#.to_owned(),
+        format!(r#""x":0.{}1"#, "0".repeat(20_000)),
+    ];
+    let mut bad: Vec<PersonRecord> = unknown_fields.iter().map(|field| with_field(&good, field)).collect();
+    let long: String = (0..3_000_u32).filter_map(|at| char::from_u32(0x4e00 + at * 7_919 % 20_000)).collect();
+    bad.push(PersonRecord::write(person(6, &long, import)).unwrap());
+    let nameless =
+        Person { display_name: None, given_name: Some(long.clone()), surname: Some(long), ..good.person.clone() };
+    bad.push(PersonRecord::write(nameless).unwrap());
+
+    for (number, bad) in (7_u128..).zip(&bad) {
+        let newcomer = PersonRecord::write(person(number, "Newcomer", import)).unwrap();
+        send(&cloud, &mut agent, vec![present(bad), present(&newcomer)]).await;
+        let run = &cloud.runs().await[0];
+        assert_eq!((run.counts.added, run.counts.set_aside), (1, 1), "{number}");
+        assert_eq!(run.reason_code.as_deref(), Some("RC-4011"));
+    }
+    assert_eq!(cloud.list(None).await.len(), 5 + bad.len(), "every newcomer came in");
+}
+
+/// The same record with one more field.
+fn with_field(record: &PersonRecord, field: &str) -> PersonRecord {
+    let json = format!("{{{field},{}", record.json.strip_prefix('{').unwrap());
+    PersonRecord { json, person: record.person.clone() }
 }
 
 async fn a_nul_character_in_claims_or_check_in_is_malformed(cloud: TestCloud) {

@@ -4,6 +4,7 @@
 //! departures under the guard, replace the structure, compare the set, write the run.
 
 mod cycle;
+mod storable;
 mod record;
 mod diff;
 mod people;

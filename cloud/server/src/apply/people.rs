@@ -20,7 +20,7 @@ use rollcall_store::{
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{diff, record};
+use super::{diff, record, storable};
 use crate::clock::Entropy;
 
 /// People of one multi-row statement.
@@ -92,15 +92,14 @@ pub struct Present {
 
 /// Reads one record, or says why it cannot be taken.
 pub fn read(json: Box<RawValue>) -> Result<Present, String> {
-    // PostgreSQL stores no NUL in a text, so neither engine takes one.
-    if json.get().contains("\\u0000") {
-        return Err("holds a NUL character".to_owned());
+    storable::check_text(json.get())?;
+    let person = serde_json::from_str::<Person>(json.get())
+        .map_err(|error| format!("not a person (line {}, column {})", error.line(), error.column()))?;
+    if person.guid.is_nil() {
+        return Err("has no objectGUID".to_owned());
     }
-    match serde_json::from_str::<Person>(json.get()) {
-        Ok(person) if person.guid.is_nil() => Err("has no objectGUID".to_owned()),
-        Ok(person) => Ok(Present { person, json }),
-        Err(error) => Err(format!("not a person (line {}, column {})", error.line(), error.column())),
-    }
+    storable::check_names(&person, &record::decide_shown(&person))?;
+    Ok(Present { person, json })
 }
 
 /// Applies at most [`CHUNK`] people, each of another objectGUID.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
-use rollcall_domain::{ids::AgentId, run::RunResult};
+use rollcall_domain::{agent::AgentState, ids::AgentId, run::RunResult};
 use rollcall_protocol::{
     answer::{Answer, Receipt, Refusal, TokenFault},
     checkin::{CheckinResponse, CycleOutcome, CycleReport, EpochWish, Problem},
@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     services::{
+        ServiceError,
         agents::{self, Ask},
         pauses::{self, Target, Wish},
         tokens,
@@ -68,6 +69,9 @@ stories![
     a_batch_sent_twice_is_answered_twice_and_stored_once,
     a_gap_names_what_is_missing,
     a_fork_stops_both_copies,
+    a_released_agent_goes_on_in_a_new_epoch,
+    only_a_quarantined_agent_is_released,
+    a_released_standby_still_stands_by,
     a_changed_body_a_foreign_key_and_another_path_are_refused,
     a_body_over_the_limit_is_refused_before_it_is_read,
     a_request_is_taken_once,
@@ -197,7 +201,68 @@ async fn a_fork_stops_both_copies(cloud: TestCloud) {
     assert_eq!(cloud.list(None).await.len(), 1, "nothing of the copy was applied");
 
     agents::release(&cloud.state, &cloud.who, AgentId::from(agent.id)).await.unwrap();
-    assert!(matches!(agent.push(&cloud, &genuine).await, Answer::Accepted(_)));
+    assert_eq!(agent.push(&cloud, &genuine).await, Answer::Refused(Refusal::Epoch), "it begins anew, with everybody");
+}
+
+async fn a_released_agent_goes_on_in_a_new_epoch(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    let start = agent.head;
+    let of_copy = agent.read(&cloud, vec![], &Evidence::Deleted);
+    agent.push(&cloud, &of_copy).await;
+    agent.head = start;
+    let waiting = agent.read(&cloud, vec![ana(import)], &Evidence::Deleted);
+    assert_eq!(agent.push(&cloud, &waiting).await, Answer::Refused(Refusal::Fork));
+    let id = AgentId::from(agent.id);
+    let before = standing(&cloud, id).await;
+
+    agents::release(&cloud.state, &cloud.who, id).await.unwrap();
+
+    assert_eq!(agent.push(&cloud, &waiting).await, Answer::Refused(Refusal::Epoch));
+    let after = standing(&cloud, id).await;
+    assert_eq!((after.state, after.epoch), (AgentState::Active, 2));
+    assert!(after.desired_version > before.desired_version);
+    agent.check_in_saying(&cloud, EpochWish::New, |_| {}).await;
+    for part in agent.read_full(&cloud, vec![ana(import)], 1) {
+        assert!(matches!(agent.push(&cloud, &part).await, Answer::Accepted(_)));
+    }
+    cloud.work().await;
+    assert_eq!(cloud.list(None).await.len(), 1);
+}
+
+async fn only_a_quarantined_agent_is_released(cloud: TestCloud) {
+    let first = TestAgent::enrol(&cloud, 1).await;
+    let second = TestAgent::enrol(&cloud, 2).await;
+    for (agent, state) in [(&first, AgentState::Active), (&second, AgentState::Standby)] {
+        let id = AgentId::from(agent.id);
+
+        let answer = agents::release(&cloud.state, &cloud.who, id).await;
+
+        assert!(matches!(answer, Err(ServiceError::Invalid { .. })), "{state}");
+        let after = standing(&cloud, id).await;
+        assert_eq!((after.state, after.epoch), (state, 1));
+    }
+}
+
+async fn a_released_standby_still_stands_by(cloud: TestCloud) {
+    TestAgent::enrol(&cloud, 1).await;
+    let mut second = TestAgent::enrol(&cloud, 2).await;
+    let start = second.head;
+    let one = second.read(&cloud, vec![], &Evidence::Deleted);
+    second.push(&cloud, &one).await;
+    second.head = start;
+    let other = second.read(&cloud, vec![], &Evidence::Deleted);
+    assert_eq!(second.push(&cloud, &other).await, Answer::Refused(Refusal::Fork));
+    let id = AgentId::from(second.id);
+
+    agents::release(&cloud.state, &cloud.who, id).await.unwrap();
+
+    assert_eq!(standing(&cloud, id).await.state, AgentState::Standby, "another agent reads the directory");
+}
+
+async fn standing(cloud: &TestCloud, agent: AgentId) -> rollcall_store::agents::Agent {
+    let mut tx = cloud.db().read(&cloud.who.scope).await.unwrap();
+    rollcall_store::agents::find(&mut tx, &cloud.who.scope, agent).await.unwrap().unwrap().1
 }
 
 async fn a_changed_body_a_foreign_key_and_another_path_are_refused(cloud: TestCloud) {

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     Form,
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use rollcall_protocol::catalogue;
@@ -110,10 +110,20 @@ fn refuse(error: SignInError, email: String, next: String) -> Result<Response, P
             "Too many attempts",
             "Wait until the next full hour, or ask an owner for a one-time sign-in link.",
         ),
+        SignInError::Busy(_) => return Ok(busy()),
         SignInError::Store(error) => return Err(error.into()),
     };
     let notice = Some(Notice { tone: Tone::Bad, title, detail });
     Ok(page_with(status, &SignInPage { notice, email, next }))
+}
+
+/// Nothing was looked at, and a link is not spent.
+fn busy() -> Response {
+    let fault = &catalogue::RATE_LIMITED;
+    let again = Link::to("Go to sign-in", "/login");
+    let mut response = dead_end(StatusCode::TOO_MANY_REQUESTS, fault, fault.cause.to_owned(), again);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
 }
 
 async fn show_link(State(state): State<AppState>, Path(link): Path<String>) -> Result<Response, PageError> {
@@ -162,6 +172,7 @@ async fn with_link(
             let form = first_password(&state, known, link, errors).await?;
             Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &form))
         }
+        Err(SignInError::Busy(_)) => Ok(busy()),
         Err(SignInError::Store(error)) => Err(error.into()),
         Err(SignInError::LinkSpent | SignInError::Refused | SignInError::TooMany { .. }) => Ok(spent()),
     }
@@ -183,6 +194,14 @@ async fn sign_out(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::services::passwords::DeskFull;
+
+    #[test]
+    fn whoever_finds_the_queue_full_is_told_when_to_come_back() {
+        let answer = refuse(SignInError::Busy(DeskFull), String::new(), "/".to_owned()).unwrap();
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(answer.headers()[header::RETRY_AFTER], "5");
+    }
 
     #[test]
     fn after_signing_in_nobody_is_led_to_another_site() {

@@ -10,7 +10,7 @@ use rollcall_store::{
     AgentScope, WriteTx,
     agents::{self, Agent},
     commands::{self, NewCommand},
-    directories,
+    directories, inbox,
 };
 use serde_json::json;
 
@@ -88,37 +88,54 @@ async fn give(tx: &mut WriteTx, state: &AppState, who: &Who, agent: &Agent, ask:
 /// For ever: the agent's next request is answered with `revoked`, and it wipes its spool.
 pub async fn revoke(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
     who.may(Act::RevokeAgent)?;
-    change_state(state, who, agent, AgentState::Revoked, "agent.revoke").await
-}
-
-/// After a fork: the operator says which machine is the true one by letting this identity go on. The chain continues
-/// where the cloud holds it; the copy that is behind then needs a new epoch.
-pub async fn release(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
-    who.may(Act::RevokeAgent)?;
-    change_state(state, who, agent, AgentState::Active, "agent.release").await
-}
-
-async fn change_state(
-    state: &AppState,
-    who: &Who,
-    agent: AgentId,
-    to: AgentState,
-    action: &'static str,
-) -> Result<(), ServiceError> {
-    let now = state.now();
     let mut tx = state.db.write(&who.scope).await?;
     let (scope, before) = find(&mut tx, who, agent).await?;
     if before.state == AgentState::Revoked {
         return Err(ServiceError::invalid("agent", "is revoked for ever"));
     }
-    agents::set_state(&mut tx, &scope, to, now).await?;
-    if to == AgentState::Revoked {
-        hand_over(&mut tx, state, who, &scope, &before).await?;
+    agents::set_state(&mut tx, &scope, AgentState::Revoked, state.now()).await?;
+    hand_over(&mut tx, state, who, &scope, &before).await?;
+    tell(tx, state, who, &scope, &before, AgentState::Revoked, "agent.revoke").await
+}
+
+/// After a fork: the operator says which machine is the true one by letting this identity go on. It goes on in a new
+/// epoch: what either copy still holds of the old one is refused, and a full snapshot follows.
+pub async fn release(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
+    who.may(Act::RevokeAgent)?;
+    let now = state.now();
+    let mut tx = state.db.write(&who.scope).await?;
+    let (scope, before) = find(&mut tx, who, agent).await?;
+    if before.state != AgentState::Quarantined {
+        return Err(ServiceError::invalid("agent", "is not quarantined"));
     }
-    // A parked check-in of this agent hears of it at once.
-    agents::renew_desired(&mut tx, &scope).await?;
-    let note = Note::of(agent).before(json!({ "state": before.state })).after(json!({ "state": to }));
-    who.note(&mut tx, now, action, Some(before.customer_id), note).await?;
+    let to = decide_released(&mut tx, &scope, &before).await?;
+    agents::set_state(&mut tx, &scope, to, now).await?;
+    let epoch = agents::begin_epoch(&mut tx, &scope, state.entropy.bytes()).await?;
+    inbox::abandon_epochs_before(&mut tx, &scope, epoch, now).await?;
+    tell(tx, state, who, &scope, &before, to, "agent.release").await
+}
+
+/// One that stood by before the fork stands by after it.
+async fn decide_released(tx: &mut WriteTx, scope: &AgentScope, agent: &Agent) -> Result<AgentState, ServiceError> {
+    let Some(directory) = agent.directory_id.map(DirectoryId::from) else { return Ok(AgentState::Active) };
+    let reader = directories::find(tx, &scope.customer(), directory).await?.map(|directory| directory.agent_id);
+    let is_reader = reader.is_none_or(|reader| reader == agent.id);
+    Ok(if is_reader { AgentState::Active } else { AgentState::Standby })
+}
+
+/// The agent's parked check-in hears of it at once, and the audit log for ever.
+async fn tell(
+    mut tx: WriteTx,
+    state: &AppState,
+    who: &Who,
+    scope: &AgentScope,
+    before: &Agent,
+    to: AgentState,
+    action: &'static str,
+) -> Result<(), ServiceError> {
+    agents::renew_desired(&mut tx, scope).await?;
+    let note = Note::of(before.id).before(json!({ "state": before.state })).after(json!({ "state": to }));
+    who.note(&mut tx, state.now(), action, Some(before.customer_id), note).await?;
     Ok(tx.commit().await?)
 }
 

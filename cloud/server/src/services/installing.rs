@@ -19,19 +19,27 @@ pub fn ways(public_url: &str, token: &str) -> Vec<Way> {
         Way {
             label: "msiexec",
             command: msiexec(token),
-            hint: "In an elevated command prompt, beside the downloaded MSI.",
+            hint: "The MSI comes with the next release and is not served here yet. Then: in an elevated command prompt, beside \
+                   the MSI.",
         },
         Way {
             label: "PowerShell",
             command: powershell(public_url, token),
-            hint: "In an elevated PowerShell: downloads, checks the hash, installs without questions.",
+            hint: "The MSI comes with the next release and is not served here yet. Then: in an elevated PowerShell; downloads, \
+                   checks the hash, installs without questions.",
         },
         Way {
             label: "RMM script",
             command: rmm(public_url, token),
-            hint: "For your RMM tool. Exit codes: 0 done, 1 failed, 3010 restart needed.",
+            hint: "The MSI comes with the next release and is not served here yet. Then: for your RMM tool. Exit codes: 0 done, \
+                   1 failed, 3010 restart needed.",
         },
-        Way { label: "Linux", command: linux(token), hint: "As root, on a host that reaches a domain controller." },
+        Way {
+            label: "Linux",
+            command: linux(token),
+            hint: "As the agent's account, on a host that reaches a domain controller and where agent.toml is written. The \
+                   second line stays running; a service starts the same line.",
+        },
     ]
 }
 
@@ -65,7 +73,7 @@ fn rmm(public_url: &str, token: &str) -> String {
 }
 
 fn linux(token: &str) -> String {
-    format!("rollcall-agent enroll --token {token}\nsystemctl enable --now rollcall-agent")
+    format!("rollcall-agent enroll --token {token}\nrollcall-agent run")
 }
 
 #[cfg(test)]
@@ -77,5 +85,15 @@ mod tests {
         for way in ways("https://rollcall.example", "eyJ0.a-b_c.d") {
             assert_eq!(way.command.matches("eyJ0.a-b_c.d").count(), 1, "{}", way.label);
         }
+    }
+
+    #[test]
+    fn no_way_promises_what_is_not_there_yet() {
+        for way in ways("https://rollcall.example", "eyJ0.a-b_c.d") {
+            let needs_msi = way.command.contains(".msi");
+            assert_eq!(way.hint.contains("not served here yet"), needs_msi, "{}", way.label);
+            assert!(!way.command.contains("systemctl"), "no package brings a unit: {}", way.label);
+        }
+        assert_eq!(linux("eyJ0"), "rollcall-agent enroll --token eyJ0\nrollcall-agent run");
     }
 }

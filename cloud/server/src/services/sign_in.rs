@@ -1,5 +1,7 @@
 //! Signing in and out: a password or a one-time link becomes a session, within limits that all instances share.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::ids::OperatorId;
@@ -15,13 +17,15 @@ use rollcall_store::{
 };
 
 use super::{
-    passwords::{self, Check, Password},
+    passwords::{self, Check, DeskFull, Password},
     who::Who,
 };
 use crate::state::AppState;
 
+/// Attempts per name and hour from one address: a stranger elsewhere does not lock the owner out.
+const TRIES_PER_NAME_AND_ADDRESS: i64 = 20;
 /// Attempts per name and hour, whoever makes them.
-const TRIES_PER_NAME: i64 = 20;
+const TRIES_PER_NAME: i64 = 200;
 /// Attempts per address and hour, whatever the name.
 const TRIES_PER_ADDRESS: i64 = 200;
 /// A link waits this long for its owner.
@@ -35,6 +39,8 @@ pub enum SignInError {
     Refused,
     #[error("too many attempts until {until}")]
     TooMany { until: DateTime<Utc> },
+    #[error(transparent)]
+    Busy(#[from] DeskFull),
     #[error("the password is too short or too long")]
     WeakPassword,
     #[error("the link was used or is over")]
@@ -46,7 +52,7 @@ pub enum SignInError {
 /// Where a request comes from, as far as it is known.
 #[derive(Debug, Clone, Default)]
 pub struct Visitor {
-    pub ip: Option<std::net::IpAddr>,
+    pub ip: Option<IpAddr>,
     pub user_agent: Option<String>,
 }
 
@@ -55,13 +61,27 @@ impl Visitor {
         self.ip.map(|ip| ip.to_string())
     }
 
+    /// Whom the provider calls one customer: of IPv6 the first half, because the other half is everybody's own choice.
+    fn network(&self) -> Option<IpAddr> {
+        self.ip.map(|ip| match ip.to_canonical() {
+            IpAddr::V4(ip) => IpAddr::V4(ip),
+            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+        })
+    }
+
     /// Behind a proxy on our own network everybody has its address, so only public ones are counted.
     fn counted_address(&self) -> Option<SecretHash> {
-        let is_public = match self.ip? {
-            std::net::IpAddr::V4(ip) => !(ip.is_private() || ip.is_loopback() || ip.is_link_local()),
-            std::net::IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()),
+        let is_public = match self.ip?.to_canonical() {
+            IpAddr::V4(ip) => !(ip.is_private() || ip.is_loopback() || ip.is_link_local()),
+            IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()),
         };
-        is_public.then(|| SecretHash::of(format!("address\n{:?}", self.ip).as_bytes()))
+        is_public.then(|| SecretHash::of(format!("address\n{:?}", self.network()).as_bytes()))
+    }
+
+    /// A name as it is tried from here.
+    fn name_from_here(&self, name: SecretHash) -> SecretHash {
+        let place = format!("from\n{:?}\n", self.network());
+        SecretHash::of(&[place.as_bytes(), name.as_bytes()].concat())
     }
 }
 
@@ -108,23 +128,21 @@ pub async fn with_password(
 ) -> Result<Begun, SignInError> {
     let now = state.now();
     let name = operators::signin_name(email);
-    pass_gate(state, name, TRIES_PER_NAME, now).await?;
-    if let Some(address) = visitor.counted_address() {
-        pass_gate(state, address, TRIES_PER_ADDRESS, now).await?;
-    }
+    pass_gates(state, name, visitor, now).await?;
     let mut claimed = operators::list_claimed(&state.db, name, now).await?;
     if claimed.is_empty() {
-        passwords::check(password, None).await;
+        passwords::check(password, None).await?;
         return Err(SignInError::Refused);
     }
     while let Some(operator) = claimed.pop() {
         let stored = operator.password_hash().map(str::to_owned);
-        let outcome = passwords::check(password.clone(), stored).await;
+        let outcome = passwords::check(password.clone(), stored).await?;
         let proven = operator.prove(|_| match outcome {
             Check::Right => Ok(()),
             Check::Wrong => Err(SignInError::Refused),
         });
         if let Ok(known) = proven {
+            login_attempts::forget(&state.db, visitor.name_from_here(name), now).await?;
             login_attempts::forget(&state.db, name, now).await?;
             let mut tx = state.db.write(&known.scope).await?;
             let secret = begin(state, &mut tx, &known, visitor, "session.begin").await?;
@@ -133,6 +151,20 @@ pub async fn with_password(
         }
     }
     Err(SignInError::Refused)
+}
+
+/// The narrowest gate first: whoever it stops takes no place from others.
+async fn pass_gates(
+    state: &AppState,
+    name: SecretHash,
+    visitor: &Visitor,
+    now: DateTime<Utc>,
+) -> Result<(), SignInError> {
+    pass_gate(state, visitor.name_from_here(name), TRIES_PER_NAME_AND_ADDRESS, now).await?;
+    if let Some(address) = visitor.counted_address() {
+        pass_gate(state, address, TRIES_PER_ADDRESS, now).await?;
+    }
+    pass_gate(state, name, TRIES_PER_NAME, now).await
 }
 
 async fn pass_gate(state: &AppState, subject: SecretHash, limit: i64, now: DateTime<Utc>) -> Result<(), SignInError> {
@@ -194,7 +226,7 @@ pub async fn with_link(
         return Err(SignInError::WeakPassword);
     }
     let known = find_by_link(state, link).await?.ok_or(SignInError::LinkSpent)?;
-    let hash = passwords::hash(password, state.entropy.bytes()).await.ok_or(SignInError::WeakPassword)?;
+    let hash = passwords::hash(password, state.entropy.bytes()).await?.ok_or(SignInError::WeakPassword)?;
     let now = state.now();
     let mut tx = state.db.write(&known.scope).await?;
     if !signin_links::use_up(&mut tx, SecretHash::of(link.as_bytes()), now).await? {
@@ -240,4 +272,50 @@ pub async fn sign_out(state: &AppState, secret: &str, visitor: &Visitor) -> Resu
     sessions::end(&mut tx, known.operator.id, hash).await?;
     write_down(&mut tx, &known, visitor, "session.end", state.now()).await?;
     tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestCloud;
+
+    fn at(ip: &str) -> Visitor {
+        Visitor { ip: Some(ip.parse().unwrap()), user_agent: None }
+    }
+
+    async fn tries(cloud: &TestCloud, ip: &str, count: usize) -> usize {
+        let (name, visitor) = (operators::signin_name("olga@northwind.example"), at(ip));
+        let mut passed = 0;
+        for _ in 0..count {
+            passed += usize::from(pass_gates(&cloud.state, name, &visitor, cloud.now()).await.is_ok());
+        }
+        passed
+    }
+
+    #[tokio::test]
+    async fn a_stranger_elsewhere_locks_nobody_out() {
+        let cloud = TestCloud::on_sqlite().await;
+
+        assert_eq!(tries(&cloud, "203.0.113.7", 300).await, 20);
+
+        assert_eq!(tries(&cloud, "198.51.100.1", 1).await, 1, "the owner, at her desk");
+    }
+
+    #[tokio::test]
+    async fn strangers_everywhere_guess_no_more_than_a_few_hundred_times() {
+        let cloud = TestCloud::on_sqlite().await;
+        let mut passed = 0;
+        for host in 0..30 {
+            passed += tries(&cloud, &format!("203.0.113.{host}"), 10).await;
+        }
+        assert_eq!(passed, 200);
+    }
+
+    #[tokio::test]
+    async fn one_network_of_ipv6_is_one_address() {
+        let cloud = TestCloud::on_sqlite().await;
+        assert_eq!(tries(&cloud, "2001:db8:0:1::1", 15).await, 15);
+        assert_eq!(tries(&cloud, "2001:db8:0:1:ffff::2", 15).await, 5);
+        assert_eq!(tries(&cloud, "::ffff:203.0.113.1", 1).await, 1);
+    }
 }

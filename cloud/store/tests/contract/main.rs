@@ -54,6 +54,7 @@ promises![
     signing_in::a_link_works_once_and_the_newest_only,
     signing_in::a_key_opens_its_own_customer_until_it_is_revoked,
     signing_in::attempts_are_limited_however_many_come_at_once,
+    signing_in::attempts_that_are_over_are_not_kept,
     signing_in::one_idempotency_key_stands_for_one_request_for_a_day,
 ];
 

@@ -176,6 +176,19 @@ pub async fn attempts_are_limited_however_many_come_at_once(test: TestDb) {
     assert_eq!(login_attempts::take_place(&test.db, name, 20, at(0)).await.unwrap(), Gate::Open);
 }
 
+/// A stranger who tries ever new names fills nothing: what is over goes when the next place is taken.
+pub async fn attempts_that_are_over_are_not_kept(test: TestDb) {
+    let msp = msp(&test.db, 1).await;
+    for second in 0..5 {
+        login_attempts::take_place(&test.db, hash(&format!("name {second}")), 20, at(second)).await.unwrap();
+    }
+
+    login_attempts::take_place(&test.db, hash("olga"), 20, at(3_602)).await.unwrap();
+
+    let kept = test.run_sql(&msp, "update login_attempts set outcome = outcome").await.unwrap();
+    assert_eq!(kept, 4, "two are older than the window, one is new");
+}
+
 pub async fn one_idempotency_key_stands_for_one_request_for_a_day(test: TestDb) {
     let db = &test.db;
     let msp = msp(db, 1).await;
