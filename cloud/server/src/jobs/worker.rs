@@ -1,6 +1,6 @@
 //! One worker: the tenants in turn, the oldest free job of each.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use rollcall_domain::{
     ids::{AgentId, MspId},
@@ -35,11 +35,8 @@ pub async fn run_workers(state: AppState, workers: usize) {
 async fn work(state: AppState) {
     let mut last = MspId::from(Uuid::nil());
     while !state.shutdown.has_begun() {
-        match claim_next(&state, last).await {
-            Ok(Some(claimed)) => {
-                last = rollcall_store::Scope::msp(&claimed.scope);
-                run(&state, claimed).await;
-            }
+        match claim_next(&state, &mut last).await {
+            Ok(Some(claimed)) => run(&state, claimed).await,
             Ok(None) => rest(&state).await,
             Err(error) => {
                 tracing::error!(%error, "no job could be claimed");
@@ -52,8 +49,7 @@ async fn work(state: AppState) {
 /// Runs whatever is due, and ends when nothing is.
 pub async fn run_due(state: &AppState) -> Result<(), StoreError> {
     let mut last = MspId::from(Uuid::nil());
-    while let Some(claimed) = claim_next(state, last).await? {
-        last = rollcall_store::Scope::msp(&claimed.scope);
+    while let Some(claimed) = claim_next(state, &mut last).await? {
         run(state, claimed).await;
     }
     Ok(())
@@ -68,10 +64,21 @@ async fn rest(state: &AppState) {
     }
 }
 
-async fn claim_next(state: &AppState, last: MspId) -> Result<Option<Claimed>, StoreError> {
+/// Around the ring from `last`, until there is a job or every due tenant was tried once: what is due may stand in a lane
+/// that is blocked, and no other tenant waits for that.
+async fn claim_next(state: &AppState, last: &mut MspId) -> Result<Option<Claimed>, StoreError> {
     let now = state.now();
-    let Some(tenant) = jobs::find_next_tenant(&state.db, last, now).await? else { return Ok(None) };
-    jobs::claim(&state.db, tenant, now, lease::LEASE).await
+    let mut tried = HashSet::new();
+    while let Some(tenant) = jobs::find_next_tenant(&state.db, *last, now).await? {
+        if !tried.insert(tenant.msp()) {
+            return Ok(None);
+        }
+        *last = tenant.msp();
+        if let Some(claimed) = jobs::claim(&state.db, tenant, now, lease::LEASE).await? {
+            return Ok(Some(claimed));
+        }
+    }
+    Ok(None)
 }
 
 #[derive(Deserialize)]
@@ -109,4 +116,60 @@ async fn put_back(state: &AppState, claimed: &Claimed, error: &str) -> Result<()
         None => jobs::bury(&mut tx, &claimed.scope, error).await?,
     }
     tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use rollcall_domain::ids::JobId;
+    use rollcall_store::{MspScope, Scope as _, jobs::NewJob, testing::TestDb};
+
+    use super::*;
+    use crate::testing::{TestCloud, found};
+
+    /// A job with nothing to do: its agent does not exist.
+    async fn enqueue(cloud: &TestCloud, msp: &MspScope, lane: u128) {
+        let mut tx = cloud.db().write(msp).await.unwrap();
+        let job = NewJob {
+            id: cloud.state.mint(JobId::mint),
+            kind: JobKind::ApplyCycle,
+            lane: Uuid::from_u128(lane),
+            payload: serde_json::json!({ "agent": AgentId::from(Uuid::from_u128(0xbad)) }),
+            due_at: cloud.now(),
+        };
+        jobs::enqueue(&mut tx, job).await.unwrap();
+        tx.commit().await.unwrap();
+        cloud.pass(TimeDelta::seconds(1));
+    }
+
+    async fn a_blocked_lane_holds_up_no_other_tenant(cloud: TestCloud) {
+        let first = &cloud.who.scope;
+        let second = found(cloud.db(), &cloud.state, "Southwind IT").await.scope;
+        assert!(first.msp() < second.msp());
+        // The first tenant's older job waits for its next try, and the younger one behind it is due.
+        enqueue(&cloud, first, 7).await;
+        let failed = claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
+        let mut tx = cloud.db().write(&failed.scope).await.unwrap();
+        jobs::retry(&mut tx, &failed.scope, cloud.now() + TimeDelta::hours(1), "the disk was full").await.unwrap();
+        tx.commit().await.unwrap();
+        enqueue(&cloud, first, 7).await;
+        enqueue(&cloud, &second, 8).await;
+
+        run_due(&cloud.state).await.unwrap();
+
+        let left = jobs::count_all(cloud.db()).await.unwrap();
+        assert_eq!(left, [("apply_cycle".to_owned(), "ready".to_owned(), 2)], "only the blocked lane is left");
+    }
+
+    #[tokio::test]
+    async fn a_blocked_lane_holds_up_no_other_tenant_on_sqlite() {
+        a_blocked_lane_holds_up_no_other_tenant(TestCloud::on_sqlite().await).await;
+    }
+
+    #[tokio::test]
+    async fn a_blocked_lane_holds_up_no_other_tenant_on_postgres() {
+        let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
+        let url = postgres.fresh_database().unwrap();
+        a_blocked_lane_holds_up_no_other_tenant(TestCloud::on(TestDb::postgres(&url).await.unwrap()).await).await;
+    }
 }
