@@ -8,7 +8,7 @@ use rollcall_protocol::catalogue;
 use super::desk::Desk;
 use super::keeping;
 use super::listener;
-use super::worker::{self, Worker};
+use super::worker::{Ended, Worker};
 use crate::clock::{Chance, Clock};
 use crate::cloud::link::Link;
 use crate::config::Config;
@@ -44,26 +44,12 @@ pub async fn run(
     let listener = listener::listen(&link, &identity, folder, &desk);
     let ended = tokio::select! {
         () = stop => return Ok(stopped()),
-        listener::Ended::Revoked = listener => Over::Revoked,
-        ended = keep_listening(worker) => ended,
+        listener::Ended::Revoked = listener => Ended::Revoked,
+        ended = worker => ended,
     };
     match ended {
-        Over::Revoked => Ok(revoked(folder, clock)),
-        Over::Broken(diagnostic) => Err(diagnostic),
-    }
-}
-
-enum Over {
-    Revoked,
-    Broken(Diagnostic),
-}
-
-/// A worker that waits for a human leaves the listener running, so that the portal still shows why.
-async fn keep_listening(worker: impl Future<Output = worker::Ended>) -> Over {
-    match worker.await {
-        worker::Ended::Revoked => Over::Revoked,
-        worker::Ended::Broken(error) => Over::Broken(Diagnostic::from(&error)),
-        worker::Ended::Cloned => std::future::pending().await,
+        Ended::Revoked => Ok(revoked(folder, clock)),
+        Ended::Broken(error) => Err(Diagnostic::from(&error)),
     }
 }
 

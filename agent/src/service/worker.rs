@@ -25,8 +25,6 @@ use crate::spool::{Spool, SpoolError};
 #[derive(Debug)]
 pub enum Ended {
     Revoked,
-    /// The cloud holds other batches than we sent; a human decides. The listener goes on.
-    Cloned,
     Broken(SpoolError),
 }
 
@@ -64,7 +62,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Works until revoked or stopped by a human's decision.
+    /// Works until revoked, or until the store breaks.
     pub async fn work(mut self) -> Ended {
         let mut desired = self.desk.watch_desired();
         loop {
@@ -99,7 +97,7 @@ impl<'a> Worker<'a> {
         }
         if waiting.batches > 0 {
             self.desk.set_phase(Phase::Pushing { batches_left: waiting.batches });
-            return self.push().await;
+            return self.push(desired).await;
         }
         let wanted = desired.borrow_and_update().clone();
         let situation = Situation {
@@ -154,7 +152,8 @@ impl<'a> Worker<'a> {
         Some(scope::recipe(desired, &attributes, machine::VERSION))
     }
 
-    async fn push(&mut self) -> Result<Option<Ended>, SpoolError> {
+    async fn push(&mut self, desired: &mut watch::Receiver<Option<DesiredState>>) -> Result<Option<Ended>, SpoolError> {
+        let obeyed = version(desired.borrow().as_ref());
         match push::push_one(&mut self.spool, self.link, self.resend).await? {
             Pushed::One => {
                 self.backoff.reset();
@@ -178,7 +177,7 @@ impl<'a> Worker<'a> {
             Pushed::Stopped(refusal) => {
                 self.desk.raise(&Diagnostic::from(&refusal), self.link.clock.now());
                 self.desk.news.notify_one();
-                return Ok(Some(Ended::Cloned));
+                wait_for_release(desired, obeyed).await;
             }
             Pushed::Revoked => return Ok(Some(Ended::Revoked)),
         }
@@ -277,6 +276,22 @@ impl<'a> Worker<'a> {
             outcome: CycleOutcome::Incomplete { problem: diagnostic.to_problem(at), next_try_at },
         }
     }
+}
+
+/// The cloud holds other batches than we sent, or set us apart: a human decides. A release comes as newer instructions;
+/// the listener goes on meanwhile, so that the portal shows why nothing is sent.
+async fn wait_for_release(desired: &mut watch::Receiver<Option<DesiredState>>, obeyed: u64) {
+    let released = desired.wait_for(|wanted| version(wanted.as_ref()) > obeyed).await.is_ok();
+    if released {
+        tracing::info!("new instructions; sending is tried again");
+    } else {
+        // Nobody is left who could release us.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn version(desired: Option<&DesiredState>) -> u64 {
+    desired.map_or(0, |desired| desired.version)
 }
 
 /// A question about people is answered only when nobody of them waits for a second reading.

@@ -79,6 +79,27 @@ async fn a_fork_stops_the_agent_and_is_told() {
 }
 
 #[tokio::test]
+async fn a_service_that_was_stopped_goes_on_when_a_human_releases_it() {
+    for refusal in [Refusal::Fork, Refusal::Quarantined] {
+        let home = Home::enrolled(80).await;
+        home.cloud.books(|books| books.refuse_batches.push_back(refusal));
+        let _service = home.start(&["run"]);
+        home.cloud
+            .until("the stop is told", |books| {
+                let told = books.checkins.last().map(|said| &said.status.problems);
+                told.is_some_and(|told| told.iter().any(|problem| problem.code.starts_with("RC-31")))
+            })
+            .await;
+        assert!(home.seen().is_empty());
+
+        home.cloud.want(|_| {});
+
+        let count = home.expected().len();
+        home.cloud.until("the first cycle", |books| books.people.len() == count).await;
+    }
+}
+
+#[tokio::test]
 async fn a_revoked_agent_wipes_what_it_knows() {
     let home = synced(80).await;
     let mut service = home.start(&["run"]);
