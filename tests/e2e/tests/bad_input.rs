@@ -12,20 +12,6 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_mins(1);
 
-fn binding(directory: &Directory, folder: &std::path::Path) -> Binding {
-    let ca_file = folder.join("ca.pem");
-    directory.authority().write_pem(&ca_file).unwrap();
-    Binding {
-        host: directory.host_name(),
-        address: directory.ldaps().ip().to_string(),
-        port: directory.ldaps().port(),
-        transport: "ldaps".into(),
-        ca_file,
-        user: directory.bind_name(),
-        password: directory.password().to_owned(),
-    }
-}
-
 struct Town {
     directory: Directory,
     cloud: Cloud,
@@ -40,7 +26,7 @@ impl Town {
     }
 
     fn setup(&self) -> AgentSetup {
-        AgentSetup::new(binding(&self.directory, self.folder.path()))
+        AgentSetup::new(Binding::to_directory(&self.directory, &self.folder.path().join("ca.pem")).unwrap())
     }
 
     async fn customer(&self, setup: &AgentSetup) -> Customer {

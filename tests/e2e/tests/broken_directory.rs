@@ -11,20 +11,6 @@ use uuid::Uuid;
 /// Every wait of the agent has an end; this is the test's own, well beyond them.
 const BOUND: Duration = Duration::from_mins(2);
 
-fn binding(directory: &Directory, folder: &std::path::Path) -> Binding {
-    let ca_file = folder.join("ca.pem");
-    directory.authority().write_pem(&ca_file).unwrap();
-    Binding {
-        host: directory.host_name(),
-        address: directory.ldaps().ip().to_string(),
-        port: directory.ldaps().port(),
-        transport: "ldaps".into(),
-        ca_file,
-        user: directory.bind_name(),
-        password: directory.password().to_owned(),
-    }
-}
-
 struct Town {
     directory: Directory,
     customer: Customer,
@@ -39,7 +25,7 @@ impl Town {
         let directory = Directory::start(&Plan::new(people, 3), Setup::default()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let cloud = Cloud::start(&CloudSetup::default()).await.unwrap();
-        let setup = AgentSetup::new(binding(&directory, folder.path()));
+        let setup = AgentSetup::new(Binding::to_directory(&directory, &folder.path().join("ca.pem")).unwrap());
         let customer = Customer::install(&cloud, "Brightwater Dental", &setup).await.unwrap();
         customer.sync().await.unwrap();
         let scope = ScriptedScope { ous: vec![directory.at("OU=Staff").unwrap()], groups: Vec::new() };
@@ -117,7 +103,7 @@ async fn groups_beyond_the_range_limit_are_complete() {
     }
     directory.clamp_pages(100);
     let cloud = Cloud::start(&CloudSetup::default()).await.unwrap();
-    let setup = AgentSetup::new(binding(&directory, folder.path()));
+    let setup = AgentSetup::new(Binding::to_directory(&directory, &folder.path().join("ca.pem")).unwrap());
     let customer = Customer::install(&cloud, "Corvus Logistics", &setup).await.unwrap();
     customer.sync().await.unwrap();
     let include: Vec<(&str, Uuid)> = scope.groups.iter().map(|group| ("group", *group)).collect();

@@ -30,18 +30,9 @@ impl Town {
     async fn found() -> Self {
         let directory = Directory::start(&Plan::new(120, 11), Setup::default()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let ca_file = folder.path().join("ca.pem");
-        directory.authority().write_pem(&ca_file).unwrap();
+        let binding = Binding::to_directory(&directory, &folder.path().join("ca.pem")).unwrap();
         let cloud = Cloud::start(&CloudSetup::default()).await.unwrap();
-        let setup = AgentSetup::new(Binding {
-            host: directory.host_name(),
-            address: directory.ldaps().ip().to_string(),
-            port: directory.ldaps().port(),
-            transport: "ldaps".into(),
-            ca_file,
-            user: directory.bind_name(),
-            password: directory.password().to_owned(),
-        });
+        let setup = AgentSetup::new(binding);
         let customer = Customer::install(&cloud, "Dunmore Legal", &setup).await.unwrap();
         customer.sync().await.unwrap();
         let scope = ScriptedScope { ous: vec![directory.at("OU=Staff").unwrap()], groups: Vec::new() };

@@ -11,18 +11,9 @@ use std::time::{Duration, Instant};
 async fn sync_now_pause_and_resume_reach_a_running_agent_at_once() {
     let directory = Directory::start(&Plan::new(60, 2), Setup::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let ca_file = folder.path().join("ca.pem");
-    directory.authority().write_pem(&ca_file).unwrap();
+    let binding = Binding::to_directory(&directory, &folder.path().join("ca.pem")).unwrap();
     let cloud = Cloud::start(&CloudSetup::default()).await.unwrap();
-    let setup = AgentSetup::new(Binding {
-        host: directory.host_name(),
-        address: directory.ldaps().ip().to_string(),
-        port: directory.ldaps().port(),
-        transport: "ldaps".into(),
-        ca_file,
-        user: directory.bind_name(),
-        password: directory.password().to_owned(),
-    });
+    let setup = AgentSetup::new(binding);
     let mut customer = Customer::install(&cloud, "Alder & Finch", &setup).await.unwrap();
     customer.agent.run().unwrap();
     customer.directory().await.unwrap();

@@ -8,18 +8,6 @@ use rollcall_lab::world::{AgentSetup, Binding, Cloud, CloudSetup};
 use serde_json::Value;
 use uuid::Uuid;
 
-fn binding(samba: &Samba) -> Binding {
-    Binding {
-        host: samba.host_name(),
-        address: samba.address().to_string(),
-        port: samba.ldaps().port(),
-        transport: "ldaps".into(),
-        ca_file: samba.ca_file(),
-        user: samba.bind_name(),
-        password: samba.password().to_owned(),
-    }
-}
-
 fn newcomer(unit: &str, account: &str) -> SambaPerson {
     SambaPerson {
         path: vec!["Staff".into(), unit.into()],
@@ -44,7 +32,8 @@ impl Town {
         let samba = Samba::start(&SambaSetup::default()).unwrap();
         samba.fill(&Filling::company(people, 7)).unwrap();
         let cloud = Cloud::start(&CloudSetup::default()).await.unwrap();
-        let customer = Customer::install(&cloud, "Alder & Finch", &AgentSetup::new(binding(&samba))).await.unwrap();
+        let customer =
+            Customer::install(&cloud, "Alder & Finch", &AgentSetup::new(Binding::to_samba(&samba))).await.unwrap();
         customer.sync().await.unwrap();
         let ous = vec![samba.at("OU=Sales,OU=Staff").unwrap(), samba.at("OU=Support,OU=Staff").unwrap()];
         let groups = vec![samba.account("VPN Users").unwrap()];
