@@ -115,7 +115,7 @@ fn card(import: Import, members: &Members, slug: &str, now: DateTime<Utc>) -> Im
         held,
         chosen: chosen_of(&import),
         schedule: states::schedule(&import.schedule.0),
-        removal: states::removal(import.removal_policy, import.grace_days),
+        removal: states::removal(import.removal_policy),
         name: import.name,
     }
 }

@@ -148,10 +148,10 @@ pub fn interval(minutes: u32) -> String {
     }
 }
 
-pub fn removal(policy: RemovalPolicy, grace_days: i64) -> String {
+pub fn removal(policy: RemovalPolicy) -> String {
     match policy {
-        RemovalPolicy::Deactivate => format!("are deactivated, and removed after {grace_days} days"),
-        RemovalPolicy::Keep => "stay in the list, marked as departed".to_owned(),
+        RemovalPolicy::Deactivate => "are deactivated, with all history".to_owned(),
+        RemovalPolicy::Keep => "stay in the list for good".to_owned(),
     }
 }
 

@@ -181,7 +181,7 @@ async fn people_are_chosen_without_script() {
     assert!(nothing.html.contains("Choose at least one OU or group."));
     assert_eq!(saved.place, "/c/contoso-gmbh/imports?done=import-saved");
     let list = olga.get(&saved.place).await.html;
-    assert!(list.contains("Staff") && list.contains("every hour") && list.contains("marked as departed"));
+    assert!(list.contains("Staff") && list.contains("every hour") && list.contains("stay in the list for good"));
 }
 
 #[tokio::test]

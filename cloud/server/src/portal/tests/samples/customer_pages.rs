@@ -306,7 +306,7 @@ fn imports() -> ImportsPage {
         held,
         chosen: "Head office, Branches, Lawyers; without Service accounts".into(),
         schedule: "every 3 hours".into(),
-        removal: "deactivated, removed after 30 days".into(),
+        removal: "are deactivated, with all history".into(),
     };
     ImportsPage {
         frame: of("Imports"),
