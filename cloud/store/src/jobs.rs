@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    Db, JobScope, MspScope, Result, Scope, Tx, WriteTx,
+    Db, JobScope, Result, Scope, WriteTx,
     db::Engine,
     live::{Event, Topic},
 };
@@ -194,42 +194,6 @@ pub async fn renew(tx: &mut WriteTx, scope: &JobScope, lease_until: DateTime<Utc
         scope.fence(),
         lease_until,
     )?;
-    Ok(changed.any())
-}
-
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct DeadJob {
-    #[sqlx(try_from = "Uuid")]
-    pub id: JobId,
-    #[sqlx(try_from = "String")]
-    pub kind: JobKind,
-    pub attempts: i64,
-    pub last_error: Option<String>,
-    pub created_at: DateTime<Utc>,
-}
-
-pub async fn list_dead(tx: &mut Tx, _whole: &MspScope) -> Result<Vec<DeadJob>> {
-    fetch_all!(
-        tx,
-        DeadJob,
-        "select id, kind, attempts, last_error, created_at
-         from jobs
-         where msp_id = $1 and state = 'dead'
-         order by id
-         limit 200"
-    )
-}
-
-/// A human tries a dead job again.
-pub async fn revive(tx: &mut WriteTx, _whole: &MspScope, id: JobId, now: DateTime<Utc>) -> Result<bool> {
-    let changed = execute!(
-        tx,
-        "update jobs set state = 'ready', attempts = 0, due_at = $3 where msp_id = $1 and id = $2 and state = 'dead'",
-        id.uuid(),
-        now,
-    )?;
-    let event = Event::of(tx.msp(), Topic::Job);
-    tx.tell(event);
     Ok(changed.any())
 }
 
