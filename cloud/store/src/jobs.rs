@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    Db, JobScope, Result, Scope, WriteTx,
+    AgentScope, Db, JobScope, Result, Scope, WriteTx,
     db::Engine,
     live::{Event, Topic},
 };
@@ -24,6 +24,20 @@ pub struct NewJob {
     /// Ids only.
     pub payload: Value,
     pub due_at: DateTime<Utc>,
+}
+
+impl NewJob {
+    /// Applies what came from this agent; agents of one customer take turns. It stands here, below those who ask for it
+    /// and those who do it, so that neither knows the other.
+    pub fn apply_cycle(scope: &AgentScope, id: JobId, due_at: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            kind: JobKind::ApplyCycle,
+            lane: scope.customer().customer().uuid(),
+            payload: serde_json::json!({ "agent": scope.agent() }),
+            due_at,
+        }
+    }
 }
 
 pub async fn enqueue(tx: &mut WriteTx, job: NewJob) -> Result<()> {
