@@ -374,6 +374,7 @@ fn import_form() -> ImportFormPage {
             .map(|(value, label)| Interval { value, label: label.into() })
             .into(),
         removal: "deactivate",
+        nested: false,
         grace_days: "30".into(),
         may_delete: true,
         count: ScopeCount {
