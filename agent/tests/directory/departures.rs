@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use rollcall_agent::cycle::Extent;
+use rollcall_agent::directory::method::Tls;
 use rollcall_lab::directory::{GroupKind, Person, Setup, rules::DeletedObjects};
 use rollcall_protocol::desired::{Pause, Selection, SelectionKind};
 use rollcall_protocol::evidence::{Evidence, Stance};
@@ -214,7 +215,7 @@ async fn a_domain_controller_that_lags_behind_removes_nobody_until_it_agrees_twi
     site.select_ous(&["Staff"]);
     site.sync().await.unwrap();
     site.access.target.host = late.host_name();
-    site.access.target.port = late.ldaps().port();
+    site.reach(Tls::Ldaps, late.ldaps().port(), &site.directory.password().to_owned());
 
     let lagging = site.sync().await.unwrap();
 
