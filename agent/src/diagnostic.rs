@@ -171,7 +171,7 @@ impl From<&SpoolError> for Diagnostic {
     fn from(error: &SpoolError) -> Self {
         let fault = match error {
             SpoolError::Unwritable(_) => catalogue::NOT_WRITABLE,
-            SpoolError::Damaged(_) | SpoolError::Unreadable => catalogue::SPOOL_REBUILT,
+            SpoolError::Damaged(_) | SpoolError::Unreadable | SpoolError::Gone => catalogue::SPOOL_REBUILT,
         };
         Self::new(fault, error, Exit::Failed)
     }
@@ -183,7 +183,9 @@ impl From<&LinkError> for Diagnostic {
             LinkError::NameUnknown { .. } => catalogue::CLOUD_NAME,
             LinkError::Tls { .. } => catalogue::CLOUD_TLS,
             LinkError::Proxy { .. } => catalogue::PROXY_REFUSED,
-            LinkError::Unreachable { .. } | LinkError::TimedOut { .. } => catalogue::CLOUD_UNREACHABLE,
+            LinkError::Unreachable { .. } | LinkError::Broken { .. } | LinkError::TimedOut { .. } => {
+                catalogue::CLOUD_UNREACHABLE
+            }
             LinkError::TooLong | LinkError::Odd { .. } => catalogue::CLOUD_ODD_ANSWER,
             LinkError::Refused(refusal) => return refusal.into(),
             LinkError::Setup(_) => catalogue::CONFIG_UNREADABLE,

@@ -188,6 +188,7 @@ fn checkin() -> CheckinRequest {
         wait_seconds: 55,
         done: vec![id(0x31)],
         epoch: EpochWish::New,
+        last_epoch: 0,
         status: AgentStatus {
             version: "0.1.0".into(),
             host: "SRV-01".into(),

@@ -101,7 +101,7 @@ impl Hand<'_> {
         let stored = keeping::find_desired(folder, &self.identity, pinned);
         let desk = Desk::new(stored.clone(), keeping::find_report(folder), self.link.clock.now());
         if state.chain.is_none() {
-            desk.wish_epoch();
+            desk.wish_epoch(self.spool.last_epoch());
         }
         let mut request = desk.request(0, self.link.clock.offset_ms());
         request.status.domain = state.domain.clone();
@@ -185,7 +185,7 @@ impl Hand<'_> {
             let pushed = push::push_one(&mut self.spool, &self.link, resend).await;
             match pushed.map_err(|error| spool_failed(&error))? {
                 Pushed::Empty => return Ok(()),
-                Pushed::One => {
+                Pushed::One(_) => {
                     backoff.reset();
                     resend = None;
                 }

@@ -25,6 +25,8 @@ pub enum LinkError {
     Proxy { proxy: String },
     #[error("{host} cannot be reached: {why}")]
     Unreachable { host: String, why: String },
+    #[error("the connection to {host} broke: {why}")]
+    Broken { host: String, why: String },
     #[error("{host} did not answer in time")]
     TimedOut { host: String },
     #[error("the answer is longer than the cloud would send")]
@@ -37,6 +39,21 @@ pub enum LinkError {
     Setup(String),
     #[error("{0}")]
     Signing(#[from] JwsError),
+}
+
+impl LinkError {
+    /// Whether it is certain that the cloud has seen nothing of the request: no connection to it came about.
+    pub fn is_before_sending(&self) -> bool {
+        match self {
+            Self::NameUnknown { .. }
+            | Self::Tls { .. }
+            | Self::Proxy { .. }
+            | Self::Unreachable { .. }
+            | Self::Setup(_)
+            | Self::Signing(_) => true,
+            Self::Broken { .. } | Self::TimedOut { .. } | Self::TooLong | Self::Odd { .. } | Self::Refused(_) => false,
+        }
+    }
 }
 
 /// Where the cloud is and who asks.
@@ -124,8 +141,23 @@ impl Link {
         Ok(body)
     }
 
-    /// Tells the common mistakes apart by what lies at the bottom of the error; no library's text reaches a person.
+    /// Whatever happened once a connection stood, the request may have arrived.
     fn classify(&self, error: &reqwest::Error) -> LinkError {
+        let host = self.url.clone();
+        match (error.is_connect(), self.cause(error)) {
+            (true, LinkError::TimedOut { .. }) => {
+                LinkError::Unreachable { host, why: format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()) }
+            }
+            (false, LinkError::Unreachable { why, .. } | LinkError::Tls { why, .. }) => LinkError::Broken { host, why },
+            (false, LinkError::NameUnknown { .. } | LinkError::Proxy { .. }) => {
+                LinkError::Broken { host, why: "the connection broke".to_owned() }
+            }
+            (_, cause) => cause,
+        }
+    }
+
+    /// Tells the common mistakes apart by what lies at the bottom of the error; no library's text reaches a person.
+    fn cause(&self, error: &reqwest::Error) -> LinkError {
         let host = self.url.clone();
         if error.is_timeout() {
             return LinkError::TimedOut { host };

@@ -132,7 +132,7 @@ const DEADLINE: Duration = Duration::from_mins(15);
 impl Cycle<'_> {
     /// Runs one cycle. On `Ok` its batches are in the spool (unless it was a dry run); on `Err` nothing happened.
     pub async fn run(mut self, wish: &Wish) -> Result<Summary, CycleError> {
-        if self.spool.waiting()?.batches > 0 && wish.purpose == Purpose::Publish {
+        if self.spool.waiting()?.batches > 0 && wish.purpose == Purpose::Publish && !self.spool.may_be_replaced()? {
             return Err(CycleError::Unsent);
         }
         let read = tokio::time::timeout(DEADLINE, self.read(wish)).await;
@@ -145,9 +145,12 @@ impl Cycle<'_> {
     /// Everything that needs the directory.
     async fn read(&mut self, wish: &Wish) -> Result<Complete, CycleError> {
         let started_at = self.clock.cloud_now();
-        let state = self.spool.state()?;
+        let replaced = self.spool.next_batch()?.map(|first| first.claims.link.cycle.kind);
+        let state = self.spool.state_to_build_on()?;
+        // A spool that was lost does not know its domain any more; the signed instructions still do.
+        let pinned = state.domain.as_ref().or(self.desired.domain.as_ref());
         let mut reader = DirectoryReader::open(&self.access.target, &self.access.credentials).await?;
-        let domain = domain::identify(&mut reader, state.domain.as_ref()).await?;
+        let domain = domain::identify(&mut reader, pinned).await?;
         let continuity = continuity(&state, &domain);
         let mut scope = Scope::plan(self.desired, started_at);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
@@ -157,7 +160,7 @@ impl Cycle<'_> {
         read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
         self.spool.finish_reading()?;
         (self.progress)(self.spool.reading().count()?);
-        let asked: BTreeSet<Uuid> = wish.confirm.iter().copied().collect();
+        let asked: BTreeSet<Uuid> = wish.confirm.iter().chain(&state.asked).copied().collect();
         let survey = survey::take(self.spool, &scope, &asked)?;
         let look = SecondLook {
             scope: &scope,
@@ -169,13 +172,15 @@ impl Cycle<'_> {
         };
         let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
         reader.close().await;
-        Ok(Complete { started_at, state, domain, continuity, scope, structure, survey, judged, asked })
+        Ok(Complete { started_at, replaced, state, domain, continuity, scope, structure, survey, judged, asked })
     }
 }
 
 /// A reading that ended well, with every decision that needed the directory.
 struct Complete {
     started_at: DateTime<Utc>,
+    /// The cycle in the spool whose place this one takes: what it owed the cloud, this one owes.
+    replaced: Option<CycleKind>,
     state: State,
     domain: Domain,
     continuity: DcContinuity,
