@@ -206,7 +206,7 @@ impl From<&Refusal> for Diagnostic {
             }
             Refusal::Epoch => (catalogue::CLOUD_UNREACHABLE, "the epoch is over".to_owned(), Exit::CloudUnreachable),
             Refusal::Unauthorized => (catalogue::SIGNATURE_REFUSED, "status 401".to_owned(), Exit::Failed),
-            Refusal::Revoked => (catalogue::AGENT_REVOKED, "status 410".to_owned(), Exit::NotEnrolled),
+            Refusal::Revoked { .. } => (catalogue::AGENT_REVOKED, "status 410".to_owned(), Exit::NotEnrolled),
             Refusal::Skew { server_time } => {
                 (catalogue::CLOCK_OFF, format!("the cloud says it is {}", server_time.to_rfc3339()), Exit::Failed)
             }

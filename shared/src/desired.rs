@@ -44,6 +44,16 @@ pub struct Pause {
     pub until: Option<DateTime<Utc>>,
 }
 
+impl Order {
+    /// Whether a reading of the directory carries it out.
+    pub const fn needs_cycle(&self) -> bool {
+        match self {
+            Self::SyncNow | Self::RefreshStructure | Self::FullSnapshot | Self::Confirm { .. } => true,
+            Self::RotateKey => false,
+        }
+    }
+}
+
 impl Pause {
     pub fn holds(&self, now: DateTime<Utc>) -> bool {
         self.until.is_none_or(|until| now < until)
@@ -93,6 +103,8 @@ pub enum Order {
     RefreshStructure,
     /// Send every person with the next cycle.
     FullSnapshot,
+    /// Sign with a new key from now on.
+    RotateKey,
     /// Look these up and send them as present or departed.
     Confirm {
         guids: Vec<Uuid>,
@@ -155,7 +167,7 @@ impl DesiredState {
         };
         let order_fits = |command: &Command| match &command.order {
             Order::Confirm { guids } => guids.len() <= limits::CONFIRM,
-            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot => true,
+            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::RotateKey => true,
         };
         self.imports.len() <= limits::IMPORTS
             && self.imports.iter().all(import_fits)

@@ -276,7 +276,7 @@ fn answers_keep_their_form() {
         Refusal::Gap { expected: 7 },
         Refusal::Epoch,
         Refusal::Unauthorized,
-        Refusal::Revoked,
+        Refusal::Revoked { proof: None },
         Refusal::Quarantined,
         Refusal::Skew { server_time: at(1_750_000_000) },
         Refusal::TooLarge { limit: 4 },

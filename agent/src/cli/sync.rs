@@ -116,7 +116,7 @@ impl Hand<'_> {
     }
 
     fn refused(&mut self, error: &LinkError) -> Diagnostic {
-        if matches!(error, LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked)) {
+        if matches!(error, LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked { .. })) {
             let _ = self.spool.wipe();
             keeping::wipe(&self.config.data_dir);
         }
@@ -146,11 +146,12 @@ impl Hand<'_> {
         purpose: Purpose,
     ) -> Result<Summary, Diagnostic> {
         let started_at = self.link.clock.cloud_now();
+        let signer = self.link.keys.signer();
         let cycle = Cycle {
             spool: &mut self.spool,
             access,
             desired,
-            signer: &self.link.signer,
+            signer: &signer,
             clock: &self.link.clock,
             chance: &self.link.chance,
             second_reading_after: self.config.second_reading_after(),
@@ -204,7 +205,8 @@ impl Hand<'_> {
                 }
                 Pushed::Stopped(refusal) => return Err(Diagnostic::from(&refusal)),
                 Pushed::Revoked => {
-                    return Err(self.refused(&LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked)));
+                    let revoked = rollcall_protocol::answer::Refusal::Revoked { proof: None };
+                    return Err(self.refused(&LinkError::Refused(revoked)));
                 }
             }
         }

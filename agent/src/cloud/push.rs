@@ -54,7 +54,7 @@ pub fn decide(answer: &Answer<Receipt>, sent: &ChainLink) -> Step {
             Refusal::Gap { .. } | Refusal::Epoch => Step::NewEpoch,
             Refusal::Fork | Refusal::Quarantined => Step::Stop(refusal.clone()),
             Refusal::Unauthorized | Refusal::Token { .. } => Step::Wait(Pause::Own),
-            Refusal::Revoked => Step::Wipe,
+            Refusal::Revoked { .. } => Step::Wipe,
             Refusal::Skew { server_time } => Step::LearnClock(*server_time),
             Refusal::TooLarge { .. } | Refusal::Malformed => Step::SetAside,
             Refusal::Busy { retry_after_seconds } | Refusal::Unavailable { retry_after_seconds } => {

@@ -47,7 +47,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
                 desk.clear_all("RC-30");
                 take(heard, folder, desk, link);
             }
-            Err(LinkError::Refused(Refusal::Revoked)) => return Ended::Revoked,
+            Err(LinkError::Refused(Refusal::Revoked { .. })) => return Ended::Revoked,
             Err(error) => {
                 if let LinkError::Refused(Refusal::Quarantined | Refusal::Fork) = error {
                     desk.stop();

@@ -1,7 +1,6 @@
 //! Runs the listener and the worker side by side and ends both when told to.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rollcall_protocol::catalogue;
 use rollcall_protocol::directory::DomainPin;
@@ -33,7 +32,7 @@ pub async fn run(
     let desired = keeping::find_desired(folder, &identity, pinned.as_ref());
     let desk = Desk::new(desired, keeping::find_report(folder), clock.now());
     tracing::info!(agent = %identity.agent, cloud = link.url(), "started");
-    let worker = Worker::new(config, folder, &link, &desk).work();
+    let worker = Worker::new(config, folder, identity.clone(), &link, &desk).work();
     let listener = listener::listen(&link, &identity, folder, &desk);
     tokio::select! {
         () = stop => Ok(stopped()),
@@ -69,7 +68,7 @@ fn revoked(folder: &Path, clock: &Clock) -> Exit {
 
 /// The link of an enrolled agent.
 pub fn open_link(config: &Config, identity: &Identity, clock: &Clock, chance: &Chance) -> Result<Link, Diagnostic> {
-    let signer = Arc::new(identity.signer()?);
-    Link::new(&identity.url, &config.cloud, signer, clock.clone(), chance.clone())
+    let signer = identity.signer()?;
+    Link::new(&identity.url, &config.cloud, signer, Some(identity.cloud_key.clone()), clock.clone(), chance.clone())
         .map_err(|error| Diagnostic::from(&error))
 }

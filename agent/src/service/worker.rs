@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport, Phase};
-use rollcall_protocol::desired::DesiredState;
+use rollcall_protocol::desired::{Command, DesiredState, Order};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -20,10 +20,12 @@ use super::{keeping, machine, mending};
 use crate::cloud::backoff::{self, Backoff};
 use crate::cloud::link::Link;
 use crate::cloud::push::{self, Pushed};
+use crate::cloud::rotate::{self, Ordered};
 use crate::config::Config;
 use crate::cycle::{Cycle, CycleError, Purpose, Summary, Wish, scope};
 use crate::diagnostic::Diagnostic;
 use crate::directory::reader::Incomplete;
+use crate::identity::Identity;
 use crate::spool::outgoing::{Acknowledged, Waiting};
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
@@ -66,6 +68,9 @@ pub struct Worker<'a> {
     done: Vec<Uuid>,
     resend: Option<u64>,
     backoff: Backoff,
+    /// As it lies on the disk; a rotation changes its key.
+    identity: Identity,
+    rotate_again_at: Option<Instant>,
     /// When the next try to send is due, after one that failed.
     send_again_at: Option<Instant>,
     mends: Backoff,
@@ -73,7 +78,7 @@ pub struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub fn new(config: &'a Config, folder: &'a Path, link: &'a Link, desk: &'a Desk) -> Self {
+    pub fn new(config: &'a Config, folder: &'a Path, identity: Identity, link: &'a Link, desk: &'a Desk) -> Self {
         let jitter = link.chance.fraction();
         Self {
             config,
@@ -85,6 +90,8 @@ impl<'a> Worker<'a> {
             done: Vec::new(),
             resend: None,
             backoff: backoff::CLOUD,
+            identity,
+            rotate_again_at: None,
             send_again_at: None,
             mends: backoff::STORE,
             jitter,
@@ -136,8 +143,11 @@ impl<'a> Worker<'a> {
                 self.desk.set_phase(Phase::Pushing { batches_left: waiting.batches });
             }
         }
-        if sending == Sending::Now {
-            return self.push(spool).await;
+        match sending {
+            Sending::Now => return self.push(spool).await,
+            // What the old key has signed leaves before anything that the new one signs.
+            Sending::Nothing => self.rotate_if_due(desired).await,
+            Sending::Later { .. } => {}
         }
         self.read_or_wait(spool, &state, sending, desired).await?;
         Ok(None)
@@ -247,6 +257,35 @@ impl<'a> Worker<'a> {
         self.desk.release();
     }
 
+    async fn rotate_if_due(&mut self, desired: &Wanted) {
+        let is_open = |command: &&Command| command.order == Order::RotateKey && !self.done.contains(&command.id);
+        let ordered: Vec<Uuid> = desired
+            .borrow()
+            .iter()
+            .flat_map(|wanted| &wanted.commands)
+            .filter(is_open)
+            .map(|command| command.id)
+            .collect();
+        let asked = if ordered.is_empty() { Ordered::No } else { Ordered::Yes };
+        let is_too_soon = self.rotate_again_at.is_some_and(|at| at > Instant::now());
+        if is_too_soon || !rotate::is_due(&self.identity, asked, self.link.clock.now()) {
+            return;
+        }
+        match rotate::rotate(self.link, self.folder, &self.identity).await {
+            Ok(renewed) => {
+                self.identity = renewed;
+                self.finish(&ordered);
+                self.desk.news.notify_one();
+            }
+            Err(diagnostic) => {
+                tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "the key could not be changed");
+                // What was begun is on the disk.
+                self.identity = Identity::get(self.folder).unwrap_or_else(|_| self.identity.clone());
+                self.rotate_again_at = Some(Instant::now() + ROTATE_AGAIN);
+            }
+        }
+    }
+
     fn recipe(&self, desired: &DesiredState) -> Option<rollcall_protocol::hash::Hash> {
         let attributes = crate::directory::people::AttributeList::without(&self.config.privacy.withhold).ok()?;
         Some(scope::recipe(desired, &attributes, machine::VERSION))
@@ -316,11 +355,12 @@ impl<'a> Worker<'a> {
         let access = self.config.access().map_err(Failure::Told)?;
         let desk = self.desk;
         let progress = |people: u64| desk.set_phase(Phase::Reading { people });
+        let signer = self.link.keys.signer();
         let cycle = Cycle {
             spool: &mut *spool,
             access: &access,
             desired,
-            signer: &self.link.signer,
+            signer: &signer,
             clock: &self.link.clock,
             chance: &self.link.chance,
             second_reading_after: self.config.second_reading_after(),
@@ -403,6 +443,9 @@ fn version(desired: Option<&DesiredState>) -> u64 {
     desired.map_or(0, |desired| desired.version)
 }
 
+/// The old key is as good meanwhile.
+const ROTATE_AGAIN: Duration = Duration::from_mins(1);
+
 /// Why a cycle came to nothing, and whether the store must be looked after.
 enum Failure {
     Told(Diagnostic),
@@ -437,10 +480,9 @@ impl From<CycleError> for Failure {
 
 /// A question about people is answered only when nobody of them waits for a second reading.
 fn finished_commands(desired: &DesiredState, run: &Run, summary: &Summary) -> Vec<Uuid> {
-    use rollcall_protocol::desired::Order;
     let is_finished = |id: &&Uuid| {
         desired.commands.iter().filter(|command| command.id == **id).all(|command| match command.order {
-            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot => true,
+            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::RotateKey => true,
             Order::Confirm { .. } => summary.counts.awaiting == 0,
         })
     };
