@@ -19,7 +19,16 @@ pub struct CheckinRequest {
     /// The spool was lost or cannot fill a gap: begin anew.
     #[serde(default)]
     pub epoch: EpochWish,
+    /// The newest epoch this agent has worked in, told with the wish for a new one; 0 if it knows none. An agent that
+    /// knows less than the chain shows is not the one that wrote it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub last_epoch: u64,
     pub status: AgentStatus,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

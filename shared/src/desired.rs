@@ -44,6 +44,20 @@ pub struct Pause {
     pub until: Option<DateTime<Utc>>,
 }
 
+impl Order {
+    /// Whether a reading of the directory carries it out.
+    pub const fn needs_cycle(&self) -> bool {
+        match self {
+            Self::SyncNow
+            | Self::RefreshStructure
+            | Self::FullSnapshot
+            | Self::Confirm { .. }
+            | Self::AcceptClearing { .. } => true,
+            Self::RotateKey => false,
+        }
+    }
+}
+
 impl Pause {
     pub fn holds(&self, now: DateTime<Utc>) -> bool {
         self.until.is_none_or(|until| now < until)
@@ -113,6 +127,8 @@ pub enum Order {
     RefreshStructure,
     /// Send every person with the next cycle.
     FullSnapshot,
+    /// Sign with a new key from now on.
+    RotateKey,
     /// Look these up and send them as present or departed.
     Confirm {
         guids: Vec<Uuid>,
@@ -181,7 +197,7 @@ impl DesiredState {
         let order_fits = |command: &Command| match &command.order {
             Order::Confirm { guids } => guids.len() <= limits::CONFIRM,
             Order::AcceptClearing { attributes } => attributes.len() <= limits::CLEARED_ATTRIBUTES,
-            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot => true,
+            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::RotateKey => true,
         };
         self.imports.len() <= limits::IMPORTS
             && self.imports.iter().all(import_fits)

@@ -32,12 +32,15 @@ pub enum Kind {
     /// Desired state, signed by the cloud.
     #[serde(rename = "rollcall-desired")]
     Desired,
+    /// The end of an agent, signed by the cloud.
+    #[serde(rename = "rollcall-revoked")]
+    Revoked,
 }
 
 impl Kind {
     const fn limit(self) -> usize {
         match self {
-            Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::NewKey => limits::JWS,
+            Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::NewKey | Self::Revoked => limits::JWS,
             Self::Desired => limits::DESIRED,
         }
     }

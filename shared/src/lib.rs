@@ -25,6 +25,7 @@ pub mod answer;
 pub mod desired;
 pub mod checkin;
 pub mod rotate;
+pub mod revocation;
 
 /// The protocol version this build speaks; it stands in the claims of every request.
 pub const PROTO: u16 = 1;

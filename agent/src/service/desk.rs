@@ -21,11 +21,22 @@ use crate::spool::outgoing::Waiting;
 #[derive(Debug)]
 pub struct Desk {
     desired: watch::Sender<Option<DesiredState>>,
+    standing: watch::Sender<Standing>,
     /// Rings for the worker when a new epoch lies in `given_epoch`.
     pub epoch_given: Notify,
     /// Rings when something happened that the cloud should hear before the long poll ends.
     pub news: Notify,
     state: Mutex<Shown>,
+}
+
+/// What the cloud thinks of this agent, as far as it has said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Good,
+    /// Two copies use this identity. Nothing is read or sent until instructions come that are newer than these.
+    Stopped {
+        obeyed: u64,
+    },
 }
 
 /// What the next check-in tells.
@@ -40,6 +51,7 @@ struct Shown {
     last_cycle: Option<CycleReport>,
     done: Vec<Uuid>,
     epoch_wish: EpochWish,
+    last_epoch: u64,
     given_epoch: Option<Epoch>,
     problems: BTreeMap<&'static str, Problem>,
     clearings: Vec<Clearing>,
@@ -49,6 +61,7 @@ impl Desk {
     pub fn new(desired: Option<DesiredState>, last_cycle: Option<CycleReport>, now: DateTime<Utc>) -> Self {
         Self {
             desired: watch::Sender::new(desired),
+            standing: watch::Sender::new(Standing::Good),
             epoch_given: Notify::new(),
             news: Notify::new(),
             state: Mutex::new(Shown {
@@ -61,6 +74,7 @@ impl Desk {
                 last_cycle,
                 done: Vec::new(),
                 epoch_wish: EpochWish::Keep,
+                last_epoch: 0,
                 given_epoch: None,
                 problems: BTreeMap::new(),
                 clearings: Vec::new(),
@@ -104,6 +118,10 @@ impl Desk {
             wait_seconds,
             done: shown.done.clone(),
             epoch: shown.epoch_wish,
+            last_epoch: match shown.epoch_wish {
+                EpochWish::Keep => 0,
+                EpochWish::New => shown.last_epoch,
+            },
             status: AgentStatus {
                 version: facts.agent_version,
                 host: facts.host,
@@ -132,9 +150,35 @@ impl Desk {
         self.shown().done.extend_from_slice(commands);
     }
 
-    pub fn wish_epoch(&self) {
-        self.shown().epoch_wish = EpochWish::New;
+    /// `last` is the newest epoch that was worked in.
+    pub fn wish_epoch(&self, last: u64) {
+        {
+            let mut shown = self.shown();
+            shown.epoch_wish = EpochWish::New;
+            shown.last_epoch = last;
+        }
         self.news.notify_one();
+    }
+
+    /// The cloud wants nothing of this agent until a human has decided.
+    pub fn stop(&self) {
+        let obeyed = self.desired.borrow().as_ref().map_or(0, |desired| desired.version);
+        self.standing.send_if_modified(|standing| match standing {
+            Standing::Good => {
+                *standing = Standing::Stopped { obeyed };
+                true
+            }
+            Standing::Stopped { .. } => false,
+        });
+        self.news.notify_one();
+    }
+
+    pub fn release(&self) {
+        self.standing.send_replace(Standing::Good);
+    }
+
+    pub fn watch_standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
     }
 
     /// What the worker is at. The cloud hears it at once, so that the portal shows it live.

@@ -5,6 +5,7 @@
 
 mod site;
 mod readings;
+mod unsent;
 mod departures;
 mod troubles;
 mod refusals;

@@ -305,7 +305,7 @@ async fn groups(
         people: node.people,
         chosen: choice.groups.contains(&node.guid),
         why_not: node.blocked.as_deref().map(reason),
-        note: left_out(&node, choice.nesting),
+        note: who_stays_out(&node, choice.nesting),
         name: node.name,
     };
     let shown =
@@ -314,7 +314,7 @@ async fn groups(
 }
 
 /// Who of a group does not come over, by kind.
-fn left_out(node: &Node, nesting: Nesting) -> String {
+fn who_stays_out(node: &Node, nesting: Nesting) -> String {
     let followed = match nesting {
         Nesting::Direct => 0,
         Nesting::Nested => node.nested,
