@@ -2,6 +2,7 @@
 
 use crate::chain::Epoch;
 use crate::directory::{DcIdentity, DomainPin};
+use crate::update::report::UpdateReport;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -55,6 +56,9 @@ pub struct AgentStatus {
     /// What is wrong right now, worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// What became of the last version that was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<UpdateReport>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -219,6 +219,7 @@ pub mod fixtures {
             pause: None,
             imports,
             commands: Vec::new(),
+            update: None,
         }
     }
 

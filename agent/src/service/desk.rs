@@ -9,6 +9,7 @@ use rollcall_protocol::chain::Epoch;
 use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, CycleReport, EpochWish, Phase, Problem};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
+use rollcall_protocol::update::report::UpdateReport;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -20,6 +21,8 @@ use crate::spool::outgoing::Waiting;
 #[derive(Debug)]
 pub struct Desk {
     desired: watch::Sender<Option<DesiredState>>,
+    /// Whether the cloud has answered this process yet.
+    answered: watch::Sender<bool>,
     /// Rings for the worker when a new epoch lies in `given_epoch`.
     pub epoch_given: Notify,
     /// Rings when something happened that the cloud should hear before the long poll ends.
@@ -41,12 +44,14 @@ struct Shown {
     epoch_wish: EpochWish,
     given_epoch: Option<Epoch>,
     problems: BTreeMap<&'static str, Problem>,
+    update: Option<UpdateReport>,
 }
 
 impl Desk {
     pub fn new(desired: Option<DesiredState>, last_cycle: Option<CycleReport>, now: DateTime<Utc>) -> Self {
         Self {
             desired: watch::Sender::new(desired),
+            answered: watch::Sender::new(false),
             epoch_given: Notify::new(),
             news: Notify::new(),
             state: Mutex::new(Shown {
@@ -61,6 +66,7 @@ impl Desk {
                 epoch_wish: EpochWish::Keep,
                 given_epoch: None,
                 problems: BTreeMap::new(),
+                update: None,
             }),
         }
     }
@@ -115,12 +121,19 @@ impl Desk {
                 clock_offset_ms,
                 last_cycle: shown.last_cycle.clone(),
                 problems: shown.problems.values().cloned().collect(),
+                update: shown.update.clone(),
             },
         }
     }
 
+    /// Ready once the cloud has accepted a check-in of this process.
+    pub fn watch_answered(&self) -> watch::Receiver<bool> {
+        self.answered.subscribe()
+    }
+
     /// The cloud has heard these; they need not be told again.
     pub fn heard(&self, done: &[Uuid]) {
+        self.answered.send_replace(true);
         self.shown().done.retain(|id| !done.contains(id));
     }
 
@@ -142,6 +155,19 @@ impl Desk {
         if changed {
             self.news.notify_one();
         }
+    }
+
+    pub fn is_busy(&self) -> bool {
+        match self.shown().phase {
+            Phase::Reading { .. } | Phase::Pushing { .. } => true,
+            Phase::Idle | Phase::Paused => false,
+        }
+    }
+
+    /// What became of the version that was wanted. The cloud hears it at once.
+    pub fn set_update(&self, report: UpdateReport) {
+        self.shown().update = Some(report);
+        self.news.notify_one();
     }
 
     pub fn set_directory(&self, domain: Option<DomainPin>, dc: Option<DcIdentity>, transport: &str) {

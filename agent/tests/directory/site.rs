@@ -274,5 +274,6 @@ fn desired() -> DesiredState {
             interval_minutes: 180,
         }],
         commands: Vec::new(),
+        update: None,
     }
 }
