@@ -16,6 +16,8 @@ use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::spool::{Found, Spool};
+use crate::update::store::Store;
+use crate::update::updater;
 
 /// Runs until `stop` is ready, the agent is revoked, or its store breaks.
 pub async fn run(
@@ -42,8 +44,10 @@ pub async fn run(
     tracing::info!(agent = %identity.agent, cloud = link.url(), "started");
     let worker = Worker::new(spool, config, folder, &link, &desk).work();
     let listener = listener::listen(&link, &identity, folder, &desk);
+    let store = Store::new(folder);
     let ended = tokio::select! {
         () = stop => return Ok(stopped()),
+        () = updater::keep_current(&link, &store, &desk) => return Ok(Exit::Updated),
         listener::Ended::Revoked = listener => Ended::Revoked,
         ended = worker => ended,
     };

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::desk::Desk;
+use super::keeping;
 use super::schedule::{self, Next, Outcome, Run, Situation, Try};
-use super::{keeping, machine};
 use crate::cloud::backoff::{self, Backoff};
 use crate::cloud::link::Link;
 use crate::cloud::push::{self, Pushed};
@@ -149,7 +149,7 @@ impl<'a> Worker<'a> {
 
     fn recipe(&self, desired: &DesiredState) -> Option<rollcall_protocol::hash::Hash> {
         let attributes = crate::directory::people::AttributeList::without(&self.config.privacy.withhold).ok()?;
-        Some(scope::recipe(desired, &attributes, machine::VERSION))
+        Some(scope::recipe(desired, &attributes, crate::version::text()))
     }
 
     async fn push(&mut self, desired: &mut watch::Receiver<Option<DesiredState>>) -> Result<Option<Ended>, SpoolError> {

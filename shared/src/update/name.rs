@@ -45,7 +45,9 @@ mod tests {
         for good in ["timestamp.json", &root(1), &snapshot(12), &targets(3), &file(&Hash::of(b"x"))] {
             assert!(is_of_publication(good), "{good}");
         }
-        for bad in ["", "keys.json", "../1.root.json", "0.root.json", "x.root.json", ".root.json", "master.key", "a.bin"] {
+        for bad in
+            ["", "keys.json", "../1.root.json", "0.root.json", "x.root.json", ".root.json", "master.key", "a.bin"]
+        {
             assert!(!is_of_publication(bad), "{bad}");
         }
     }

@@ -148,7 +148,8 @@ impl AtSnapshot {
             snapshot: self.snapshot.version,
             targets: targets.version,
         };
-        let ends = [self.before.timestamp.expires, self.snapshot.expires, targets.expires, self.before.trust.root.expires];
+        let ends =
+            [self.before.timestamp.expires, self.snapshot.expires, targets.expires, self.before.trust.root.expires];
         let expires = ends.into_iter().min().unwrap_or(targets.expires);
         Ok(Current { releases: targets.releases, remembered, expires })
     }
