@@ -185,6 +185,7 @@ fn desired() -> DesiredState {
         .zip(0x31..)
         .map(|(order, number)| Command { id: id(number), order })
         .collect(),
+        update: None,
     }
 }
 
@@ -217,6 +218,7 @@ fn checkin() -> CheckinRequest {
             }),
             problems: vec![problem],
             clearings: Vec::new(),
+            update: None,
         },
     }
 }

@@ -88,13 +88,33 @@ fn private() -> OpenOptions {
     options
 }
 
+/// A new, empty file for its owner alone.
+pub fn create(path: &Path) -> io::Result<File> {
+    private().open(path)
+}
+
+/// Lets the owner start it.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub fn make_executable(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+}
+
+/// On Windows a program is told by its name.
+#[cfg(not(unix))]
+pub fn make_executable(path: &Path) -> io::Result<()> {
+    fs::metadata(path).map(drop)
+}
+
+/// Makes the names in a folder outlast a power cut.
+#[cfg(unix)]
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// NTFS keeps names in its own journal.
 #[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
+pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 

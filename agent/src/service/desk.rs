@@ -9,6 +9,7 @@ use rollcall_protocol::chain::Epoch;
 use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, Clearing, CycleReport, EpochWish, Phase, Problem};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
+use rollcall_protocol::update::report::UpdateReport;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -22,6 +23,8 @@ use crate::spool::outgoing::Waiting;
 pub struct Desk {
     desired: watch::Sender<Option<DesiredState>>,
     standing: watch::Sender<Standing>,
+    /// Whether the cloud has answered this process yet.
+    answered: watch::Sender<bool>,
     /// Rings for the worker when a new epoch lies in `given_epoch`.
     pub epoch_given: Notify,
     /// Rings when something happened that the cloud should hear before the long poll ends.
@@ -55,6 +58,7 @@ struct Shown {
     given_epoch: Option<Epoch>,
     problems: BTreeMap<&'static str, Problem>,
     clearings: Vec<Clearing>,
+    update: Option<UpdateReport>,
 }
 
 impl Desk {
@@ -62,6 +66,7 @@ impl Desk {
         Self {
             desired: watch::Sender::new(desired),
             standing: watch::Sender::new(Standing::Good),
+            answered: watch::Sender::new(false),
             epoch_given: Notify::new(),
             news: Notify::new(),
             state: Mutex::new(Shown {
@@ -78,6 +83,7 @@ impl Desk {
                 given_epoch: None,
                 problems: BTreeMap::new(),
                 clearings: Vec::new(),
+                update: None,
             }),
         }
     }
@@ -137,12 +143,19 @@ impl Desk {
                 last_cycle: shown.last_cycle.clone(),
                 problems: shown.problems.values().cloned().collect(),
                 clearings: shown.clearings.clone(),
+                update: shown.update.clone(),
             },
         }
     }
 
+    /// Ready once the cloud has accepted a check-in of this process.
+    pub fn watch_answered(&self) -> watch::Receiver<bool> {
+        self.answered.subscribe()
+    }
+
     /// The cloud has heard these; they need not be told again.
     pub fn heard(&self, done: &[Uuid]) {
+        self.answered.send_replace(true);
         self.shown().done.retain(|id| !done.contains(id));
     }
 
@@ -190,6 +203,19 @@ impl Desk {
         if changed {
             self.news.notify_one();
         }
+    }
+
+    pub fn is_busy(&self) -> bool {
+        match self.shown().phase {
+            Phase::Reading { .. } | Phase::Pushing { .. } => true,
+            Phase::Idle | Phase::Paused => false,
+        }
+    }
+
+    /// What became of the version that was wanted. The cloud hears it at once.
+    pub fn set_update(&self, report: UpdateReport) {
+        self.shown().update = Some(report);
+        self.news.notify_one();
     }
 
     pub fn set_directory(&self, domain: Option<DomainPin>, dc: Option<DcIdentity>, transport: Option<String>) {

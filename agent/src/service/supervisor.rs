@@ -16,6 +16,8 @@ use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::spool::Spool;
+use crate::update::store::Store;
+use crate::update::updater;
 
 /// Runs until `stop` is ready or the agent is revoked. A store that fails is waited for or begun anew.
 pub async fn run(
@@ -34,8 +36,10 @@ pub async fn run(
     tracing::info!(agent = %identity.agent, cloud = link.url(), "started");
     let worker = Worker::new(config, folder, identity.clone(), &link, &desk).work();
     let listener = listener::listen(&link, &identity, folder, &desk);
+    let store = Store::new(folder);
     tokio::select! {
         () = stop => Ok(stopped()),
+        () = updater::keep_current(&link, &store, &desk) => Ok(Exit::Updated),
         listener::Ended::Revoked = listener => Ok(revoked(folder, clock)),
         Ended::Revoked = worker => Ok(revoked(folder, clock)),
     }

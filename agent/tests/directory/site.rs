@@ -303,5 +303,6 @@ fn desired() -> DesiredState {
             nesting: Nesting::Direct,
         }],
         commands: Vec::new(),
+        update: None,
     }
 }

@@ -459,6 +459,7 @@ fn no_imports() -> DesiredState {
         pause: None,
         imports: Vec::new(),
         commands: Vec::new(),
+        update: None,
     }
 }
 

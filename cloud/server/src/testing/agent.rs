@@ -316,6 +316,7 @@ fn status(now: DateTime<Utc>, domain: &DomainPin) -> AgentStatus {
         last_cycle: None,
         problems: vec![],
         clearings: vec![],
+        update: None,
     }
 }
 
