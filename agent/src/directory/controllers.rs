@@ -74,9 +74,10 @@ pub async fn targets(access: &Access, preferred: Option<&str>, chance: &Chance) 
     let mut targets = Vec::new();
     for host in arrange(hosts, preferred) {
         let is_pinned = access.target.address.is_some() && host.eq_ignore_ascii_case(&access.target.host);
-        let address = match is_pinned {
-            true => access.target.address,
-            false => controllers.names.address(&host, access.target.timeouts.connect).await,
+        let address = if is_pinned {
+            access.target.address
+        } else {
+            controllers.names.address(&host, access.target.timeouts.connect).await
         };
         targets.push(Target { host, address, ..access.target.clone() });
     }

@@ -54,7 +54,7 @@ async fn dns_names_the_controllers_and_the_lowest_priority_is_read() {
     assert_eq!(pair.second.tally().binds, 0);
 }
 
-// proves: L-5
+// proves: M-4
 #[tokio::test]
 async fn when_a_controller_is_gone_the_next_one_is_read_and_nobody_leaves_in_that_cycle() {
     let Pair { mut site, second, dns } = Pair::new(120);

@@ -12,3 +12,4 @@ mod controllers;
 mod cases;
 mod nested;
 mod selections;
+mod samba;

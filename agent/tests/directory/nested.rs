@@ -42,7 +42,7 @@ impl Town {
     }
 }
 
-// proves: M-9
+// proves: M-9, L-10
 #[tokio::test]
 async fn people_of_inner_groups_stay_out_and_are_counted() {
     let mut town = Town::new(Nesting::Direct);
@@ -60,7 +60,7 @@ async fn people_of_inner_groups_stay_out_and_are_counted() {
     assert_eq!((listed.nested, listed.computers, listed.foreign), (1, 1, 0));
 }
 
-// proves: M-9
+// proves: M-9, L-10
 #[tokio::test]
 async fn inner_groups_are_followed_where_an_import_wants_them_even_in_a_circle() {
     let mut town = Town::new(Nesting::Nested);

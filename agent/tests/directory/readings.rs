@@ -67,6 +67,7 @@ async fn case_03_pages_that_the_server_clamps_are_all_read() {
     assert_eq!(site.seen(), site.expected());
 }
 
+// proves: L-8
 #[tokio::test]
 async fn case_04_groups_of_every_size_around_the_range_limit_are_read_whole() {
     for size in [1_499, 1_500, 1_501, 4_501] {
