@@ -12,8 +12,9 @@ use serde::Deserialize;
 
 use crate::cycle::Access;
 use crate::diagnostic::Diagnostic;
-use crate::directory::connect::{Credentials, Target, Timeouts, Transport};
+use crate::directory::connect::{Target, Timeouts};
 use crate::directory::controllers::Controllers;
+use crate::directory::method::{Credentials, Method, Tls};
 use crate::directory::names::NameServer;
 use crate::directory::people::AttributeList;
 use crate::exit::Exit;
@@ -51,8 +52,7 @@ pub struct Ldap {
     pub name_server: Option<SocketAddr>,
     pub port: Option<u16>,
     pub address: Option<IpAddr>,
-    #[serde(default = "default_transport")]
-    pub transport: Transport,
+    pub transport: Option<Transport>,
     pub ca_file: Option<PathBuf>,
     pub bind_user: String,
     pub password_file: PathBuf,
@@ -83,6 +83,14 @@ impl Hosts {
             Self::Many(names) => names,
         }
     }
+}
+
+/// The one way to protect the connection, where the file names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    Ldaps,
+    StartTls,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -139,10 +147,6 @@ fn default_data_dir() -> PathBuf {
     if cfg!(windows) { PathBuf::from(r"C:\ProgramData\Rollcall") } else { PathBuf::from("/var/lib/rollcall-agent") }
 }
 
-fn default_transport() -> Transport {
-    Transport::Ldaps
-}
-
 fn default_connect_seconds() -> u64 {
     10
 }
@@ -189,7 +193,7 @@ impl Config {
         Ok(Access {
             controllers: ldap.controllers(),
             target: ldap.target(),
-            credentials: Credentials { user: ldap.bind_user.clone(), password: ldap.password()? },
+            methods: ldap.methods()?,
             attributes: attributes.map_err(|error| unreadable(format!("privacy.withhold: {error}")))?,
         })
     }
@@ -237,15 +241,30 @@ impl Ldap {
     pub fn target(&self) -> Target {
         Target {
             host: self.host.names().first().or(self.domain.as_ref()).cloned().unwrap_or_default(),
-            port: self.port.unwrap_or_else(|| self.transport.default_port()),
             address: self.address,
-            transport: self.transport,
             ca_file: self.ca_file.clone(),
             timeouts: Timeouts {
                 connect: Duration::from_secs(self.connect_seconds),
                 entry: Duration::from_secs(self.entry_seconds),
                 ..Timeouts::default()
             },
+        }
+    }
+
+    /// The ways to sign in that this file allows, best first. The password is read here.
+    pub fn methods(&self) -> Result<Vec<Method>, Diagnostic> {
+        let credentials = Credentials { user: self.bind_user.clone(), password: self.password()? };
+        let over = |(tls, port)| Method::PasswordOverTls { tls, port, credentials: credentials.clone() };
+        Ok(self.tls().into_iter().map(over).collect())
+    }
+
+    /// A port alone means LDAPS.
+    fn tls(&self) -> Vec<(Tls, u16)> {
+        let (ldaps, start_tls) = ((Tls::Ldaps, self.port.unwrap_or(636)), (Tls::StartTls, self.port.unwrap_or(389)));
+        match (self.transport, self.port) {
+            (Some(Transport::Ldaps), _) | (None, Some(_)) => vec![ldaps],
+            (Some(Transport::StartTls), _) => vec![start_tls],
+            (None, None) => vec![ldaps, start_tls],
         }
     }
 

@@ -106,6 +106,10 @@ impl From<&ConnectError> for Diagnostic {
             ConnectError::StartTlsRefused(_) => catalogue::TLS_REFUSED,
             ConnectError::Bind(refused) => bind_fault(refused),
             ConnectError::Ended(end) => end_fault(end),
+            ConnectError::NoMethod => catalogue::CONFIG_UNREADABLE,
+            ConnectError::EveryMethod { decisive, .. } => {
+                return Self { detail: error.to_string(), ..decisive.as_ref().into() };
+            }
         };
         Self::new(fault, error, Exit::DirectoryUnreachable)
     }

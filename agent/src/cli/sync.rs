@@ -106,6 +106,7 @@ impl Hand<'_> {
         let mut request = desk.request(0, self.link.clock.offset_ms());
         request.status.domain = state.domain.clone();
         request.status.dc = state.base.dc.clone();
+        request.status.transport = keeping::find_reached(folder).map(|reached| reached.used);
         match checkin::check_in(&self.link, &self.identity, &request, pinned).await {
             Ok(heard) => self.obey(heard, stored),
             Err(error) => match (purpose, stored) {
@@ -165,6 +166,9 @@ impl Hand<'_> {
     }
 
     fn report(&self, started_at: chrono::DateTime<chrono::Utc>, result: Result<&Summary, &Diagnostic>) {
+        if let Ok(summary) = result {
+            keeping::save_reached(&self.config.data_dir, &summary.reached);
+        }
         let finished_at = self.link.clock.cloud_now();
         let (cycle, outcome) = match result {
             Ok(summary) => (summary.cycle, CycleOutcome::Complete),

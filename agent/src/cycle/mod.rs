@@ -33,9 +33,10 @@ use self::evidence::DcContinuity;
 use self::scope::Scope;
 use self::survey::Survey;
 use crate::clock::{Chance, Clock};
-use crate::directory::connect::{ConnectError, Credentials, Target};
+use crate::directory::connect::{ConnectError, How, Target};
 use crate::directory::controllers::{self, Controllers};
 use crate::directory::domain::{Domain, NotOurs};
+use crate::directory::method::Method;
 use crate::directory::people::AttributeList;
 use crate::directory::reader::Incomplete;
 use crate::directory::structure::{self, Structure};
@@ -73,7 +74,8 @@ pub struct Access {
     pub controllers: Controllers,
     /// How each of them is reached.
     pub target: Target,
-    pub credentials: Credentials,
+    /// The ways to sign in, best first.
+    pub methods: Vec<Method>,
     pub attributes: AttributeList,
 }
 
@@ -121,6 +123,22 @@ pub struct Summary {
     pub finished_at: DateTime<Utc>,
     /// The account that reads can do more than read.
     pub over_privileged: bool,
+    /// Which way the directory was reached, and which configured ways failed before.
+    pub reached: Reached,
+}
+
+/// How a cycle reached its directory, for people to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Reached {
+    pub used: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<String>,
+}
+
+impl From<&How> for Reached {
+    fn from(how: &How) -> Self {
+        Self { used: how.used.clone(), failed: how.tried.iter().map(ToString::to_string).collect() }
+    }
 }
 
 /// The parts of the agent that a cycle works with.
@@ -160,6 +178,10 @@ impl Cycle<'_> {
         let preferred = state.base.dc.as_ref().map(|dc| dc.dns_name.as_str());
         let (mut reader, domain) =
             controllers::reach(self.access, preferred, state.domain.as_ref(), self.chance).await?;
+        let reached = Reached::from(reader.how());
+        for failed in &reached.failed {
+            tracing::warn!(used = %reached.used, %failed, "a better way to the directory failed");
+        }
         let continuity = continuity(&state, &domain);
         let mut scope = Scope::plan(self.desired, started_at);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
@@ -183,13 +205,14 @@ impl Cycle<'_> {
         };
         let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
         reader.close().await;
-        Ok(Complete { started_at, state, domain, continuity, scope, structure, survey, judged, asked })
+        Ok(Complete { started_at, reached, state, domain, continuity, scope, structure, survey, judged, asked })
     }
 }
 
 /// A reading that ended well, with every decision that needed the directory.
 struct Complete {
     started_at: DateTime<Utc>,
+    reached: Reached,
     state: State,
     domain: Domain,
     continuity: DcContinuity,

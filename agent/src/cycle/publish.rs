@@ -158,5 +158,6 @@ fn summary(read: &Complete, part: &CyclePart, counts: Counts, sealed: &Sealed) -
         started_at: part.started_at,
         finished_at: part.finished_at,
         over_privileged: read.domain.rights == Rights::Administrator,
+        reached: read.reached.clone(),
     }
 }

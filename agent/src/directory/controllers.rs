@@ -2,9 +2,9 @@
 
 use rollcall_protocol::directory::DomainPin;
 
-use super::bind::BindRefused;
 use super::connect::{ConnectError, Target};
 use super::domain::{self, Domain, NotOurs};
+use super::method::{self, Next};
 use super::names::{Listed, NameServer};
 use super::reader::DirectoryReader;
 use crate::clock::Chance;
@@ -59,7 +59,7 @@ async fn attempt(
     access: &Access,
     pinned: Option<&DomainPin>,
 ) -> Result<(DirectoryReader, Domain), CycleError> {
-    let mut reader = DirectoryReader::open(target, &access.credentials).await?;
+    let mut reader = DirectoryReader::open(target, &access.methods).await?;
     let domain = domain::identify(&mut reader, pinned).await?;
     Ok((reader, domain))
 }
@@ -156,15 +156,7 @@ enum Onward {
 
 fn onward(error: &CycleError) -> Onward {
     match error {
-        CycleError::Connect(error) => match error {
-            ConnectError::NameUnknown { .. }
-            | ConnectError::Unreachable { .. }
-            | ConnectError::TimedOut { .. }
-            | ConnectError::Tls(_)
-            | ConnectError::StartTlsRefused(_)
-            | ConnectError::Ended(_) => Onward::Next,
-            ConnectError::Bind(refused) => onward_after_refusal(refused),
-        },
+        CycleError::Connect(error) => onward_from(error),
         CycleError::NotOurs(NotOurs::NoDomainController(_) | NotOurs::NotSynchronised | NotOurs::Incomplete(_))
         | CycleError::Incomplete(_) => Onward::Next,
         CycleError::NotOurs(NotOurs::Anonymous | NotOurs::OtherDomain { .. })
@@ -177,23 +169,28 @@ fn onward(error: &CycleError) -> Onward {
     }
 }
 
-/// All controllers count wrong passwords together.
-fn onward_after_refusal(refused: &BindRefused) -> Onward {
-    match refused {
-        BindRefused::SigningDemanded | BindRefused::ChannelBindingDemanded => Onward::Next,
-        BindRefused::EmptyPassword
-        | BindRefused::NameOrPassword
-        | BindRefused::Locked
-        | BindRefused::DisabledOrExpired
-        | BindRefused::PasswordExpired
-        | BindRefused::NotHereOrNow
-        | BindRefused::Other(_) => Onward::Stop,
+/// All controllers count wrong passwords together, so whoever was refused by one is not tried on the next.
+fn onward_from(error: &ConnectError) -> Onward {
+    match error {
+        ConnectError::NameUnknown { .. } => Onward::Next,
+        ConnectError::EveryMethod { decisive, .. } => onward_from(decisive),
+        ConnectError::Unreachable { .. }
+        | ConnectError::TimedOut { .. }
+        | ConnectError::Tls(_)
+        | ConnectError::StartTlsRefused(_)
+        | ConnectError::NoMethod
+        | ConnectError::Bind(_)
+        | ConnectError::Ended(_) => match method::after(error) {
+            Next::GoOn => Onward::Next,
+            Next::Stop => Onward::Stop,
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::bind::BindRefused;
 
     fn listed(host: &str, priority: u16, weight: u16) -> Listed {
         Listed { host: host.into(), priority, weight }

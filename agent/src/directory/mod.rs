@@ -7,6 +7,7 @@ pub mod ber;
 pub mod gate;
 pub mod tls;
 pub mod bind;
+pub mod method;
 pub mod connect;
 pub mod sid;
 pub mod values;

@@ -148,11 +148,11 @@ impl Desk {
         }
     }
 
-    pub fn set_directory(&self, domain: Option<DomainPin>, dc: Option<DcIdentity>, transport: &str) {
+    pub fn set_directory(&self, domain: Option<DomainPin>, dc: Option<DcIdentity>, transport: Option<String>) {
         let mut shown = self.shown();
         shown.domain = domain;
         shown.dc = dc;
-        shown.transport = Some(transport.to_owned());
+        shown.transport = transport;
     }
 
     pub fn set_waiting(&self, waiting: Waiting) {

@@ -88,8 +88,8 @@ impl<'a> Worker<'a> {
         let state = self.spool.state()?;
         let waiting = self.spool.waiting()?;
         self.desk.set_waiting(waiting);
-        let transport = self.config.ldap.as_ref().map_or("", |ldap| transport_name(ldap.transport));
-        self.desk.set_directory(state.domain.clone(), state.base.dc.clone(), transport);
+        let reached = keeping::find_reached(self.folder).map(|reached| reached.used);
+        self.desk.set_directory(state.domain.clone(), state.base.dc.clone(), reached);
         if state.chain.is_none() {
             self.desk.wish_epoch();
             self.desk.epoch_given.notified().await;
@@ -231,6 +231,7 @@ impl<'a> Worker<'a> {
     fn completed(&mut self, desired: &DesiredState, run: &Run, summary: &Summary, at: DateTime<Utc>) -> CycleReport {
         self.last_try = Some(Try { at, outcome: Outcome::Complete });
         self.desk.conclude(&summary.concerns, at);
+        keeping::save_reached(self.folder, &summary.reached);
         self.finish(&finished_commands(desired, run, summary));
         if summary.over_privileged {
             let detail = "the account is an administrator";
@@ -316,13 +317,5 @@ fn quick_commands(run: &Run) -> Vec<Uuid> {
     match (run.extent, run.confirm.is_empty() && run.accepted.is_empty()) {
         (crate::cycle::Extent::AsNeeded, true) => run.commands.clone(),
         (crate::cycle::Extent::AsNeeded | crate::cycle::Extent::Everybody, _) => Vec::new(),
-    }
-}
-
-/// For people to read.
-pub fn transport_name(transport: crate::directory::connect::Transport) -> &'static str {
-    match transport {
-        crate::directory::connect::Transport::Ldaps => "LDAPS",
-        crate::directory::connect::Transport::StartTls => "StartTLS",
     }
 }

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use rollcall_agent::cycle::CycleError;
 use rollcall_agent::diagnostic::Diagnostic;
 use rollcall_agent::directory::controllers::Controllers;
+use rollcall_agent::directory::method::Tls;
 use rollcall_agent::directory::names::NameServer;
 use rollcall_lab::directory::{Directory, Fault, Setup};
 use rollcall_lab::dns::Dns;
@@ -114,7 +115,8 @@ async fn a_domain_that_dns_does_not_know_is_told_as_such() {
 #[tokio::test]
 async fn a_password_that_one_controller_refuses_is_not_tried_on_another() {
     let mut pair = Pair::new(20);
-    pair.site.access.credentials.password = "wrong".to_owned().into();
+    let port = pair.site.directory.ldaps().port();
+    pair.site.reach(Tls::Ldaps, port, "wrong");
 
     let error: CycleError = pair.site.sync().await.unwrap_err();
 

@@ -1,7 +1,7 @@
 //! What a reading finds and how it is sent.
 
 use rollcall_agent::cycle::{Extent, Purpose};
-use rollcall_agent::directory::connect::Transport;
+use rollcall_agent::directory::method::Tls;
 use rollcall_lab::directory::{GroupKind, NewPerson};
 use rollcall_protocol::batch::CycleKind;
 use rollcall_protocol::structure::Blocked;
@@ -24,8 +24,7 @@ async fn the_first_reading_sends_everybody_in_scope_and_nobody_else() {
 async fn start_tls_reads_the_same_as_ldaps() {
     let mut site = Site::new(100);
     site.select_ous(&["Staff"]);
-    site.access.target.transport = Transport::StartTls;
-    site.access.target.port = site.directory.ldap().port();
+    site.reach(Tls::StartTls, site.directory.ldap().port(), &site.directory.password().to_owned());
 
     site.sync().await.unwrap();
 

@@ -1,6 +1,7 @@
 //! Why there is no connection: each cause is told apart, by its own code, within the connect timeout.
 
 use rollcall_agent::diagnostic::Diagnostic;
+use rollcall_agent::directory::method::Tls;
 use rollcall_lab::authority::Flavour;
 use rollcall_lab::directory::Fault;
 
@@ -33,7 +34,7 @@ async fn a_certificate_without_addresses_is_fine_since_we_connect_by_name() {
 #[tokio::test]
 async fn case_27_a_wrong_password_is_tried_once() {
     let mut site = Site::new(20);
-    site.access.credentials.password = "wrong".to_owned().into();
+    site.reach(Tls::Ldaps, site.directory.ldaps().port(), "wrong");
 
     assert_eq!(code_of(&mut site).await, "RC-2201");
     assert_eq!(site.directory.tally().binds, 1);
@@ -62,8 +63,7 @@ async fn case_29_a_server_that_never_answers_is_left_in_time() {
 #[tokio::test]
 async fn case_29_a_refused_start_tls_never_becomes_a_clear_text_sign_in() {
     let mut site = Site::new(20);
-    site.access.target.transport = rollcall_agent::directory::connect::Transport::StartTls;
-    site.access.target.port = site.directory.ldap().port();
+    site.reach(Tls::StartTls, site.directory.ldap().port(), &site.directory.password().to_owned());
     site.directory.fault(Fault::RefuseStartTls);
 
     assert_eq!(code_of(&mut site).await, "RC-2108");
@@ -73,7 +73,7 @@ async fn case_29_a_refused_start_tls_never_becomes_a_clear_text_sign_in() {
 #[tokio::test]
 async fn a_port_where_nobody_listens_is_told_as_such() {
     let mut site = Site::new(20);
-    site.access.target.port = 1;
+    site.reach(Tls::Ldaps, 1, "never sent");
 
     assert_eq!(code_of(&mut site).await, "RC-2102");
 }

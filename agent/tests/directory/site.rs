@@ -9,8 +9,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_agent::clock::{Chance, Clock};
 use rollcall_agent::cycle::{Access, Cycle, CycleError, Extent, Purpose, Summary, Wish};
-use rollcall_agent::directory::connect::{Credentials, Target, Timeouts, Transport};
+use rollcall_agent::directory::connect::{Target, Timeouts};
 use rollcall_agent::directory::controllers::Controllers;
+use rollcall_agent::directory::method::{Credentials, Method, Tls};
 use rollcall_agent::directory::people::AttributeList;
 use rollcall_agent::signer::Signer;
 use rollcall_agent::spool::Spool;
@@ -150,9 +151,15 @@ impl Installation {
     /// From now on this controller is the one that is read.
     pub fn go_to(&mut self, controller: &Directory) {
         self.access.target.host = controller.host_name();
-        self.access.target.port = controller.ldaps().port();
         self.access.target.address = Some(controller.ldaps().ip());
         self.access.controllers = Controllers::one(&controller.host_name());
+        self.reach(Tls::Ldaps, controller.ldaps().port(), &controller.password().to_owned());
+    }
+
+    /// From now on this is the only way to the directory.
+    pub fn reach(&mut self, tls: Tls, port: u16, password: &str) {
+        let credentials = Credentials { user: self.directory.bind_name(), password: password.to_owned().into() };
+        self.access.methods = vec![Method::PasswordOverTls { tls, port, credentials }];
     }
 
     /// Later, by this much.
@@ -297,9 +304,7 @@ fn access(directory: &Directory, folder: &std::path::Path) -> Access {
         controllers: Controllers::one(&directory.host_name()),
         target: Target {
             host: directory.host_name(),
-            port: directory.ldaps().port(),
             address: Some(address),
-            transport: Transport::Ldaps,
             ca_file: Some(ca_file),
             timeouts: Timeouts {
                 connect: Duration::from_secs(3),
@@ -307,7 +312,11 @@ fn access(directory: &Directory, folder: &std::path::Path) -> Access {
                 entry: Duration::from_secs(2),
             },
         },
-        credentials: Credentials { user: directory.bind_name(), password: directory.password().to_owned().into() },
+        methods: vec![Method::PasswordOverTls {
+            tls: Tls::Ldaps,
+            port: directory.ldaps().port(),
+            credentials: Credentials { user: directory.bind_name(), password: directory.password().to_owned().into() },
+        }],
         attributes: AttributeList::without(&[]).unwrap(),
     }
 }

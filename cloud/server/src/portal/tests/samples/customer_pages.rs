@@ -409,6 +409,7 @@ fn import_form() -> ImportFormPage {
 
 fn pause() -> PausePage {
     PausePage {
+        meaning: crate::portal::pause::meaning(crate::portal::pause::Subject::Customer),
         frame: of("Pause"),
         customer: head(Tab::Overview, "Pause"),
         what: "Contoso Legal LLP".into(),
