@@ -2,7 +2,7 @@
 
 use rollcall_protocol::directory::DomainPin;
 
-use super::connect::{ConnectError, Target};
+use super::connect::{self, ConnectError, Target};
 use super::domain::{self, Domain, NotOurs};
 use super::method::{self, Next};
 use super::names::{Listed, NameServer};
@@ -62,6 +62,22 @@ async fn attempt(
     let mut reader = DirectoryReader::open(target, &access.methods).await?;
     let domain = domain::identify(&mut reader, pinned).await?;
     Ok((reader, domain))
+}
+
+/// The same way in, aimed at the first controller that answers on one of its ports: what `check` looks at. Without an
+/// answer it is the first one, so that its trouble is told.
+pub async fn settle(access: &Access, chance: &Chance) -> Result<Access, ConnectError> {
+    let targets = targets(access, None, chance).await?;
+    let mut settled = targets.first().cloned().unwrap_or_else(|| access.target.clone());
+    'targets: for target in targets {
+        for method in &access.methods {
+            if connect::open_tcp(&target, method.port()).await.is_ok() {
+                settled = target;
+                break 'targets;
+            }
+        }
+    }
+    Ok(Access { controllers: Controllers::one(&settled.host), target: settled, ..access.clone() })
 }
 
 /// The controllers to try, in order, each with the way to reach it.

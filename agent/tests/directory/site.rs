@@ -106,6 +106,20 @@ impl Site {
         self.desired.version += 1;
     }
 
+    /// From now on this controller is the one that is read.
+    pub fn go_to(&mut self, controller: &Directory) {
+        self.access.target.host = controller.host_name();
+        self.access.target.address = Some(controller.ldaps().ip());
+        self.access.controllers = Controllers::one(&controller.host_name());
+        self.reach(Tls::Ldaps, controller.ldaps().port(), &controller.password().to_owned());
+    }
+
+    /// From now on this is the only way to the directory.
+    pub fn reach(&mut self, tls: Tls, port: u16, password: &str) {
+        let credentials = Credentials { user: self.directory.bind_name(), password: password.to_owned().into() };
+        self.access.methods = vec![Method::PasswordOverTls { tls, port, credentials }];
+    }
+
     /// Everybody in scope, as the lab reckons it: OUs with all below, groups with direct and primary members.
     pub fn expected(&self) -> BTreeMap<Uuid, String> {
         let include = &self.desired.imports[0].include;
@@ -146,20 +160,6 @@ impl Installation {
     pub fn select_group(&mut self, guid: Uuid) {
         self.desired.imports[0].include = vec![Selection { guid, kind: SelectionKind::Group }];
         self.desired.version += 1;
-    }
-
-    /// From now on this controller is the one that is read.
-    pub fn go_to(&mut self, controller: &Directory) {
-        self.access.target.host = controller.host_name();
-        self.access.target.address = Some(controller.ldaps().ip());
-        self.access.controllers = Controllers::one(&controller.host_name());
-        self.reach(Tls::Ldaps, controller.ldaps().port(), &controller.password().to_owned());
-    }
-
-    /// From now on this is the only way to the directory.
-    pub fn reach(&mut self, tls: Tls, port: u16, password: &str) {
-        let credentials = Credentials { user: self.directory.bind_name(), password: password.to_owned().into() };
-        self.access.methods = vec![Method::PasswordOverTls { tls, port, credentials }];
     }
 
     /// Later, by this much.
