@@ -24,7 +24,8 @@ async fn the_first_reading_sends_everybody_in_scope_and_nobody_else() {
 async fn start_tls_reads_the_same_as_ldaps() {
     let mut site = Site::new(100);
     site.select_ous(&["Staff"]);
-    site.reach(Tls::StartTls, site.directory.ldap().port(), &site.directory.password().to_owned());
+    let password = site.directory.password().to_owned();
+    site.reach(Tls::StartTls, site.directory.ldap().port(), &password);
 
     site.sync().await.unwrap();
 

@@ -111,7 +111,7 @@ impl Site {
         self.access.target.host = controller.host_name();
         self.access.target.address = Some(controller.ldaps().ip());
         self.access.controllers = Controllers::one(&controller.host_name());
-        self.reach(Tls::Ldaps, controller.ldaps().port(), &controller.password().to_owned());
+        self.reach(Tls::Ldaps, controller.ldaps().port(), controller.password());
     }
 
     /// From now on this is the only way to the directory.
