@@ -106,6 +106,7 @@ pub const ROUTES: &[Route] = &[
     get("/agents/{agent}", ViewCustomers),
     post("/agents/{agent}/revoke", RevokeAgent, "confirm=nothing"),
     post("/agents/{agent}/release", RevokeAgent, ""),
+    post("/agents/{agent}/accept-clearing", DecideHeldRemovals, "attribute=mail"),
     of("GET", "/settings", Door::Anybody, ""),
     post("/settings/keys", ManageApiKeys, "name=&role=helpdesk"),
     post("/settings/keys/{key}/revoke", ManageApiKeys, ""),
