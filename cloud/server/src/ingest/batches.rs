@@ -11,7 +11,7 @@ use rollcall_protocol::{
     limits, path,
 };
 use rollcall_store::{
-    AgentScope, WriteTx, agent_keys,
+    WriteTx, agent_keys,
     agents::{self, Agent, Head},
     inbox::{self, NewBatch},
     jobs,

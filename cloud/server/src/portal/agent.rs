@@ -39,6 +39,7 @@ pub fn routes() -> Pages {
         .get("/agents/{agent}", show)
         .post("/agents/{agent}/revoke", revoke)
         .post("/agents/{agent}/release", release)
+        .post("/agents/{agent}/rotate", rotate)
 }
 
 #[derive(Debug, Template)]
@@ -56,6 +57,7 @@ pub struct AgentPage {
     pub enrolled: Moment,
     pub may_revoke: bool,
     pub may_release: bool,
+    pub may_rotate: bool,
 }
 
 /// What is wrong with an agent, worst first; `None` if it is well.
@@ -123,6 +125,7 @@ async fn show(
         enrolled: Moment::new(agent.enrolled_at, now),
         may_revoke: signed.may(Act::RevokeAgent) && agent.state != AgentState::Revoked,
         may_release: signed.may(Act::RevokeAgent) && agent.state == AgentState::Quarantined,
+        may_rotate: signed.may(Act::RevokeAgent) && matches!(agent.state, AgentState::Active | AgentState::Standby),
         frame: opened.frame,
         customer: opened.customer,
     }))
@@ -155,6 +158,10 @@ fn identity_facts(agent: &Agent, keys: &[agent_keys::ShownKey]) -> Vec<Fact> {
         Fact::new("Version", agent.version.clone()),
         Fact::new("System", agent.os.clone()),
         Fact::new("Key", fingerprint.unwrap_or_default()).mono(),
+        Fact::new(
+            "Key made",
+            keys.first().map(|key| key.created_at.format("%Y-%m-%d").to_string()).unwrap_or_default(),
+        ),
         Fact::new("Chain", format!("epoch {}, next number {}", agent.epoch, agent.next_seq)),
         Fact::new("Id", agent.id.to_string()).mono(),
     ]
@@ -190,4 +197,15 @@ async fn release(
     let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
     agents::release(&state, &signed.who, id).await?;
     Ok(see(&format!("/agents/{id}?done=agent-released")))
+}
+
+async fn rotate(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    require(&signed, Act::RevokeAgent)?;
+    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    agents::rotate_key(&state, &signed.who, id).await?;
+    Ok(see(&format!("/agents/{id}?done=key-asked")))
 }

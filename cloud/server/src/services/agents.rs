@@ -1,4 +1,4 @@
-//! Agents: sync now, refresh the structure, revoke, and let a quarantined one start again.
+//! Agents: sync now, refresh the structure, change the key, revoke, and let a quarantined one start again.
 
 use rollcall_domain::{
     agent::AgentState,
@@ -23,6 +23,7 @@ pub enum Ask {
     SyncNow,
     RefreshStructure,
     FullSnapshot,
+    RotateKey,
 }
 
 impl Ask {
@@ -31,6 +32,7 @@ impl Ask {
             Self::SyncNow => Order::SyncNow,
             Self::RefreshStructure => Order::RefreshStructure,
             Self::FullSnapshot => Order::FullSnapshot,
+            Self::RotateKey => Order::RotateKey,
         }
     }
 
@@ -39,6 +41,7 @@ impl Ask {
             Self::SyncNow => "sync.now",
             Self::RefreshStructure => "structure.refresh",
             Self::FullSnapshot => "sync.full",
+            Self::RotateKey => "agent.rotate_key",
         }
     }
 }
@@ -83,6 +86,23 @@ async fn give(tx: &mut WriteTx, state: &AppState, who: &Who, agent: &Agent, ask:
     commands::insert(tx, agent.id, command).await?;
     agents::renew_desired(tx, &scope).await?;
     Ok(true)
+}
+
+/// The agent makes itself a new key; the old one holds until the first batch by the new one.
+pub async fn rotate_key(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
+    who.may(Act::RevokeAgent)?;
+    let now = state.now();
+    let mut tx = state.db.write(&who.scope).await?;
+    let (_, found) = find(&mut tx, who, agent).await?;
+    match found.state {
+        AgentState::Active | AgentState::Standby => {}
+        AgentState::Quarantined | AgentState::Revoked => {
+            return Err(ServiceError::invalid("agent", "does not listen any more"));
+        }
+    }
+    give(&mut tx, state, who, &found, Ask::RotateKey).await?;
+    who.note(&mut tx, now, Ask::RotateKey.action(), Some(found.customer_id), Note::of(found.id)).await?;
+    Ok(tx.commit().await?)
 }
 
 /// For ever: the agent's next request is answered with `revoked`, and it wipes its spool.

@@ -117,7 +117,7 @@ pub fn all() -> Vec<(&'static str, String)> {
                 ..agent()
             }),
         ),
-        ("agent_quarantined", draw(&AgentPage { may_release: true, ..agent() })),
+        ("agent_quarantined", draw(&AgentPage { may_release: true, may_rotate: false, ..agent() })),
     ]
 }
 
@@ -608,6 +608,7 @@ fn agent() -> AgentPage {
         ],
         enrolled: ago(60 * 24 * 40),
         may_revoke: true,
+        may_rotate: true,
         may_release: false,
     }
 }
