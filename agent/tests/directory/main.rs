@@ -9,3 +9,7 @@ mod unsent;
 mod departures;
 mod troubles;
 mod refusals;
+mod controllers;
+mod cases;
+mod nested;
+mod selections;

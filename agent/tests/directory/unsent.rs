@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use rollcall_agent::cycle::{CycleError, Extent, Purpose};
+use rollcall_agent::directory::method::Tls;
 use rollcall_protocol::batch::CycleKind;
 
 use crate::site::Site;
@@ -65,7 +66,8 @@ async fn a_failed_reading_leaves_the_one_that_waits() {
     let mut site = Site::synced(100, &["Staff"]).await;
     site.cycle(Extent::AsNeeded, &[], Purpose::Publish).await.unwrap();
     let waiting = site.spool.next_batch().unwrap();
-    site.access.credentials.password = "wrong".to_owned().into();
+    let port = site.directory.ldaps().port();
+    site.reach(Tls::Ldaps, port, "wrong");
 
     site.cycle(Extent::AsNeeded, &[], Purpose::Publish).await.unwrap_err();
 

@@ -14,7 +14,7 @@ use rollcall_store::{
     WriteTx, agent_keys,
     agents::{self, Agent, Head},
     inbox::{self, NewBatch},
-    jobs,
+    jobs::{self, NewJob},
 };
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
     refuse::Refused,
     verify::{self, Route, Verified, column, protocol},
 };
-use crate::{apply, state::AppState};
+use crate::state::AppState;
 
 const ROUTE: Route = Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED };
 
@@ -90,7 +90,7 @@ async fn store(
         agent_keys::promote(tx, &batch.scope, batch.kid, now).await?;
     }
     if part.is_last() {
-        jobs::enqueue(tx, apply::apply_job(&batch.scope, state.mint(JobId::mint), now)).await?;
+        jobs::enqueue(tx, NewJob::apply_cycle(&batch.scope, state.mint(JobId::mint), now)).await?;
     }
     Ok(())
 }
