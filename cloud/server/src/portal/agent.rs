@@ -39,6 +39,7 @@ pub fn routes() -> Pages {
         .get("/agents/{agent}", show)
         .post("/agents/{agent}/revoke", revoke)
         .post("/agents/{agent}/release", release)
+        .post("/agents/{agent}/rotate", rotate)
         .post("/agents/{agent}/accept-clearing", accept_clearing)
 }
 
@@ -57,6 +58,7 @@ pub struct AgentPage {
     pub enrolled: Moment,
     pub may_revoke: bool,
     pub may_release: bool,
+    pub may_rotate: bool,
     /// Attributes that vanished from many people at once, and wait for a human.
     pub clearings: Vec<Lost>,
     pub may_accept: bool,
@@ -136,6 +138,7 @@ async fn show(
         clearings: agents::clearings(&agent).into_iter().map(lost).collect(),
         may_accept: signed.may(Act::DecideHeldRemovals),
         may_release: signed.may(Act::RevokeAgent) && agent.state == AgentState::Quarantined,
+        may_rotate: signed.may(Act::RevokeAgent) && matches!(agent.state, AgentState::Active | AgentState::Standby),
         frame: opened.frame,
         customer: opened.customer,
     }))
@@ -177,6 +180,10 @@ fn identity_facts(agent: &Agent, keys: &[agent_keys::ShownKey]) -> Vec<Fact> {
         Fact::new("Version", agent.version.clone()),
         Fact::new("System", agent.os.clone()),
         Fact::new("Key", fingerprint.unwrap_or_default()).mono(),
+        Fact::new(
+            "Key made",
+            keys.first().map(|key| key.created_at.format("%Y-%m-%d").to_string()).unwrap_or_default(),
+        ),
         Fact::new("Chain", format!("epoch {}, next number {}", agent.epoch, agent.next_seq)),
         Fact::new("Id", agent.id.to_string()).mono(),
     ]
@@ -230,4 +237,15 @@ async fn release(
     let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
     agents::release(&state, &signed.who, id).await?;
     Ok(see(&format!("/agents/{id}?done=agent-released")))
+}
+
+async fn rotate(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    require(&signed, Act::RevokeAgent)?;
+    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    agents::rotate_key(&state, &signed.who, id).await?;
+    Ok(see(&format!("/agents/{id}?done=key-asked")))
 }

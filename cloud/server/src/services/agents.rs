@@ -1,4 +1,4 @@
-//! Agents: sync now, refresh the structure, revoke, and let a quarantined one start again.
+//! Agents: sync now, refresh the structure, change the key, revoke, and let a quarantined one start again.
 
 use rollcall_domain::{
     agent::AgentState,
@@ -24,6 +24,7 @@ pub enum Ask {
     SyncNow,
     RefreshStructure,
     FullSnapshot,
+    RotateKey,
 }
 
 impl Ask {
@@ -32,6 +33,7 @@ impl Ask {
             Self::SyncNow => Order::SyncNow,
             Self::RefreshStructure => Order::RefreshStructure,
             Self::FullSnapshot => Order::FullSnapshot,
+            Self::RotateKey => Order::RotateKey,
         }
     }
 
@@ -40,6 +42,7 @@ impl Ask {
             Self::SyncNow => "sync.now",
             Self::RefreshStructure => "structure.refresh",
             Self::FullSnapshot => "sync.full",
+            Self::RotateKey => "agent.rotate_key",
         }
     }
 }
@@ -123,6 +126,23 @@ const ACCEPT_CLEARING: &str = "clearing.accept";
 pub fn clearings(agent: &Agent) -> Vec<Clearing> {
     let told = agent.report.as_ref().and_then(|report| report.0.get("clearings"));
     told.and_then(|told| serde_json::from_value(told.clone()).ok()).unwrap_or_default()
+}
+
+/// The agent makes itself a new key; the old one holds until the first batch by the new one.
+pub async fn rotate_key(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
+    who.may(Act::RevokeAgent)?;
+    let now = state.now();
+    let mut tx = state.db.write(&who.scope).await?;
+    let (_, found) = find(&mut tx, who, agent).await?;
+    match found.state {
+        AgentState::Active | AgentState::Standby => {}
+        AgentState::Quarantined | AgentState::Revoked => {
+            return Err(ServiceError::invalid("agent", "does not listen any more"));
+        }
+    }
+    give(&mut tx, state, who, &found, Ask::RotateKey).await?;
+    who.note(&mut tx, now, Ask::RotateKey.action(), Some(found.customer_id), Note::of(found.id)).await?;
+    Ok(tx.commit().await?)
 }
 
 /// For ever: the agent's next request is answered with `revoked`, and it wipes its spool.

@@ -129,7 +129,7 @@ pub fn all() -> Vec<(&'static str, String)> {
                 ..agent()
             }),
         ),
-        ("agent_quarantined", draw(&AgentPage { may_release: true, ..agent() })),
+        ("agent_quarantined", draw(&AgentPage { may_release: true, may_rotate: false, ..agent() })),
         (
             "agent_clearing",
             draw(&AgentPage {
@@ -633,6 +633,7 @@ fn agent() -> AgentPage {
         may_revoke: true,
         clearings: vec![],
         may_accept: false,
+        may_rotate: true,
         may_release: false,
     }
 }
