@@ -2,3 +2,8 @@
 
 pub mod stream_pair;
 pub mod private_file;
+pub mod kerberos;
+#[cfg(not(windows))]
+mod gssapi;
+#[cfg(windows)]
+mod sspi;
