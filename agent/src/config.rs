@@ -3,7 +3,7 @@
 
 mod sign_in;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use serde::Deserialize;
 use crate::cycle::Access;
 use crate::diagnostic::Diagnostic;
 use crate::directory::connect::{Target, Timeouts};
+use crate::directory::controllers::Controllers;
+use crate::directory::names::NameServer;
 use crate::directory::people::AttributeList;
 use crate::exit::Exit;
 
@@ -42,7 +44,13 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ldap {
-    pub host: String,
+    /// One domain controller, or several in the order to try.
+    #[serde(default)]
+    pub host: Hosts,
+    /// The domain whose controllers DNS knows; after those of `host`.
+    pub domain: Option<String>,
+    /// Asked in place of the machine's own name servers.
+    pub name_server: Option<SocketAddr>,
     pub port: Option<u16>,
     pub address: Option<IpAddr>,
     pub transport: Option<Transport>,
@@ -58,6 +66,29 @@ pub struct Ldap {
     pub connect_seconds: u64,
     #[serde(default = "default_entry_seconds")]
     pub entry_seconds: u64,
+}
+
+/// `host = "dc1"` or `host = ["dc1", "dc2"]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a name or a list of names")]
+pub enum Hosts {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for Hosts {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl Hosts {
+    fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -158,6 +189,7 @@ impl Config {
         let ldap = self.ldap.as_ref().ok_or_else(|| unreadable("the section [ldap] is missing".to_owned()))?;
         let attributes = AttributeList::without(&self.privacy.withhold);
         Ok(Access {
+            controllers: ldap.controllers(),
             target: ldap.target(),
             methods: ldap.methods()?,
             attributes: attributes.map_err(|error| unreadable(format!("privacy.withhold: {error}")))?,
@@ -172,10 +204,22 @@ impl Config {
 
 impl Ldap {
     fn check(&self) -> Result<(), String> {
-        if self.host.parse::<IpAddr>().is_ok() {
+        let hosts = self.host.names();
+        if hosts.iter().any(|host| host.parse::<IpAddr>().is_ok()) {
             return Err("ldap.host must be the full DNS name that stands in the certificate; an address belongs into \
                         ldap.address"
                 .to_owned());
+        }
+        if hosts.iter().chain(&self.domain).any(|name| name.trim().is_empty())
+            || (hosts.is_empty() && self.domain.is_none())
+        {
+            return Err(
+                "ldap.host must name a domain controller, or ldap.domain the domain whose controllers DNS knows"
+                    .to_owned(),
+            );
+        }
+        if self.address.is_some() && hosts.len() != 1 {
+            return Err("ldap.address is where the one ldap.host is; with several, or with none, ask DNS".to_owned());
         }
         if self.connect_seconds == 0 || self.entry_seconds == 0 {
             return Err("ldap.connect_seconds and ldap.entry_seconds must be at least 1".to_owned());
@@ -183,9 +227,18 @@ impl Ldap {
         self.check_sign_in()
     }
 
+    fn controllers(&self) -> Controllers {
+        Controllers {
+            hosts: self.host.names().to_vec(),
+            domain: self.domain.clone(),
+            names: self.name_server.map_or(NameServer::OfTheMachine, NameServer::At),
+        }
+    }
+
+    /// The first controller of the file; others are reached in the same way.
     pub fn target(&self) -> Target {
         Target {
-            host: self.host.clone(),
+            host: self.host.names().first().or(self.domain.as_ref()).cloned().unwrap_or_default(),
             address: self.address,
             ca_file: self.ca_file.clone(),
             timeouts: Timeouts {
@@ -240,10 +293,23 @@ mod tests {
     }
 
     #[test]
-    fn clear_text_cannot_be_written_down() {
+    fn case_28_clear_text_cannot_be_written_down() {
         let text = "[ldap]\nhost=\"dc1.lab\"\nbind_user=\"a\"\npassword_file=\"b\"\ntransport=\"ldap\"\n";
 
         assert!(Config::parse(text).unwrap_err().contains("unknown variant `ldap`"));
+    }
+
+    #[test]
+    fn controllers_are_named_one_by_one_or_by_their_domain() {
+        let parse = |line: &str| Config::parse(&format!("[ldap]\nbind_user=\"a\"\npassword_file=\"b\"\n{line}"));
+
+        for line in ["host=\"dc1.lab\"", "host=[\"dc1.lab\",\"dc2.lab\"]", "domain=\"lab\""] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        assert!(parse("").unwrap_err().contains("ldap.domain"));
+        assert!(parse("host=[]").unwrap_err().contains("ldap.domain"));
+        assert!(parse("host=[\"dc1.lab\",\"dc2.lab\"]\naddress=\"192.0.2.1\"").unwrap_err().contains("ask DNS"));
+        assert!(parse("host=[\"dc1.lab\",\"192.0.2.1\"]").unwrap_err().contains("ldap.address"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rollcall_protocol::desired::Disobey;
 
 use crate::cloud::link::LinkError;
 use crate::cycle::CycleError;
+use crate::cycle::concern::Concern;
 use crate::directory::bind::BindRefused;
 use crate::directory::connect::ConnectError;
 use crate::directory::domain::NotOurs;
@@ -80,6 +81,19 @@ impl From<&CycleError> for Diagnostic {
                 Self::new(catalogue::CLOUD_UNREACHABLE, error, Exit::CloudUnreachable)
             }
         }
+    }
+}
+
+impl From<&Concern> for Diagnostic {
+    fn from(concern: &Concern) -> Self {
+        let fault = match concern {
+            Concern::SelectionGone { .. } => catalogue::SCOPE_GONE,
+            Concern::SelectionElsewhere { .. } => catalogue::OUTSIDE_DOMAIN,
+            Concern::NotSelectable { .. } => catalogue::NOT_SELECTABLE,
+            Concern::NestedTooFar { .. } => catalogue::NESTED_TOO_FAR,
+            Concern::AttributeLost { .. } => catalogue::ATTRIBUTE_LOST,
+        };
+        Self::new(fault, concern, Exit::Attention)
     }
 }
 

@@ -157,7 +157,7 @@ impl Hand<'_> {
             second_reading_after: self.config.second_reading_after(),
             progress: &|_| {},
         };
-        let wish = Wish { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), purpose };
+        let wish = Wish { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), purpose };
         let result = cycle.run(&wish).await.map_err(|error| Diagnostic::from(&error));
         if purpose == Purpose::Publish {
             self.report(started_at, result.as_ref());
@@ -236,7 +236,7 @@ fn needs_attention(summary: &Summary, purpose: Purpose) -> bool {
         Purpose::Publish => summary.counts.awaiting > 0,
         Purpose::DryRun => false,
     };
-    waits || summary.counts.held > 0 || !summary.unavailable.is_empty()
+    waits || summary.counts.held > 0 || !summary.concerns.is_empty()
 }
 
 fn text(summary: &Summary, purpose: Purpose) -> String {
@@ -259,9 +259,7 @@ fn text(summary: &Summary, purpose: Purpose) -> String {
             counts.awaiting
         ));
     }
-    if !summary.unavailable.is_empty() {
-        lines.push(format!("{} selected objects are missing; their people stay.", summary.unavailable.len()));
-    }
+    lines.extend(summary.concerns.iter().map(|concern| Diagnostic::from(concern).to_string()));
     lines.join("\n")
 }
 

@@ -155,7 +155,6 @@ impl Ldap {
 #[cfg(all(test, unix))]
 mod tests {
     use super::super::Config;
-    use super::*;
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
 

@@ -5,11 +5,14 @@
 
 pub mod scope;
 pub mod locate;
+pub mod nested;
 pub mod read;
 pub mod survey;
+pub mod loss;
 pub mod evidence;
 pub mod confirm;
 pub mod guard;
+pub mod concern;
 pub mod parts;
 pub mod compose;
 mod publish;
@@ -24,16 +27,18 @@ use rollcall_protocol::jws::JwsError;
 use uuid::Uuid;
 
 use self::compose::Counts;
+use self::concern::Concern;
 use self::confirm::{Judged, SecondLook};
 use self::evidence::DcContinuity;
 use self::scope::Scope;
 use self::survey::Survey;
 use crate::clock::{Chance, Clock};
 use crate::directory::connect::{ConnectError, How, Target};
-use crate::directory::domain::{self, Domain, NotOurs};
+use crate::directory::controllers::{self, Controllers};
+use crate::directory::domain::{Domain, NotOurs};
 use crate::directory::method::Method;
 use crate::directory::people::AttributeList;
-use crate::directory::reader::{DirectoryReader, Incomplete};
+use crate::directory::reader::Incomplete;
 use crate::directory::structure::{self, Structure};
 use crate::signer::Signer;
 use crate::spool::state::State;
@@ -65,6 +70,9 @@ pub enum CycleError {
 /// How the directory is reached and what is read of each person.
 #[derive(Debug, Clone)]
 pub struct Access {
+    /// Which domain controllers there are; by itself only the one of `target`.
+    pub controllers: Controllers,
+    /// How each of them is reached.
     pub target: Target,
     /// The ways to sign in, best first.
     pub methods: Vec<Method>,
@@ -78,6 +86,8 @@ pub struct Wish {
     pub extent: Extent,
     /// People whom the cloud wants to hear about.
     pub confirm: Vec<Uuid>,
+    /// Attributes of which a human said that their disappearance is meant.
+    pub accepted: Vec<String>,
     pub purpose: Purpose,
 }
 
@@ -108,6 +118,7 @@ pub struct Summary {
     pub batches: u32,
     pub bytes: u64,
     pub unavailable: Vec<Uuid>,
+    pub concerns: Vec<Concern>,
     pub started_at: DateTime<Utc>,
     pub finished_at: DateTime<Utc>,
     /// The account that reads can do more than read.
@@ -164,16 +175,19 @@ impl Cycle<'_> {
     async fn read(&mut self, wish: &Wish) -> Result<Complete, CycleError> {
         let started_at = self.clock.cloud_now();
         let state = self.spool.state()?;
-        let mut reader = DirectoryReader::open(&self.access.target, &self.access.methods).await?;
+        let preferred = state.base.dc.as_ref().map(|dc| dc.dns_name.as_str());
+        let (mut reader, domain) =
+            controllers::reach(self.access, preferred, state.domain.as_ref(), self.chance).await?;
         let reached = Reached::from(reader.how());
         for failed in &reached.failed {
             tracing::warn!(used = %reached.used, %failed, "a better way to the directory failed");
         }
-        let domain = domain::identify(&mut reader, state.domain.as_ref()).await?;
         let continuity = continuity(&state, &domain);
         let mut scope = Scope::plan(self.desired, started_at);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
-        let structure = structure::read(&mut reader, &domain).await?;
+        let (structure, groups) = structure::read(&mut reader, &domain).await?;
+        nested::expand_all(&mut reader, &domain, &groups, &mut scope).await?;
+        drop(groups);
         self.spool.begin_reading()?;
         let attributes = &self.access.attributes;
         read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;

@@ -170,9 +170,10 @@ fn after_bind(refused: &BindRefused) -> Next {
         | BindRefused::Locked
         | BindRefused::DisabledOrExpired
         | BindRefused::PasswordExpired
-        | BindRefused::NotHereOrNow => Next::Stop,
+        | BindRefused::NotHereOrNow
+        | BindRefused::Other(_) => Next::Stop,
         // About the connection, not about who signs in.
-        BindRefused::SigningDemanded | BindRefused::ChannelBindingDemanded | BindRefused::Other(_) => Next::GoOn,
+        BindRefused::SigningDemanded | BindRefused::ChannelBindingDemanded => Next::GoOn,
     }
 }
 

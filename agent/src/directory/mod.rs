@@ -18,6 +18,8 @@ pub mod dn;
 pub mod entry;
 pub mod reader;
 pub mod domain;
+pub mod names;
+pub mod controllers;
 pub mod people;
 pub mod group;
 pub mod structure;

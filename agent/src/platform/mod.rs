@@ -2,6 +2,7 @@
 
 pub mod stream_pair;
 pub mod private_file;
+pub mod domain_controller;
 pub mod kerberos;
 #[cfg(not(windows))]
 mod gssapi;

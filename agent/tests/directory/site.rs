@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_agent::clock::{Chance, Clock};
 use rollcall_agent::cycle::{Access, Cycle, CycleError, Extent, Purpose, Summary, Wish};
 use rollcall_agent::directory::connect::{Target, Timeouts};
+use rollcall_agent::directory::controllers::Controllers;
 use rollcall_agent::directory::method::{Credentials, Method, Tls};
 use rollcall_agent::directory::people::AttributeList;
 use rollcall_agent::signer::Signer;
@@ -17,7 +18,7 @@ use rollcall_lab::directory::{Directory, Plan, Setup};
 use rollcall_protocol::batch::{BatchClaims, CycleKind, Trigger};
 use rollcall_protocol::body::Reader;
 use rollcall_protocol::chain::{self, ChainHead, Epoch};
-use rollcall_protocol::desired::{DesiredImport, DesiredState, Role, Selection, SelectionKind};
+use rollcall_protocol::desired::{DesiredImport, DesiredState, Nesting, Role, Selection, SelectionKind};
 use rollcall_protocol::digest::SetDigester;
 use rollcall_protocol::evidence::{Departure, Stance};
 use rollcall_protocol::hash::{BodyDigest, Hash};
@@ -37,6 +38,8 @@ pub struct Site {
     pub cloud: StandIn,
     pub clock: Clock,
     pub second_reading_after: TimeDelta,
+    /// Attributes whose disappearance a human accepts with the next cycle.
+    pub accepted: Vec<String>,
     signer: Signer,
     chance: Chance,
     _folder: TempDir,
@@ -73,6 +76,7 @@ impl Site {
             cloud: StandIn { head: Some(epoch.head()), ..StandIn::default() },
             clock: Clock::fixed(now),
             second_reading_after: TimeDelta::minutes(1),
+            accepted: Vec::new(),
             signer,
             chance: Chance::seeded(1),
             _folder: folder,
@@ -109,6 +113,19 @@ impl Site {
         self.access.methods = vec![Method::PasswordOverTls { tls, port, credentials }];
     }
 
+    /// From now on this is the password that is sent.
+    pub fn use_password(&mut self, password: &str) {
+        self.reach(Tls::Ldaps, self.directory.ldaps().port(), password);
+    }
+
+    /// From now on this controller is the one that is read.
+    pub fn go_to(&mut self, controller: &Directory) {
+        self.access.target.host = controller.host_name();
+        self.access.target.address = Some(controller.ldaps().ip());
+        self.access.controllers = Controllers::one(&controller.host_name());
+        self.reach(Tls::Ldaps, controller.ldaps().port(), &self.directory.password().to_owned());
+    }
+
     /// Later, by this much.
     pub fn pass(&mut self, time: TimeDelta) {
         self.clock = Clock::fixed(self.clock.now() + time);
@@ -137,7 +154,13 @@ impl Site {
             second_reading_after: self.second_reading_after,
             progress: &|_| {},
         };
-        let wish = Wish { trigger: Trigger::SyncNow, extent, confirm: confirm.to_vec(), purpose };
+        let wish = Wish {
+            trigger: Trigger::SyncNow,
+            extent,
+            confirm: confirm.to_vec(),
+            accepted: std::mem::take(&mut self.accepted),
+            purpose,
+        };
         cycle.run(&wish).await
     }
 
@@ -247,6 +270,7 @@ fn access(directory: &Directory, folder: &std::path::Path) -> Access {
     directory.authority().write_pem(&ca_file).unwrap();
     let address: IpAddr = directory.ldaps().ip();
     Access {
+        controllers: Controllers::one(&directory.host_name()),
         target: Target {
             host: directory.host_name(),
             address: Some(address),
@@ -281,6 +305,7 @@ fn desired() -> DesiredState {
             include: Vec::new(),
             exclude: Vec::new(),
             interval_minutes: 180,
+            nesting: Nesting::Direct,
         }],
         commands: Vec::new(),
     }
