@@ -35,4 +35,6 @@ pub mod path {
     pub const CHECKIN: &str = "/agent/v1/checkin";
     pub const BATCHES: &str = "/agent/v1/batches";
     pub const ROTATE: &str = "/agent/v1/rotate";
+    /// The Windows installer, for whoever shows a token that could be spent. Not signed: there is no key yet.
+    pub const INSTALLER: &str = "/agent/v1/installer";
 }

@@ -2,3 +2,9 @@
 
 pub mod stream_pair;
 pub mod private_file;
+pub mod acl;
+pub mod secret;
+pub mod event_log;
+pub mod service;
+#[cfg(windows)]
+mod wide;

@@ -1,12 +1,13 @@
 //! Decides how a file that only this service may read comes to be: never half written, never readable in between.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::acl;
+
 /// Writes the file whole: a new file beside it, synced, then put in its place, then the folder synced.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);
     let mut file = private().open(&beside)?;
@@ -14,20 +15,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     drop(file);
     fs::rename(&beside, path)?;
-    sync_folder(folder)
+    #[cfg(unix)]
+    sync_folder_of(path)?;
+    Ok(())
 }
 
 /// Whether others than the owner can read the file.
-#[cfg(unix)]
 pub fn is_readable_by_others(path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
-}
-
-/// On Windows the folder's access list decides; the installer sets it.
-#[cfg(not(unix))]
-pub fn is_readable_by_others(path: &Path) -> io::Result<bool> {
-    fs::metadata(path).map(|_| false)
+    acl::is_open(path)
 }
 
 /// Makes a folder that only this service may look into.
@@ -50,14 +45,11 @@ fn private() -> OpenOptions {
     options
 }
 
+/// NTFS keeps its folders in a journal and lets nobody sync one.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(all(test, unix))]
