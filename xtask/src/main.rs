@@ -12,6 +12,8 @@ mod requirements;
 mod test;
 mod demo;
 mod release;
+mod windows;
+mod debian;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -24,6 +26,10 @@ struct Cli {
 enum Command {
     /// Install what tests need: Debian packages (through sudo where needed) and cargo tools.
     Setup,
+    /// Build the Windows agent and its MSI on this Linux machine, and sign both.
+    Windows(windows::Args),
+    /// Build the Debian package of the agent.
+    Debian(debian::Args),
     /// Run the whole product on this machine: scripted or real directory, cloud, agents.
     Demo(demo::Args),
     /// Install what is missing, then run lints and all tests. What the tests need more is an error with CI=true.
@@ -39,6 +45,8 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Setup => setup::run(),
+        Command::Windows(args) => windows::run(&args),
+        Command::Debian(args) => debian::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Lint => lint::run(),
