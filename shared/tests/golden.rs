@@ -208,6 +208,7 @@ fn checkin() -> CheckinRequest {
                 outcome: CycleOutcome::Incomplete { problem: problem.clone(), next_try_at: at(1_750_000_061) },
             }),
             problems: vec![problem],
+            platform: None,
             update: None,
         },
     }

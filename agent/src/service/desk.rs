@@ -9,6 +9,7 @@ use rollcall_protocol::chain::Epoch;
 use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, CycleReport, EpochWish, Phase, Problem};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
+use rollcall_protocol::update::metadata::Platform;
 use rollcall_protocol::update::report::UpdateReport;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -121,6 +122,7 @@ impl Desk {
                 clock_offset_ms,
                 last_cycle: shown.last_cycle.clone(),
                 problems: shown.problems.values().cloned().collect(),
+                platform: Some(Platform::here()),
                 update: shown.update.clone(),
             },
         }

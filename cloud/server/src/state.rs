@@ -10,6 +10,7 @@ use crate::{
     clock::{Clock, Entropy},
     keys::CloudIdentity,
     live::Hub,
+    releases::Releases,
 };
 
 /// Cheap to clone; handed to every handler.
@@ -20,6 +21,7 @@ pub struct AppState {
     pub entropy: Entropy,
     pub cloud: Arc<CloudIdentity>,
     pub hub: Hub,
+    pub releases: Releases,
     /// Scheme, host and port under which agents and browsers reach this cloud; no trailing slash.
     pub public_url: Arc<str>,
     /// What `doctor` and the system page may show.

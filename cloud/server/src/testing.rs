@@ -37,6 +37,7 @@ use crate::{
     jobs,
     keys::CloudIdentity,
     live::Hub,
+    releases::Releases,
     services::{Who, imports, tokens},
     state::{AppState, Shutdown, ShutdownSwitch},
 };
@@ -68,6 +69,7 @@ impl TestCloud {
             entropy: Entropy::seeded(7),
             cloud: Arc::new(CloudIdentity { id: Uuid::from_u128(0xc10d), key: PrivateKey::from_seed(&[9; 32]) }),
             hub: Hub::default(),
+            releases: Releases::of(None),
             public_url: "http://127.0.0.1:8080".into(),
             settings: Arc::from([]),
             shutdown,

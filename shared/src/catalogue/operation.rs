@@ -23,6 +23,8 @@ faults! {
         ["Run rollcall init --msp NAME --owner MAIL."];
     ALREADY_INITIALISED = "RC-8011", "MSP exists already", "An MSP of this name was made before.",
         ["Choose another name, or sign in to the existing one."];
+    RELEASES = "RC-8020", "Release folder unusable", "The folder of ROLLCALL_RELEASES_DIR holds no publication that can be believed.",
+        ["Copy the newest publication into it again, timestamp.json last.", "Where it has expired, run cargo xtask release confirm, or fetch the newest one."];
     UNEXPECTED = "RC-9001", "Unexpected error", "Something failed that should not.",
         ["Try again; if it stays, send the trace id to support."];
 }

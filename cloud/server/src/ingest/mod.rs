@@ -7,8 +7,10 @@ mod checkin;
 mod desired;
 mod batches;
 mod rotate;
+mod updates;
+mod updating;
 
-use axum::{Router, extract::DefaultBodyLimit, routing::post};
+use axum::{Router, extract::DefaultBodyLimit, routing::{get, post}};
 use rollcall_protocol::path;
 
 use crate::state::AppState;
@@ -20,6 +22,7 @@ pub fn router() -> Router<AppState> {
         .route(path::CHECKIN, post(checkin::handle))
         .route(path::BATCHES, post(batches::handle))
         .route(path::ROTATE, post(rotate::handle))
+        .route(&format!("{}/{{name}}", path::UPDATES), get(updates::handle))
         // Each handler has its own limit, which answers in the words of the protocol.
         .layer(DefaultBodyLimit::disable())
 }
