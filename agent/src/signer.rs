@@ -1,5 +1,7 @@
 //! Decides what every request says of itself and signs it with the agent's key.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use chrono::{DateTime, Utc};
 use rollcall_protocol::batch::BatchLink;
 use rollcall_protocol::hash::BodyDigest;
@@ -17,6 +19,24 @@ pub struct Signer {
     /// Nil while enrolling.
     pub agent: Uuid,
     pub cloud: Uuid,
+}
+
+/// The signer in force. A rotation puts another one in its place while requests are under way.
+#[derive(Debug, Clone)]
+pub struct Keyholder(Arc<RwLock<Arc<Signer>>>);
+
+impl Keyholder {
+    pub fn new(signer: Signer) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(signer))))
+    }
+
+    pub fn signer(&self) -> Arc<Signer> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn replace(&self, signer: Signer) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(signer);
+    }
 }
 
 /// What makes one request different from every other.

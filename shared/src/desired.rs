@@ -48,6 +48,20 @@ pub struct Pause {
     pub until: Option<DateTime<Utc>>,
 }
 
+impl Order {
+    /// Whether a reading of the directory carries it out.
+    pub const fn needs_cycle(&self) -> bool {
+        match self {
+            Self::SyncNow
+            | Self::RefreshStructure
+            | Self::FullSnapshot
+            | Self::Confirm { .. }
+            | Self::AcceptClearing { .. } => true,
+            Self::RotateKey => false,
+        }
+    }
+}
+
 impl Pause {
     pub fn holds(&self, now: DateTime<Utc>) -> bool {
         self.until.is_none_or(|until| now < until)
@@ -65,6 +79,26 @@ pub struct DesiredImport {
     pub exclude: Vec<Uuid>,
     /// Minutes between two scheduled cycles.
     pub interval_minutes: u32,
+    /// An agent that does not know it reads direct members: fewer people than wanted, never more.
+    #[serde(default, skip_serializing_if = "Nesting::is_default")]
+    pub nesting: Nesting,
+}
+
+/// Whose members a selected group brings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nesting {
+    /// Its own alone.
+    #[default]
+    Direct,
+    /// Those of the groups inside it too, down to [`limits::NESTING_DEPTH`].
+    Nested,
+}
+
+impl Nesting {
+    fn is_default(&self) -> bool {
+        *self == Self::Direct
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,9 +131,16 @@ pub enum Order {
     RefreshStructure,
     /// Send every person with the next cycle.
     FullSnapshot,
+    /// Sign with a new key from now on.
+    RotateKey,
     /// Look these up and send them as present or departed.
     Confirm {
         guids: Vec<Uuid>,
+    },
+    /// A human has seen that these attributes vanished from many people at once, and says that it is meant so.
+    AcceptClearing {
+        /// As LDAP spells them.
+        attributes: Vec<String>,
     },
 }
 
@@ -159,7 +200,8 @@ impl DesiredState {
         };
         let order_fits = |command: &Command| match &command.order {
             Order::Confirm { guids } => guids.len() <= limits::CONFIRM,
-            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot => true,
+            Order::AcceptClearing { attributes } => attributes.len() <= limits::CLEARED_ATTRIBUTES,
+            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::RotateKey => true,
         };
         self.imports.len() <= limits::IMPORTS
             && self.imports.iter().all(import_fits)

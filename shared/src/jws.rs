@@ -44,12 +44,15 @@ pub enum Kind {
     /// That all of it is still current.
     #[serde(rename = "rollcall-update-timestamp")]
     UpdateTimestamp,
+    /// The end of an agent, signed by the cloud.
+    #[serde(rename = "rollcall-revoked")]
+    Revoked,
 }
 
 impl Kind {
     const fn limit(self) -> usize {
         match self {
-            Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::NewKey => limits::JWS,
+            Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::NewKey | Self::Revoked => limits::JWS,
             Self::Desired => limits::DESIRED,
             Self::UpdateRoot | Self::UpdateTargets | Self::UpdateSnapshot | Self::UpdateTimestamp => {
                 limits::UPDATE_DOCUMENT

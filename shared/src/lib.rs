@@ -27,6 +27,7 @@ pub mod desired;
 pub mod checkin;
 pub mod rotate;
 pub mod update;
+pub mod revocation;
 
 /// The protocol version this build speaks; it stands in the claims of every request.
 pub const PROTO: u16 = 1;

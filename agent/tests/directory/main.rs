@@ -5,6 +5,11 @@
 
 mod site;
 mod readings;
+mod unsent;
 mod departures;
 mod troubles;
 mod refusals;
+mod controllers;
+mod cases;
+mod nested;
+mod selections;

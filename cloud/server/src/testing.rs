@@ -15,7 +15,7 @@ use axum::{
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{
     ids::{CustomerId, DirectoryId, ImportId, MspId},
-    import::{ImportSettings, RemovalPolicy, Schedule, Selection, SelectionKind},
+    import::{ImportSettings, Nesting, RemovalPolicy, Schedule, Selection, SelectionKind},
     role::Role,
 };
 use rollcall_protocol::key::PrivateKey;
@@ -50,6 +50,8 @@ pub struct TestCloud {
     pub scope: CustomerScope,
     app: Router,
     seconds: Arc<AtomicI64>,
+    /// The folder of published releases; empty at first.
+    pub releases: tempfile::TempDir,
     _switch: ShutdownSwitch,
     _db: TestDb,
 }
@@ -63,13 +65,14 @@ impl TestCloud {
         let seconds = Arc::new(AtomicI64::new(1_800_000_000));
         let tell = Arc::clone(&seconds);
         let (switch, shutdown) = Shutdown::new();
+        let releases = tempfile::tempdir().unwrap();
         let state = AppState {
             db: test.db.clone(),
             clock: Clock::of(move || DateTime::from_timestamp(tell.load(Ordering::SeqCst), 0).unwrap_or_default()),
             entropy: Entropy::seeded(7),
             cloud: Arc::new(CloudIdentity { id: Uuid::from_u128(0xc10d), key: PrivateKey::from_seed(&[9; 32]) }),
             hub: Hub::default(),
-            releases: Releases::of(None),
+            releases: Releases::of(Some(releases.path().to_path_buf())),
             public_url: "http://127.0.0.1:8080".into(),
             settings: Arc::from([]),
             shutdown,
@@ -84,7 +87,7 @@ impl TestCloud {
         let (scope, _) = customers::find(&mut tx, &who.scope, made.id).await.unwrap().unwrap();
         drop(tx);
         let app = crate::http::app(state.clone());
-        Self { state, who, customer: made.id, scope, app, seconds, _switch: switch, _db: test }
+        Self { state, who, customer: made.id, scope, app, seconds, releases, _switch: switch, _db: test }
     }
 
     pub fn db(&self) -> &Db {
@@ -134,6 +137,7 @@ impl TestCloud {
             schedule: Schedule::DEFAULT,
             removal_policy,
             grace_days: 30,
+            nesting: Nesting::Direct,
         };
         let directory = self.directory().await;
         imports::create(&self.state, &self.who, self.customer, directory, &settings).await.unwrap()

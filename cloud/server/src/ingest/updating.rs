@@ -22,7 +22,7 @@ use rollcall_store::{
 use serde_json::json;
 
 use crate::{
-    releases::{Shelf, Stock},
+    releases::Shelf,
     state::AppState,
 };
 
@@ -220,3 +220,6 @@ pub async fn find_wanted(tx: &mut Tx, scope: &AgentScope) -> Result<Option<Wante
     let version = asked.version.parse().ok().filter(|_| is_open && may);
     Ok(version.map(|version| WantedVersion { version }))
 }
+
+#[cfg(test)]
+mod tests;

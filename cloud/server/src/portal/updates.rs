@@ -57,8 +57,8 @@ pub struct RolloutView {
     pub updated: i64,
     pub taken_back: i64,
     pub silent: i64,
-    /// `pause` or `resume`; the newest one only.
-    pub act: Option<&'static str>,
+    pub can_pause: bool,
+    pub can_resume: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -157,11 +157,12 @@ fn offer_of(shelf: &Shelf) -> Offer {
 async fn view_of(tx: &mut Tx, rollout: &Rollout, is_open: bool, now: DateTime<Utc>) -> Result<RolloutView, PageError> {
     let silence = Silence { offered_before: now - ANSWER_WITHIN, heard_before: now - HEARD_WITHIN };
     let tally: Tally = updates::count(tx, &rollout.version, silence).await?;
-    let (state, act) = match rollout.state {
-        RolloutState::Running => (Pill::new(Tone::Info, "Running").with_icon("refresh-cw"), "pause"),
-        RolloutState::Paused => (Pill::new(Tone::Calm, "Paused").with_icon("circle-pause"), "resume"),
-        RolloutState::Stopped => (Pill::new(Tone::Bad, "Stopped by itself"), "resume"),
+    let state = match rollout.state {
+        RolloutState::Running => Pill::new(Tone::Info, "Running").with_icon("refresh-cw"),
+        RolloutState::Paused => Pill::new(Tone::Calm, "Paused").with_icon("circle-pause"),
+        RolloutState::Stopped => Pill::new(Tone::Bad, "Stopped by itself"),
     };
+    let is_running = rollout.state == RolloutState::Running;
     Ok(RolloutView {
         version: rollout.version.clone(),
         state,
@@ -172,7 +173,8 @@ async fn view_of(tx: &mut Tx, rollout: &Rollout, is_open: bool, now: DateTime<Ut
         updated: tally.updated,
         taken_back: tally.taken_back,
         silent: tally.silent,
-        act: is_open.then_some(act),
+        can_pause: is_open && is_running,
+        can_resume: is_open && !is_running,
     })
 }
 

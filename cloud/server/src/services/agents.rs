@@ -110,7 +110,7 @@ pub async fn release(state: &AppState, who: &Who, agent: AgentId) -> Result<(), 
     }
     let to = decide_released(&mut tx, &scope, &before).await?;
     agents::set_state(&mut tx, &scope, to, now).await?;
-    let epoch = agents::begin_epoch(&mut tx, &scope, state.entropy.bytes()).await?;
+    let epoch = agents::begin_epoch(&mut tx, &scope, state.entropy.bytes(), before.epoch).await?;
     inbox::abandon_epochs_before(&mut tx, &scope, epoch, now).await?;
     tell(tx, state, who, &scope, &before, to, "agent.release").await
 }

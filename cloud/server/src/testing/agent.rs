@@ -127,6 +127,10 @@ impl TestAgent {
             wait_seconds: 0,
             done: vec![],
             epoch: wish,
+            last_epoch: match wish {
+                EpochWish::Keep => 0,
+                EpochWish::New => self.head.epoch,
+            },
             status: status(cloud.now(), &self.domain),
         };
         change(&mut request);
@@ -314,6 +318,7 @@ fn status(now: DateTime<Utc>, domain: &DomainPin) -> AgentStatus {
         problems: vec![],
         platform: Some(Platform::new("x86_64-windows")),
         update: None,
+        clearings: vec![],
     }
 }
 
