@@ -53,7 +53,7 @@ async fn command(
 /// Starts the version that should run: this one, or a newer one that was fetched.
 async fn launch(arguments: &Arguments, config: &Config, clock: &Clock, chance: &Chance) -> Result<Exit, Diagnostic> {
     launcher::wait_for_lock(config).await;
-    let launch = Launch { config_file: arguments.config.clone(), times: Times::default() };
+    let launch = Launch { config_file: arguments.config.clone(), times: Times::of(config) };
     launcher::run(config, &launch, clock, chance, told_to_stop()).await
 }
 

@@ -329,12 +329,8 @@ pub async fn pin(
 }
 
 pub async fn unpin(tx: &mut WriteTx, customer: &CustomerScope) -> Result<()> {
-    execute!(
-        tx,
-        "delete from update_pins where msp_id = $1 and customer_id = $2",
-        customer.customer().uuid(),
-    )?
-    .count();
+    execute!(tx, "delete from update_pins where msp_id = $1 and customer_id = $2", customer.customer().uuid(),)?
+        .count();
     Ok(())
 }
 

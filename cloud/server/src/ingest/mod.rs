@@ -11,7 +11,11 @@ mod rotate;
 mod updates;
 mod updating;
 
-use axum::{Router, extract::DefaultBodyLimit, routing::{get, post}};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, post},
+};
 use rollcall_protocol::path;
 
 use crate::state::AppState;

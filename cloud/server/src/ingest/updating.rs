@@ -21,10 +21,7 @@ use rollcall_store::{
 };
 use serde_json::json;
 
-use crate::{
-    releases::Shelf,
-    state::AppState,
-};
+use crate::{releases::Shelf, state::AppState};
 
 /// How often a rollout is looked at, however many agents check in.
 const LOOK_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -213,9 +210,7 @@ pub async fn find_wanted(tx: &mut Tx, scope: &AgentScope) -> Result<Option<Wante
     let pin = updates::find_pin(tx, &scope.customer()).await?;
     let may = match pin {
         Some(pin) => pin.version == asked.version,
-        None => {
-            updates::find(tx, &asked.version).await?.is_some_and(|rollout| rollout.state == RolloutState::Running)
-        }
+        None => updates::find(tx, &asked.version).await?.is_some_and(|rollout| rollout.state == RolloutState::Running),
     };
     let version = asked.version.parse().ok().filter(|_| is_open && may);
     Ok(version.map(|version| WantedVersion { version }))

@@ -140,9 +140,11 @@ async fn draw(state: &AppState, signed: &SignedIn, errors: Vec<FieldError>) -> R
 fn offer_of(shelf: &Shelf) -> Offer {
     let offer = |tone, title: &str, detail: String| Offer { tone, title: title.to_owned(), detail };
     match shelf {
-        Shelf::None => {
-            offer(Tone::Calm, "No releases here", "This cloud has no release folder; agents are updated by other means.".into())
-        }
+        Shelf::None => offer(
+            Tone::Calm,
+            "No releases here",
+            "This cloud has no release folder; agents are updated by other means.".into(),
+        ),
         Shelf::Unusable(why) => {
             offer(Tone::Bad, "RC-8020 Release folder unusable", format!("Nobody is asked to update: {why}."))
         }

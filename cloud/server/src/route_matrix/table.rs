@@ -53,8 +53,8 @@ const fn of(method: &'static str, path: &'static str, door: Door, body: &'static
 }
 
 use Act::{
-    CreateCustomer, DecideHeldRemovals, EditImport, InstallAgent, ManageApiKeys, ManageOperators, ManageUpdates, Pause, RevokeAgent,
-    SyncNow, ViewAudit, ViewCustomers, ViewSystem,
+    CreateCustomer, DecideHeldRemovals, EditImport, InstallAgent, ManageApiKeys, ManageOperators, ManageUpdates, Pause,
+    RevokeAgent, SyncNow, ViewAudit, ViewCustomers, ViewSystem,
 };
 
 const IMPORT: &str = "name=Everyone&minutes=180&removal=deactivate&grace_days=30&intent=look&version=1";

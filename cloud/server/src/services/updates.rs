@@ -84,12 +84,7 @@ pub async fn set_window(state: &AppState, who: &Who, window: Option<Window>) -> 
 
 /// Pins a customer's agents to a version, which they go to at once if it is newer than theirs, or lets them go with the
 /// others again. Nobody goes back to an older one.
-pub async fn pin(
-    state: &AppState,
-    who: &Who,
-    customer: CustomerId,
-    version: Option<&str>,
-) -> Result<(), ServiceError> {
+pub async fn pin(state: &AppState, who: &Who, customer: CustomerId, version: Option<&str>) -> Result<(), ServiceError> {
     who.may(Act::ManageUpdates)?;
     let now = state.now();
     let version = version.map(|text| text.trim().parse::<Version>()).transpose();

@@ -5,6 +5,7 @@ use axum::{
     http::{Request, header},
 };
 use chrono::TimeDelta;
+use rollcall_domain::rollout::Window;
 use rollcall_protocol::{
     checkin::Problem,
     hash::{BodyDigest, Hash},
@@ -20,7 +21,6 @@ use rollcall_protocol::{
         report::{UpdateOutcome, UpdateReport},
     },
 };
-use rollcall_domain::rollout::Window;
 use rollcall_store::{testing::TestDb, updates as store};
 
 use super::*;
@@ -240,7 +240,8 @@ async fn get(cloud: &TestCloud, agent: &mut TestAgent, asked: &str, signed: &str
     let claims = agent.claims(cloud, &format!("{}/{signed}", path::UPDATES), b"", ());
     let claims = RequestClaims { method: "GET".into(), body: BodyDigest::of(b""), ..claims };
     let jws = jws::sign(Kind::Request, &agent.key, &claims).unwrap();
-    let request = Request::get(format!("{}/{asked}", path::UPDATES)).header(header::AUTHORIZATION, format!("Bearer {jws}"));
+    let request =
+        Request::get(format!("{}/{asked}", path::UPDATES)).header(header::AUTHORIZATION, format!("Bearer {jws}"));
     let response = cloud.ask(request.body(Body::empty()).unwrap()).await;
     let status = response.status().as_u16();
     (status, axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec())
