@@ -204,7 +204,6 @@ mod tests {
         Tally { asked, updated, taken_back, silent, forgiven: 0 }
     }
 
-    // proves: M-42
     #[test]
     fn a_ring_widens_after_a_day_when_all_of_it_came_through() {
         let good = tally(3, 3, 0, 0);

@@ -123,7 +123,6 @@ stories![
     files_are_handed_to_enrolled_agents_and_only_files_of_a_publication,
 ];
 
-// proves: M-42
 async fn a_version_goes_to_one_agent_then_to_all_that_follow(cloud: TestCloud) {
     let mut agents = agents(&cloud, 3).await;
     publish(&cloud, 1, &["0.2.0"]);
