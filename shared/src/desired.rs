@@ -96,6 +96,7 @@ pub enum Nesting {
 }
 
 impl Nesting {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
     fn is_default(&self) -> bool {
         *self == Self::Direct
     }

@@ -32,6 +32,9 @@ pub enum Kind {
     /// Desired state, signed by the cloud.
     #[serde(rename = "rollcall-desired")]
     Desired,
+    /// The end of an agent, signed by the cloud.
+    #[serde(rename = "rollcall-revoked")]
+    Revoked,
     /// Who may sign updates: keys and thresholds of the four roles.
     #[serde(rename = "rollcall-update-root")]
     UpdateRoot,
@@ -44,9 +47,6 @@ pub enum Kind {
     /// That all of it is still current.
     #[serde(rename = "rollcall-update-timestamp")]
     UpdateTimestamp,
-    /// The end of an agent, signed by the cloud.
-    #[serde(rename = "rollcall-revoked")]
-    Revoked,
 }
 
 impl Kind {

@@ -259,7 +259,9 @@ impl Desk {
                 .retain(|code, _| left.contains_key(code) || !(code.starts_with("RC-2") || code.starts_with("RC-4")));
             shown.clearings = concerns.iter().filter_map(Concern::clearing).collect();
         }
-        left.values().for_each(|diagnostic| self.raise(diagnostic, now));
+        for diagnostic in left.values() {
+            self.raise(diagnostic, now);
+        }
     }
 
     pub fn clear(&self, fault: &Fault) {

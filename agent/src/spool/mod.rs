@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn a_spool_that_may_not_grow_is_unwritable_and_keeps_what_it_has() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+        let (spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
         let pages: i64 = spool.db.query_row("pragma page_count", [], |row| row.get(0)).unwrap();
         spool.db.pragma_update(None, "max_page_count", pages).unwrap();
         let state = spool.state().unwrap();

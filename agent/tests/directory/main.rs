@@ -13,3 +13,4 @@ mod controllers;
 mod cases;
 mod nested;
 mod selections;
+mod samba;
