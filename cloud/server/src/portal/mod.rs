@@ -35,6 +35,8 @@ pub mod run;
 pub mod held;
 pub mod agents;
 pub mod agent;
+pub mod updates;
+pub mod pinning;
 pub mod settings;
 pub mod audit;
 pub mod system;
@@ -67,6 +69,8 @@ pub fn pages() -> Pages {
         .merge(held::routes())
         .merge(agents::routes())
         .merge(agent::routes())
+        .merge(updates::routes())
+        .merge(pinning::routes())
         .merge(settings::routes())
         .merge(audit::routes())
         .merge(system::routes())
