@@ -24,6 +24,7 @@ pub mod download;
 pub mod imports;
 pub mod tree;
 pub mod import_choice;
+pub mod import_groups;
 pub mod import_form;
 pub mod pause;
 pub mod people;
