@@ -9,4 +9,5 @@ pub mod ldapsearch;
 pub mod oracle;
 pub mod postgres;
 pub mod samba;
+pub mod tamper;
 pub mod world;
