@@ -10,6 +10,7 @@ mod setup;
 mod lint;
 mod requirements;
 mod test;
+mod soak;
 mod demo;
 mod release;
 mod windows;
@@ -34,6 +35,8 @@ enum Command {
     Demo(demo::Args),
     /// Install what is missing, then run lints and all tests. What the tests need more is an error with CI=true.
     Test(test::Args),
+    /// Run the long tests: those whose name begins with `soak_`, or only those whose name contains the given word.
+    Soak(soak::Args),
     /// Formatting, clippy, dependency rules.
     Lint,
     /// Which requirements have a test: covered and not yet.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Debian(args) => debian::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Lint => lint::run(),
         Command::Requirements(args) => requirements::run(&args),
         Command::Release(args) => release::run(&args),
