@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
-use crate::log;
+use crate::log::{STARTED, STOPPED};
 use crate::spool::{Found, Spool};
 
 /// Runs until `stop` is ready, the agent is revoked, or its store breaks.
@@ -40,7 +40,7 @@ pub async fn run(
             desk.raise(&Diagnostic::new(catalogue::SPOOL_REBUILT, detail, Exit::Attention), clock.now());
         }
     }
-    tracing::info!(event = log::STARTED, agent = %identity.agent, cloud = link.url(), "started");
+    tracing::info!(event = STARTED, agent = %identity.agent, cloud = link.url(), "started");
     let worker = Worker::new(spool, config, folder, &link, &desk).work();
     let listener = listener::listen(&link, &identity, folder, &desk);
     let ended = tokio::select! {
@@ -55,7 +55,7 @@ pub async fn run(
 }
 
 fn stopped() -> Exit {
-    tracing::info!(event = log::STOPPED, "stopped");
+    tracing::info!(event = STOPPED, "stopped");
     Exit::Ok
 }
 

@@ -19,7 +19,7 @@ use crate::cloud::push::{self, Pushed};
 use crate::config::Config;
 use crate::cycle::{Cycle, CycleError, Purpose, Summary, Wish, scope};
 use crate::diagnostic::Diagnostic;
-use crate::log;
+use crate::log::READ;
 use crate::spool::{Spool, SpoolError};
 
 /// Why the worker ended.
@@ -233,7 +233,7 @@ impl<'a> Worker<'a> {
             self.desk.raise(&Diagnostic::new(catalogue::TOO_POWERFUL, detail, crate::exit::Exit::Attention), at);
         }
         tracing::info!(
-            event = log::READ,
+            event = READ,
             people = summary.people,
             added = summary.counts.added,
             changed = summary.counts.changed,
