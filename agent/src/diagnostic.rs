@@ -10,6 +10,7 @@ use rollcall_protocol::desired::Disobey;
 
 use crate::cloud::link::LinkError;
 use crate::cycle::CycleError;
+use crate::cycle::concern::Concern;
 use crate::directory::bind::BindRefused;
 use crate::directory::connect::ConnectError;
 use crate::directory::domain::NotOurs;
@@ -17,6 +18,7 @@ use crate::directory::gate::ConnectionEnd;
 use crate::directory::reader::Incomplete;
 use crate::directory::tls::TlsRefused;
 use crate::exit::Exit;
+use crate::platform::kerberos::KerberosFault;
 use crate::spool::SpoolError;
 
 /// Something wrong: which fault it is, and the facts of this case (a host, a page, a result code; never people).
@@ -82,6 +84,19 @@ impl From<&CycleError> for Diagnostic {
     }
 }
 
+impl From<&Concern> for Diagnostic {
+    fn from(concern: &Concern) -> Self {
+        let fault = match concern {
+            Concern::SelectionGone { .. } => catalogue::SCOPE_GONE,
+            Concern::SelectionElsewhere { .. } => catalogue::OUTSIDE_DOMAIN,
+            Concern::NotSelectable { .. } => catalogue::NOT_SELECTABLE,
+            Concern::NestedTooFar { .. } => catalogue::NESTED_TOO_FAR,
+            Concern::AttributeLost { .. } => catalogue::ATTRIBUTE_LOST,
+        };
+        Self::new(fault, concern, Exit::Attention)
+    }
+}
+
 impl From<&ConnectError> for Diagnostic {
     fn from(error: &ConnectError) -> Self {
         let fault = match error {
@@ -91,7 +106,12 @@ impl From<&ConnectError> for Diagnostic {
             ConnectError::Tls(refused) => return refused.into(),
             ConnectError::StartTlsRefused(_) => catalogue::TLS_REFUSED,
             ConnectError::Bind(refused) => bind_fault(refused),
+            ConnectError::Kerberos(fault) => kerberos_fault(fault),
             ConnectError::Ended(end) => end_fault(end),
+            ConnectError::NoMethod => catalogue::CONFIG_UNREADABLE,
+            ConnectError::EveryMethod { decisive, .. } => {
+                return Self { detail: error.to_string(), ..decisive.as_ref().into() };
+            }
         };
         Self::new(fault, error, Exit::DirectoryUnreachable)
     }
@@ -111,8 +131,25 @@ fn bind_fault(refused: &BindRefused) -> Fault {
     }
 }
 
+fn kerberos_fault(fault: &KerberosFault) -> Fault {
+    match fault {
+        KerberosFault::LibraryMissing(_) => catalogue::KERBEROS_MISSING,
+        KerberosFault::NoTicket => catalogue::NO_TICKET,
+        KerberosFault::TicketExpired => catalogue::TICKET_EXPIRED,
+        KerberosFault::ClockSkew => catalogue::KERBEROS_CLOCK,
+        KerberosFault::ServiceUnknown(_) => catalogue::SERVICE_UNKNOWN,
+        KerberosFault::NoKeyServer(_) => catalogue::NO_KEY_SERVER,
+        KerberosFault::Refused | KerberosFault::Other { .. } => catalogue::KERBEROS_REFUSED,
+        KerberosFault::Revoked => catalogue::BIND_DISABLED,
+        KerberosFault::KeyExpired => catalogue::BIND_PASSWORD_EXPIRED,
+        KerberosFault::NotGranted(_) => catalogue::SEALING_REFUSED,
+        KerberosFault::Disturbed(_) => catalogue::SEAL_BROKEN,
+    }
+}
+
 fn end_fault(end: &ConnectionEnd) -> Fault {
     match end {
+        ConnectionEnd::Kerberos(fault) => kerberos_fault(fault),
         ConnectionEnd::Malformed(_) => catalogue::MALFORMED_ANSWER,
         ConnectionEnd::Closed
         | ConnectionEnd::ClosedInsideMessage
@@ -171,7 +208,7 @@ impl From<&SpoolError> for Diagnostic {
     fn from(error: &SpoolError) -> Self {
         let fault = match error {
             SpoolError::Unwritable(_) => catalogue::NOT_WRITABLE,
-            SpoolError::Damaged(_) | SpoolError::Unreadable => catalogue::SPOOL_REBUILT,
+            SpoolError::Damaged(_) | SpoolError::Unreadable | SpoolError::Gone => catalogue::SPOOL_REBUILT,
         };
         Self::new(fault, error, Exit::Failed)
     }
@@ -183,7 +220,9 @@ impl From<&LinkError> for Diagnostic {
             LinkError::NameUnknown { .. } => catalogue::CLOUD_NAME,
             LinkError::Tls { .. } => catalogue::CLOUD_TLS,
             LinkError::Proxy { .. } => catalogue::PROXY_REFUSED,
-            LinkError::Unreachable { .. } | LinkError::TimedOut { .. } => catalogue::CLOUD_UNREACHABLE,
+            LinkError::Unreachable { .. } | LinkError::Broken { .. } | LinkError::TimedOut { .. } => {
+                catalogue::CLOUD_UNREACHABLE
+            }
             LinkError::TooLong | LinkError::Odd { .. } => catalogue::CLOUD_ODD_ANSWER,
             LinkError::Refused(refusal) => return refusal.into(),
             LinkError::Setup(_) => catalogue::CONFIG_UNREADABLE,
@@ -204,7 +243,7 @@ impl From<&Refusal> for Diagnostic {
             }
             Refusal::Epoch => (catalogue::CLOUD_UNREACHABLE, "the epoch is over".to_owned(), Exit::CloudUnreachable),
             Refusal::Unauthorized => (catalogue::SIGNATURE_REFUSED, "status 401".to_owned(), Exit::Failed),
-            Refusal::Revoked => (catalogue::AGENT_REVOKED, "status 410".to_owned(), Exit::NotEnrolled),
+            Refusal::Revoked { .. } => (catalogue::AGENT_REVOKED, "status 410".to_owned(), Exit::NotEnrolled),
             Refusal::Skew { server_time } => {
                 (catalogue::CLOCK_OFF, format!("the cloud says it is {}", server_time.to_rfc3339()), Exit::Failed)
             }

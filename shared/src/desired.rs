@@ -4,6 +4,7 @@ use crate::directory::DomainPin;
 use crate::jws::{self, JwsError, Kind, Unverified};
 use crate::key::{PrivateKey, PublicKey};
 use crate::limits;
+use crate::update::report::WantedVersion;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,6 +27,9 @@ pub struct DesiredState {
     pub imports: Vec<DesiredImport>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Command>,
+    /// The version to run; none while the agent shall keep what it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<WantedVersion>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,20 @@ pub struct Pause {
     /// When it ends by itself; `None` when a human ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<DateTime<Utc>>,
+}
+
+impl Order {
+    /// Whether a reading of the directory carries it out.
+    pub const fn needs_cycle(&self) -> bool {
+        match self {
+            Self::SyncNow
+            | Self::RefreshStructure
+            | Self::FullSnapshot
+            | Self::Confirm { .. }
+            | Self::AcceptClearing { .. } => true,
+            Self::RotateKey => false,
+        }
+    }
 }
 
 impl Pause {
@@ -61,6 +79,27 @@ pub struct DesiredImport {
     pub exclude: Vec<Uuid>,
     /// Minutes between two scheduled cycles.
     pub interval_minutes: u32,
+    /// An agent that does not know it reads direct members: fewer people than wanted, never more.
+    #[serde(default, skip_serializing_if = "Nesting::is_default")]
+    pub nesting: Nesting,
+}
+
+/// Whose members a selected group brings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nesting {
+    /// Its own alone.
+    #[default]
+    Direct,
+    /// Those of the groups inside it too, down to [`limits::NESTING_DEPTH`].
+    Nested,
+}
+
+impl Nesting {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+    fn is_default(&self) -> bool {
+        *self == Self::Direct
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -93,9 +132,16 @@ pub enum Order {
     RefreshStructure,
     /// Send every person with the next cycle.
     FullSnapshot,
+    /// Sign with a new key from now on.
+    RotateKey,
     /// Look these up and send them as present or departed.
     Confirm {
         guids: Vec<Uuid>,
+    },
+    /// A human has seen that these attributes vanished from many people at once, and says that it is meant so.
+    AcceptClearing {
+        /// As LDAP spells them.
+        attributes: Vec<String>,
     },
 }
 
@@ -155,7 +201,8 @@ impl DesiredState {
         };
         let order_fits = |command: &Command| match &command.order {
             Order::Confirm { guids } => guids.len() <= limits::CONFIRM,
-            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot => true,
+            Order::AcceptClearing { attributes } => attributes.len() <= limits::CLEARED_ATTRIBUTES,
+            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::RotateKey => true,
         };
         self.imports.len() <= limits::IMPORTS
             && self.imports.iter().all(import_fits)
@@ -182,6 +229,7 @@ mod tests {
             pause: None,
             imports: Vec::new(),
             commands: Vec::new(),
+            update: None,
         }
     }
 

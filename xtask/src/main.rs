@@ -11,6 +11,7 @@ mod lint;
 mod requirements;
 mod test;
 mod demo;
+mod release;
 mod windows;
 mod debian;
 
@@ -37,6 +38,8 @@ enum Command {
     Lint,
     /// Which requirements have a test: covered and not yet.
     Requirements(requirements::Args),
+    /// Make signing keys for updates, and publish releases of the agent.
+    Release(release::Args),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Lint => lint::run(),
         Command::Requirements(args) => requirements::run(&args),
+        Command::Release(args) => release::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

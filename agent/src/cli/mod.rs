@@ -17,6 +17,8 @@ use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::platform::service::Stop;
 use crate::service::{standby, supervisor};
+use crate::update::child;
+use crate::update::launcher::{self, Launch, Times};
 
 /// Carries a command out and says how it ended.
 pub async fn run(
@@ -47,14 +49,38 @@ async fn command(
     match &arguments.command {
         Command::Check => Ok(Box::pin(check::run(config, clock, chance, output)).await),
         Command::Enroll { token } => enrol::run(token, &arguments.path(), config, clock, chance, output).await,
-        Command::Run => Box::pin(supervisor::run(&config?, clock, chance, stop)).await,
-        Command::Service => Box::pin(standby::run(&told(config)?, clock, chance, stop)).await,
+        Command::Run => Box::pin(run_launched(arguments, &config?, clock, chance, stop)).await,
+        Command::Work => Box::pin(supervisor::run(&config?, clock, chance, told_by_anybody(stop))).await,
+        Command::Service => Box::pin(standby::run(&told(config)?, &launch(arguments), clock, chance, stop)).await,
         Command::Setup { step } => setup::run(step, &arguments.path(), &config, clock, output),
         Command::Sync { dry_run } => {
             Box::pin(sync::run(&config?, clock, chance, sync::purpose(*dry_run), output)).await
         }
         Command::Status => status::run(&config?, output),
         Command::Show { last } => show::run(&config?, *last, output),
+    }
+}
+
+/// Starts the version that should run: this one, or a newer one that was fetched.
+async fn run_launched(
+    arguments: &Arguments,
+    config: &Config,
+    clock: &Clock,
+    chance: &Chance,
+    stop: Stop,
+) -> Result<Exit, Diagnostic> {
+    launcher::wait_for_lock(config).await;
+    launcher::run(config, &launch(arguments), clock, chance, stop).await
+}
+
+fn launch(arguments: &Arguments) -> Launch {
+    Launch { config_file: arguments.config.clone(), times: Times::default() }
+}
+
+async fn told_by_anybody(stop: Stop) {
+    tokio::select! {
+        () = stop => {}
+        () = child::told_by_parent() => {}
     }
 }
 

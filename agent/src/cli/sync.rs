@@ -101,11 +101,12 @@ impl Hand<'_> {
         let stored = keeping::find_desired(folder, &self.identity, pinned);
         let desk = Desk::new(stored.clone(), keeping::find_report(folder), self.link.clock.now());
         if state.chain.is_none() {
-            desk.wish_epoch();
+            desk.wish_epoch(self.spool.last_epoch());
         }
         let mut request = desk.request(0, self.link.clock.offset_ms());
         request.status.domain = state.domain.clone();
         request.status.dc = state.base.dc.clone();
+        request.status.transport = keeping::find_reached(folder).map(|reached| reached.used);
         match checkin::check_in(&self.link, &self.identity, &request, pinned).await {
             Ok(heard) => self.obey(heard, stored),
             Err(error) => match (purpose, stored) {
@@ -116,7 +117,7 @@ impl Hand<'_> {
     }
 
     fn refused(&mut self, error: &LinkError) -> Diagnostic {
-        if matches!(error, LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked)) {
+        if matches!(error, LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked { .. })) {
             let _ = self.spool.wipe();
             keeping::wipe(&self.config.data_dir);
         }
@@ -146,17 +147,18 @@ impl Hand<'_> {
         purpose: Purpose,
     ) -> Result<Summary, Diagnostic> {
         let started_at = self.link.clock.cloud_now();
+        let signer = self.link.keys.signer();
         let cycle = Cycle {
             spool: &mut self.spool,
             access,
             desired,
-            signer: &self.link.signer,
+            signer: &signer,
             clock: &self.link.clock,
             chance: &self.link.chance,
             second_reading_after: self.config.second_reading_after(),
             progress: &|_| {},
         };
-        let wish = Wish { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), purpose };
+        let wish = Wish { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), purpose };
         let result = cycle.run(&wish).await.map_err(|error| Diagnostic::from(&error));
         if purpose == Purpose::Publish {
             self.report(started_at, result.as_ref());
@@ -165,6 +167,9 @@ impl Hand<'_> {
     }
 
     fn report(&self, started_at: chrono::DateTime<chrono::Utc>, result: Result<&Summary, &Diagnostic>) {
+        if let Ok(summary) = result {
+            keeping::save_reached(&self.config.data_dir, &summary.reached);
+        }
         let finished_at = self.link.clock.cloud_now();
         let (cycle, outcome) = match result {
             Ok(summary) => (summary.cycle, CycleOutcome::Complete),
@@ -185,7 +190,7 @@ impl Hand<'_> {
             let pushed = push::push_one(&mut self.spool, &self.link, resend).await;
             match pushed.map_err(|error| spool_failed(&error))? {
                 Pushed::Empty => return Ok(()),
-                Pushed::One => {
+                Pushed::One(_) => {
                     backoff.reset();
                     resend = None;
                 }
@@ -204,7 +209,8 @@ impl Hand<'_> {
                 }
                 Pushed::Stopped(refusal) => return Err(Diagnostic::from(&refusal)),
                 Pushed::Revoked => {
-                    return Err(self.refused(&LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked)));
+                    let revoked = rollcall_protocol::answer::Refusal::Revoked { proof: None };
+                    return Err(self.refused(&LinkError::Refused(revoked)));
                 }
             }
         }
@@ -232,7 +238,7 @@ fn needs_attention(summary: &Summary, purpose: Purpose) -> bool {
         Purpose::Publish => summary.counts.awaiting > 0,
         Purpose::DryRun => false,
     };
-    waits || summary.counts.held > 0 || !summary.unavailable.is_empty()
+    waits || summary.counts.held > 0 || !summary.concerns.is_empty()
 }
 
 fn text(summary: &Summary, purpose: Purpose) -> String {
@@ -255,9 +261,7 @@ fn text(summary: &Summary, purpose: Purpose) -> String {
             counts.awaiting
         ));
     }
-    if !summary.unavailable.is_empty() {
-        lines.push(format!("{} selected objects are missing; their people stay.", summary.unavailable.len()));
-    }
+    lines.extend(summary.concerns.iter().map(|concern| Diagnostic::from(concern).to_string()));
     lines.join("\n")
 }
 

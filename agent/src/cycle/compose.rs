@@ -13,11 +13,13 @@ use uuid::Uuid;
 use super::CycleError;
 use super::confirm::Judged;
 use super::evidence::Verdict;
+use super::loss::Losses;
 use super::parts::Parts;
 use super::scope::Scope;
 use crate::directory::structure::Structure;
 use crate::spool::SpoolError;
 use crate::spool::commit::{Compared, CycleWriter};
+use crate::spool::snapshot::RowsDigester;
 
 /// What a cycle made of the people.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -39,6 +41,8 @@ pub struct Decided<'a> {
     pub judged: &'a Judged,
     pub stances: &'a BTreeMap<Uuid, Stance>,
     pub kind: CycleKind,
+    /// What could not be read of many: the values that the cloud has stay.
+    pub losses: &'a Losses,
     /// People whom the cloud asked about: sent even when unchanged.
     pub asked: &'a BTreeSet<Uuid>,
 }
@@ -50,16 +54,23 @@ impl Decided<'_> {
     }
 }
 
-/// Writes items and staged rows, and sums the set up.
+/// Writes items and staged rows, and sums up the set and the spool's rows of it.
 pub fn write(
     writer: &CycleWriter<'_>,
     parts: &mut Parts<'_>,
     decided: &Decided<'_>,
-) -> Result<(Counts, SetSummary), CycleError> {
-    let mut composer = Composer { writer, parts, decided, digest: SetDigester::default(), counts: Counts::default() };
+) -> Result<(Counts, SetSummary, Option<Hash>), CycleError> {
+    let mut composer = Composer {
+        writer,
+        parts,
+        decided,
+        digest: SetDigester::default(),
+        rows: RowsDigester::default(),
+        counts: Counts::default(),
+    };
     writer.compare(|row| composer.person(row))?;
-    let Composer { digest, counts, .. } = composer;
-    Ok((counts, digest.finish()))
+    let Composer { digest, rows, counts, .. } = composer;
+    Ok((counts, digest.finish(), rows.finish()))
 }
 
 /// Writes the structure's items.
@@ -88,6 +99,7 @@ struct Composer<'a, 'p> {
     parts: &'a mut Parts<'p>,
     decided: &'a Decided<'a>,
     digest: SetDigester,
+    rows: RowsDigester,
     counts: Counts,
 }
 
@@ -104,7 +116,9 @@ impl Composer<'_, '_> {
         let hash = json.as_ref().map(|json| Hash::of(json.as_bytes()));
         let known_hash = row.known.as_ref().map(|known| known.hash);
         let Some(final_hash) = hash.or(known_hash) else { return Ok(()) };
-        self.digest.push(row.guid, &final_hash).map_err(|_| SpoolError::Unreadable)?;
+        let out_of_order = |_| SpoolError::Damaged("the people are not in order".to_owned());
+        self.digest.push(row.guid, &final_hash).map_err(out_of_order)?;
+        self.rows.push(row.guid, &final_hash, &after);
         let is_new = known_hash != Some(final_hash);
         if is_new {
             let json = json.as_deref().unwrap_or_default();
@@ -124,7 +138,12 @@ impl Composer<'_, '_> {
     /// The record as it will be acknowledged. `None`: unread and unchanged, so the stored one stands.
     fn record(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Result<Option<String>, CycleError> {
         if let Some(found) = &row.found {
-            return Ok(Some(found.draft.finish(after).map_err(SpoolError::from)?));
+            let json = found.draft.finish(after).map_err(SpoolError::from)?;
+            return Ok(Some(if self.decided.losses.concern(before) {
+                self.restored(row, before, &json)?
+            } else {
+                json
+            }));
         }
         if before == after {
             return Ok(None);
@@ -132,6 +151,14 @@ impl Composer<'_, '_> {
         let mut person = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
         person.imports = after.to_vec();
         Ok(Some(PersonRecord::write(person).map_err(SpoolError::from)?.json))
+    }
+
+    /// The record with what it lost as the cloud knows it.
+    fn restored(&self, row: &Compared, before: &[InImport], json: &str) -> Result<String, CycleError> {
+        let mut now = PersonRecord::read(json).map_err(SpoolError::from)?.person;
+        let known = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
+        self.decided.losses.restore(&mut now, &known, before);
+        Ok(PersonRecord::write(now).map_err(SpoolError::from)?.json)
     }
 
     fn gone(&mut self, row: &Compared) -> Result<(), CycleError> {

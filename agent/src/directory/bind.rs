@@ -6,8 +6,9 @@ use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::ber::{self, ResultCode, element};
-use super::connect::{ConnectError, Credentials};
+use super::connect::ConnectError;
 use super::gate::{ConnectionEnd, MessageReader};
+use super::method::Credentials;
 
 /// Why the directory did not let us in. None of these may be tried again before the next cycle or a change of the
 /// configuration: repeated wrong passwords lock the account.
@@ -66,7 +67,7 @@ fn request(credentials: &Credentials) -> Result<zeroize::Zeroizing<Vec<u8>>, Bin
 }
 
 /// Reads Active Directory's sub-code out of result 49 (`… AcceptSecurityContext error, data 52e, …`).
-fn verdict(result: &ResultCode) -> Result<(), BindRefused> {
+pub(super) fn verdict(result: &ResultCode) -> Result<(), BindRefused> {
     match result.code {
         0 => Ok(()),
         8 | 13 => Err(BindRefused::SigningDemanded),

@@ -10,6 +10,7 @@ use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::DomainPin;
 
 use crate::cloud::checkin::{self, Instructions};
+use crate::cycle::Reached;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
@@ -17,6 +18,7 @@ use crate::platform::private_file;
 
 const DESIRED: &str = "desired.jws";
 const REPORT: &str = "last-cycle.json";
+const REACHED: &str = "reached.json";
 
 /// Held as long as a process may write the data folder.
 #[derive(Debug)]
@@ -30,7 +32,9 @@ pub fn lock(folder: &Path) -> Result<Lock, Diagnostic> {
         Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", folder.display(), error.kind()), Exit::Failed)
     };
     private_file::make_folder(folder).map_err(not_writable)?;
-    let file = File::create(folder.join("lock")).map_err(not_writable)?;
+    let path = folder.join("lock");
+    // On a full or read-only disk the lock of an earlier start is as good.
+    let file = File::create(&path).or_else(|error| File::open(&path).map_err(|_| error)).map_err(not_writable)?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { _file: file }),
         Err(TryLockError::WouldBlock) => {
@@ -77,9 +81,25 @@ pub fn save_report(folder: &Path, report: &CycleReport) {
     }
 }
 
+/// How the directory was reached last, if it ever was.
+pub fn find_reached(folder: &Path) -> Option<Reached> {
+    serde_json::from_slice(&std::fs::read(folder.join(REACHED)).ok()?).ok()
+}
+
+/// Keeps it for `status` and for the next check-in.
+pub fn save_reached(folder: &Path, reached: &Reached) {
+    if find_reached(folder).as_ref() == Some(reached) {
+        return;
+    }
+    let saved = serde_json::to_vec(reached).map_err(io::Error::from);
+    if let Err(error) = saved.and_then(|json| private_file::write(&folder.join(REACHED), &json)) {
+        tracing::warn!(%error, "how the directory was reached could not be kept");
+    }
+}
+
 /// After a revocation nothing of the customer stays.
 pub fn wipe(folder: &Path) {
-    for file in [DESIRED, REPORT] {
+    for file in [DESIRED, REPORT, REACHED] {
         let _ = std::fs::remove_file(folder.join(file));
     }
     if let Err(error) = Identity::remove(folder) {

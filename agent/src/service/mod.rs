@@ -8,6 +8,8 @@ pub mod joining;
 pub mod desk;
 pub mod schedule;
 pub mod listener;
+pub mod mending;
+pub mod guarded;
 pub mod worker;
 pub mod supervisor;
 pub mod standby;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::Trigger;
-use rollcall_protocol::desired::{DesiredState, Order, Role};
+use rollcall_protocol::desired::{Command, DesiredState, Order, Role};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
 use uuid::Uuid;
@@ -59,6 +59,8 @@ pub struct Run {
     pub trigger: Trigger,
     pub extent: Extent,
     pub confirm: Vec<Uuid>,
+    /// Attributes whose disappearance a human has accepted.
+    pub accepted: Vec<String>,
     /// Commands that this cycle carries out.
     pub commands: Vec<Uuid>,
 }
@@ -86,9 +88,10 @@ pub fn decide(situation: &Situation<'_>, now: DateTime<Utc>) -> Next {
 fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger> {
     let fresh = desired.commands.iter().filter(|command| !situation.tried.contains(&command.id));
     fresh
-        .map(|command| match command.order {
-            Order::SyncNow | Order::RefreshStructure => Trigger::SyncNow,
-            Order::FullSnapshot | Order::Confirm { .. } => Trigger::FullSnapshotOrdered,
+        .filter_map(|command| match command.order {
+            Order::SyncNow | Order::RefreshStructure | Order::AcceptClearing { .. } => Some(Trigger::SyncNow),
+            Order::FullSnapshot | Order::Confirm { .. } => Some(Trigger::FullSnapshotOrdered),
+            Order::RotateKey => None,
         })
         .next()
 }
@@ -97,7 +100,8 @@ fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger>
 fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<DateTime<Utc>>) {
     let base = &situation.state.base;
     let interval = interval(desired, situation.jitter);
-    let waits = desired.commands.iter().any(|command| !situation.done.contains(&command.id));
+    let is_open = |command: &&Command| command.order.needs_cycle() && !situation.done.contains(&command.id);
+    let waits = desired.commands.iter().any(|command| is_open(&command));
     match situation.last_try {
         Some(Try { at, outcome: Outcome::Refused }) => return (Trigger::Schedule, Some(at + interval)),
         Some(Try { at, outcome: Outcome::Failed(times) }) => {
@@ -135,13 +139,15 @@ pub fn retry_after(failures: u32) -> TimeDelta {
 
 /// Every open command rides along, whatever set the cycle going.
 fn run(desired: &DesiredState, trigger: Trigger) -> Run {
-    let mut run = Run { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), commands: Vec::new() };
-    for command in &desired.commands {
+    let mut run =
+        Run { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), commands: Vec::new() };
+    for command in desired.commands.iter().filter(|command| command.order.needs_cycle()) {
         run.commands.push(command.id);
         match &command.order {
-            Order::SyncNow | Order::RefreshStructure => {}
+            Order::SyncNow | Order::RefreshStructure | Order::RotateKey => {}
             Order::FullSnapshot => run.extent = Extent::Everybody,
             Order::Confirm { guids } => run.confirm.extend_from_slice(guids),
+            Order::AcceptClearing { attributes } => run.accepted.extend_from_slice(attributes),
         }
     }
     run
@@ -152,7 +158,7 @@ mod tests {
     use super::*;
     use crate::cycle::scope::fixtures::{desired, id, import, ou};
     use crate::spool::state::Base;
-    use rollcall_protocol::desired::{Command, Pause};
+    use rollcall_protocol::desired::Pause;
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)

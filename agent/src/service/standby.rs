@@ -8,13 +8,14 @@ use rollcall_protocol::catalogue;
 use secrecy::ExposeSecret;
 
 use super::pending::{self, Order, Pending};
-use super::{joining, keeping, supervisor};
+use super::{joining, keeping};
 use crate::clock::{Chance, Clock};
 use crate::cloud::backoff::{self, Backoff};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
+use crate::update::launcher::{self, Launch};
 
 /// How soon an `enroll` of somebody at the machine is noticed.
 const LOOK: Duration = Duration::from_secs(2);
@@ -22,6 +23,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Runs until `stop` is ready, or the agent's store breaks.
 pub async fn run(
     config: &Config,
+    launch: &Launch,
     clock: &Clock,
     chance: &Chance,
     stop: impl Future<Output = ()>,
@@ -32,7 +34,7 @@ pub async fn run(
             () = &mut stop => return Ok(Exit::Ok),
             () = until_enrolled(config, clock, chance) => {}
         }
-        match Box::pin(supervisor::run(config, clock, chance, &mut stop)).await? {
+        match Box::pin(launcher::run(config, launch, clock, chance, &mut stop)).await? {
             // Revoked: whoever enrols this machine again finds the service waiting.
             Exit::NotEnrolled => {}
             ended @ (Exit::Ok
@@ -40,6 +42,7 @@ pub async fn run(
             | Exit::Usage
             | Exit::CloudUnreachable
             | Exit::DirectoryUnreachable
+            | Exit::Updated
             | Exit::Attention) => return Ok(ended),
         }
     }
@@ -99,7 +102,11 @@ fn failed(diagnostic: &Diagnostic, folder: &Path, clock: &Clock, backoff: &mut B
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::update::launcher::Times;
     use chrono::DateTime;
+
+    const LAUNCH: Launch =
+        Launch { config_file: None, times: Times { trial: Duration::from_secs(1), pause: Duration::from_secs(1) } };
 
     fn fixture() -> (tempfile::TempDir, Config, Clock, Chance) {
         let folder = tempfile::tempdir().unwrap();
@@ -112,7 +119,7 @@ mod tests {
     async fn a_service_that_nobody_enrolled_waits_and_can_be_stopped() {
         let (_folder, config, clock, chance) = fixture();
 
-        let ended = run(&config, &clock, &chance, tokio::time::sleep(Duration::from_millis(50))).await;
+        let ended = run(&config, &LAUNCH, &clock, &chance, tokio::time::sleep(Duration::from_millis(50))).await;
 
         assert_eq!(ended, Ok(Exit::Ok));
     }
@@ -127,7 +134,7 @@ mod tests {
             }
         };
 
-        let ended = run(&config, &clock, &chance, refused).await;
+        let ended = run(&config, &LAUNCH, &clock, &chance, refused).await;
 
         assert_eq!(ended, Ok(Exit::Ok));
         assert!(!folder.path().join("identity.json").exists());

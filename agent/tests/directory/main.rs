@@ -5,6 +5,12 @@
 
 mod site;
 mod readings;
+mod unsent;
 mod departures;
 mod troubles;
 mod refusals;
+mod controllers;
+mod cases;
+mod nested;
+mod selections;
+mod samba;
