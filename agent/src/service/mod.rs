@@ -3,8 +3,13 @@
 
 pub mod machine;
 pub mod keeping;
+pub mod pending;
+pub mod joining;
 pub mod desk;
 pub mod schedule;
 pub mod listener;
+pub mod mending;
+pub mod guarded;
 pub mod worker;
 pub mod supervisor;
+pub mod standby;

@@ -10,4 +10,7 @@ mod commands;
 mod service;
 mod answers;
 mod crashes;
+mod spool;
+mod outage;
+mod rotation;
 mod figures;

@@ -10,4 +10,5 @@ pub mod oracle;
 pub mod postgres;
 pub mod samba;
 pub mod tamper;
+pub mod wine;
 pub mod world;
