@@ -57,5 +57,8 @@ Test-That 'W-12 program and installer are signed and trusted' { (Get-Authenticod
 Test-That 'W-13 a second copy refuses to work in the folder' {
     $said = (& $exe sync 2>&1) -join ' '; $said -match 'RC-1011'
 }
+Test-That 'W-19 the path of the program is quoted, so that no C:\Program.exe is started in its place' {
+    (Get-CimInstance Win32_Service -Filter "Name='$name'").PathName.StartsWith('"')
+}
 Write-Output "By hand: W-14 SmartScreen accepts the download; W-15 the service runs under a gMSA; W-16 it reads after a restart of the machine."
 exit [int]($failed -gt 0)

@@ -25,6 +25,9 @@ pub struct Args {
     /// Where the results go; `windows` in the target folder unless set.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Packs this program instead of building one.
+    #[arg(long)]
+    exe: Option<PathBuf>,
     /// Where the MSI will be published; with it the winget manifest is written.
     #[arg(long)]
     download_url: Option<String>,
@@ -35,7 +38,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Outcome {
     let version = args.msi_version.clone().unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
     let target = target_folder()?;
-    let exe = build(&target)?;
+    let exe = args.exe.clone().map_or_else(|| build(&target), Ok)?;
     let out = args.out.clone().unwrap_or_else(|| target.join("windows"));
     fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     let signer = sign::Signer::prepare(&args.signing, &out)?;

@@ -48,9 +48,9 @@ fn named_in(oid: &[u8]) -> Option<Hash> {
     const ECDSA_SHA2: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
     match (oid.split_last()?, oid) {
         // md5 and sha1 with RSA, then the SHA-2 family.
-        ((4 | 5 | 11, PKCS1), _) | ((2, ECDSA_SHA2), _) | (_, ECDSA_SHA1) => Some(Hash::Sha256),
-        ((12, PKCS1), _) | ((3, ECDSA_SHA2), _) => Some(Hash::Sha384),
-        ((13, PKCS1), _) | ((4, ECDSA_SHA2), _) => Some(Hash::Sha512),
+        ((4 | 5 | 11, PKCS1) | (2, ECDSA_SHA2), _) | (_, ECDSA_SHA1) => Some(Hash::Sha256),
+        ((12, PKCS1) | (3, ECDSA_SHA2), _) => Some(Hash::Sha384),
+        ((13, PKCS1) | (4, ECDSA_SHA2), _) => Some(Hash::Sha512),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! Asks the system's own locator for a domain controller. It knows the site of this machine, which DNS alone does not.
 
+#![cfg_attr(windows, expect(unsafe_code, reason = "calls the locator of netapi32; every block says why it is sound"))]
+
 /// Full DNS name of a controller of this domain. `None` when the locator knows none, or where there is no locator.
 /// May take several seconds.
 #[cfg(not(windows))]

@@ -6,7 +6,7 @@
 use rollcall_e2e::{Customer, SambaScope};
 use rollcall_lab::samba::{Filling, Samba, SambaSetup};
 use rollcall_lab::wine::Wine;
-use rollcall_lab::world::{Agent, AgentSetup, Api, Binding, Cloud, CloudSetup, finish};
+use rollcall_lab::world::{Agent, AgentSetup, Api, Binding, Cloud, CloudSetup, find, finish};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,10 +20,13 @@ const EXE: &str = r"Program Files\Rollcall Agent\rollcall-agent.exe";
 const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\RollcallAgent";
 const SOURCE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\Rollcall Agent";
 
-/// Builds the MSI with this version, or finds it built: cargo knows.
+/// Builds the MSI with this version; the program in it is built first, unless it lies where the other programs lie.
 async fn build(out: &Path, version: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["xtask", "windows", "--msi-version", version, "--out"]).arg(out);
+    if let Ok(exe) = find("rollcall-agent.exe") {
+        cargo.arg("--exe").arg(exe);
+    }
     let done = finish(&mut cargo, Duration::from_mins(30)).await.unwrap();
     assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
     out.join(MSI)

@@ -31,6 +31,9 @@ impl Wine {
         compiler.arg("-shared").arg("-o").arg(library).arg(wine.folder.path().join("random.c")).arg("-ladvapi32");
         wine.must(compiler).await?;
         wine.must(wine.wine(&["winecfg", "-v", "win10"])).await?;
+        // The service manager that came up before the library did would start no program that needs it.
+        wine.must(wine.as_private("wineserver", &["-k"])).await?;
+        wine.must(wine.as_private("wineserver", &["-w"])).await?;
         Ok(wine)
     }
 

@@ -90,9 +90,12 @@ fn tell(manager: ServiceStatusHandle, state: ServiceState, exit: Exit) {
         controls_accepted: if is_running { accepted } else { ServiceControlAccept::empty() },
         exit_code: match exit {
             Exit::Ok | Exit::Attention => ServiceExitCode::NO_ERROR,
-            Exit::Failed | Exit::Usage | Exit::NotEnrolled | Exit::CloudUnreachable | Exit::DirectoryUnreachable => {
-                ServiceExitCode::ServiceSpecific(u32::from(exit.code()))
-            }
+            Exit::Failed
+            | Exit::Usage
+            | Exit::NotEnrolled
+            | Exit::CloudUnreachable
+            | Exit::DirectoryUnreachable
+            | Exit::Updated => ServiceExitCode::ServiceSpecific(u32::from(exit.code())),
         },
         checkpoint: 0,
         wait_hint: if state == ServiceState::StopPending { SHOWN_PATIENCE } else { Duration::ZERO },
