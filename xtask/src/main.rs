@@ -10,6 +10,7 @@ mod setup;
 mod lint;
 mod requirements;
 mod test;
+mod soak;
 mod demo;
 
 #[derive(Parser)]
@@ -27,6 +28,8 @@ enum Command {
     Demo(demo::Args),
     /// Install what is missing, then run lints and all tests. What the tests need more is an error with CI=true.
     Test(test::Args),
+    /// Run the long tests: those whose name begins with `soak_`, or only those whose name contains the given word.
+    Soak(soak::Args),
     /// Formatting, clippy, dependency rules.
     Lint,
     /// Which requirements have a test: covered and not yet.
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::run(),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Lint => lint::run(),
         Command::Requirements(args) => requirements::run(&args),
     };

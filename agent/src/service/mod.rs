@@ -8,5 +8,6 @@ pub mod schedule;
 pub mod listener;
 pub mod mending;
 pub mod guarded;
+mod readings;
 pub mod worker;
 pub mod supervisor;
