@@ -2,11 +2,13 @@
 //!
 //! Read it as the data flows: the directory, one cycle, the spool, the link to the cloud; then who keeps them going.
 
+pub mod version;
 pub mod clock;
 pub mod exit;
 pub mod platform;
 pub mod diagnostic;
 pub mod config;
+pub mod log;
 pub mod signer;
 pub mod identity;
 pub mod directory;
@@ -14,4 +16,6 @@ pub mod cycle;
 pub mod spool;
 pub mod cloud;
 pub mod service;
+pub mod update;
+pub mod setup;
 pub mod cli;

@@ -53,6 +53,12 @@ impl Signer {
         jws::sign(Kind::Request, &self.key, &self.claims(path, BodyDigest::of(body), stamp, ()))
     }
 
+    /// Signs a request that only fetches.
+    pub fn sign_fetch(&self, path: &str, stamp: Stamp) -> Result<String, JwsError> {
+        let claims = self.claims(path, BodyDigest::of(b""), stamp, ());
+        jws::sign(Kind::Request, &self.key, &RequestClaims { method: "GET".to_owned(), ..claims })
+    }
+
     /// Signs an enrolment, which proves that we hold the new key.
     pub fn sign_enrolment<L: Serialize>(&self, body: &[u8], stamp: Stamp, link: L) -> Result<String, JwsError> {
         jws::sign(Kind::Enrol, &self.key, &self.claims(path::ENROL, BodyDigest::of(body), stamp, link))

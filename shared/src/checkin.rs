@@ -2,6 +2,8 @@
 
 use crate::chain::Epoch;
 use crate::directory::{DcIdentity, DomainPin};
+use crate::update::metadata::Platform;
+use crate::update::report::UpdateReport;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -64,6 +66,12 @@ pub struct AgentStatus {
     /// What is wrong right now, worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// The kind of machine that releases must be made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// What became of the last version that was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<UpdateReport>,
     /// Attributes that vanished from many people at once; their old values stand until a human accepts it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clearings: Vec<Clearing>,

@@ -4,6 +4,7 @@ use crate::directory::DomainPin;
 use crate::jws::{self, JwsError, Kind, Unverified};
 use crate::key::{PrivateKey, PublicKey};
 use crate::limits;
+use crate::update::report::WantedVersion;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,6 +27,9 @@ pub struct DesiredState {
     pub imports: Vec<DesiredImport>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Command>,
+    /// The version to run; none while the agent shall keep what it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<WantedVersion>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +96,7 @@ pub enum Nesting {
 }
 
 impl Nesting {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
     fn is_default(&self) -> bool {
         *self == Self::Direct
     }
@@ -224,6 +229,7 @@ mod tests {
             pause: None,
             imports: Vec::new(),
             commands: Vec::new(),
+            update: None,
         }
     }
 

@@ -35,6 +35,18 @@ pub enum Kind {
     /// The end of an agent, signed by the cloud.
     #[serde(rename = "rollcall-revoked")]
     Revoked,
+    /// Who may sign updates: keys and thresholds of the four roles.
+    #[serde(rename = "rollcall-update-root")]
+    UpdateRoot,
+    /// Which releases there are.
+    #[serde(rename = "rollcall-update-targets")]
+    UpdateTargets,
+    /// Which list of releases goes with which moment.
+    #[serde(rename = "rollcall-update-snapshot")]
+    UpdateSnapshot,
+    /// That all of it is still current.
+    #[serde(rename = "rollcall-update-timestamp")]
+    UpdateTimestamp,
 }
 
 impl Kind {
@@ -42,6 +54,9 @@ impl Kind {
         match self {
             Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::NewKey | Self::Revoked => limits::JWS,
             Self::Desired => limits::DESIRED,
+            Self::UpdateRoot | Self::UpdateTargets | Self::UpdateSnapshot | Self::UpdateTimestamp => {
+                limits::UPDATE_DOCUMENT
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Everything the agent and the cloud say to each other: messages, signing, limits. No I/O, no clock, no randomness.
 //!
 //! Read it in the order of the `mod` lines: what limits hold, how bytes are hashed and signed, what a request proves,
-//! what a cycle carries, how the cloud answers, and what the cloud wants of the agent.
+//! what a cycle carries, how the cloud answers, what the cloud wants of the agent, and when an update is
+//! believed.
 
 pub mod limits;
 pub mod catalogue;
@@ -25,6 +26,7 @@ pub mod answer;
 pub mod desired;
 pub mod checkin;
 pub mod rotate;
+pub mod update;
 pub mod revocation;
 
 /// The protocol version this build speaks; it stands in the claims of every request.
@@ -36,4 +38,8 @@ pub mod path {
     pub const CHECKIN: &str = "/agent/v1/checkin";
     pub const BATCHES: &str = "/agent/v1/batches";
     pub const ROTATE: &str = "/agent/v1/rotate";
+    /// What lies below is named by [`crate::update::name`].
+    pub const UPDATES: &str = "/agent/v1/updates";
+    /// The Windows installer, for whoever shows a token that could be spent. Not signed: there is no key yet.
+    pub const INSTALLER: &str = "/agent/v1/installer";
 }

@@ -185,6 +185,7 @@ fn desired() -> DesiredState {
         .zip(0x31..)
         .map(|(order, number)| Command { id: id(number), order })
         .collect(),
+        update: None,
     }
 }
 
@@ -216,6 +217,8 @@ fn checkin() -> CheckinRequest {
                 outcome: CycleOutcome::Incomplete { problem: problem.clone(), next_try_at: at(1_750_000_061) },
             }),
             problems: vec![problem],
+            platform: None,
+            update: None,
             clearings: Vec::new(),
         },
     }

@@ -12,6 +12,9 @@ mod requirements;
 mod test;
 mod soak;
 mod demo;
+mod release;
+mod windows;
+mod debian;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -24,6 +27,10 @@ struct Cli {
 enum Command {
     /// Install what tests need: Debian packages (through sudo where needed) and cargo tools.
     Setup,
+    /// Build the Windows agent and its MSI on this Linux machine, and sign both.
+    Windows(windows::Args),
+    /// Build the Debian package of the agent.
+    Debian(debian::Args),
     /// Run the whole product on this machine: scripted or real directory, cloud, agents.
     Demo(demo::Args),
     /// Install what is missing, then run lints and all tests. What the tests need more is an error with CI=true.
@@ -34,16 +41,21 @@ enum Command {
     Lint,
     /// Which requirements have a test: covered and not yet.
     Requirements(requirements::Args),
+    /// Make signing keys for updates, and publish releases of the agent.
+    Release(release::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Setup => setup::run(),
+        Command::Windows(args) => windows::run(&args),
+        Command::Debian(args) => debian::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Lint => lint::run(),
         Command::Requirements(args) => requirements::run(&args),
+        Command::Release(args) => release::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

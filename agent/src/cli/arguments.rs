@@ -8,7 +8,7 @@ use super::output::Form;
 
 /// Reads one Active Directory domain, read-only, and pushes signed change batches to the Rollcall cloud.
 #[derive(Debug, Parser)]
-#[command(name = "rollcall-agent", version)]
+#[command(name = "rollcall-agent", version = crate::version::text())]
 pub struct Arguments {
     /// Configuration file
     #[arg(long, global = true, value_name = "FILE")]
@@ -28,8 +28,19 @@ pub enum Command {
         #[arg(long)]
         token: String,
     },
-    /// Run until stopped, as the service does
+    /// Run until stopped, in a terminal
     Run,
+    /// What `run` starts when a newer version was fetched; ends when its standard input closes
+    #[command(hide = true)]
+    Work,
+    /// Run under the system's service manager; waits until this machine is enrolled
+    Service,
+    /// The installer's own steps
+    #[command(hide = true)]
+    Setup {
+        #[command(subcommand)]
+        step: Step,
+    },
     /// Read the directory once and send what changed
     Sync {
         /// Read and decide everything, send and keep nothing
@@ -46,6 +57,25 @@ pub enum Command {
         #[arg(long, default_value_t = 1000)]
         last: u32,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Step {
+    /// Prepare the data folder and the service
+    Install {
+        #[arg(long)]
+        token: Option<String>,
+        #[arg(long)]
+        cloud_url: Option<String>,
+        #[arg(long)]
+        proxy: Option<String>,
+    },
+    /// Forget the token of an installation that failed
+    Withdraw,
+    /// Announce that a newer version takes over, so that this one takes nothing away
+    Upgrade,
+    /// Take away everything the agent kept
+    Remove,
 }
 
 impl Arguments {

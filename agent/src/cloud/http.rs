@@ -23,7 +23,7 @@ pub fn client(settings: &Cloud) -> Result<reqwest::Client, LinkError> {
         .pool_max_idle_per_host(1)
         .pool_idle_timeout(Duration::from_secs(20))
         .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("rollcall-agent/", env!("CARGO_PKG_VERSION")));
+        .user_agent(format!("rollcall-agent/{}", crate::version::text()));
     let builder = match &settings.proxy {
         // The environment of a service is nobody's configuration unless the file says so.
         None => builder.no_proxy(),

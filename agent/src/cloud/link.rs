@@ -15,6 +15,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::Cloud;
 use crate::directory::tls::{self, TlsRefused};
 use crate::signer::{Keyholder, Signer, Stamp};
+use crate::update::fetch::AsyncFile;
 
 /// Why a request had no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -159,6 +160,30 @@ impl Link {
         Err(LinkError::Refused(Refusal::Skew { server_time: self.clock.cloud_now() }))
     }
 
+    /// Begins to fetch a file; `None` when there is none of that name. Each piece may take `idle` at most.
+    pub async fn download(&self, path: &str, idle: Duration) -> Result<Option<Download>, LinkError> {
+        for _ in 0..3 {
+            let signer = self.keys.signer();
+            let jws = signer.sign_fetch(path, self.stamp())?;
+            let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(jws).send();
+            let host = self.url.clone();
+            let response = tokio::time::timeout(idle, request).await.map_err(|_| LinkError::TimedOut { host })?;
+            let response = response.map_err(|error| self.classify(&error))?;
+            match response.status().as_u16() {
+                200 => return Ok(Some(Download { response, idle, link: self.clone() })),
+                404 => return Ok(None),
+                407 => return Err(LinkError::Proxy { proxy: self.proxy.clone().unwrap_or_default() }),
+                status => match self.believe(answer::classify::<()>(status, None, &self.read_body(response).await?)) {
+                    Answer::Refused(Refusal::Skew { server_time }) => self.clock.learn(server_time),
+                    Answer::Refused(Refusal::Unauthorized) if signer.key.id() != self.keys.signer().key.id() => {}
+                    Answer::Refused(refusal) => return Err(LinkError::Refused(refusal)),
+                    Answer::Accepted(()) | Answer::Unintelligible { .. } => return Err(LinkError::Odd { status }),
+                },
+            }
+        }
+        Err(LinkError::Refused(Refusal::Skew { server_time: self.clock.cloud_now() }))
+    }
+
     async fn read_body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, LinkError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.classify(&error))? {
@@ -211,6 +236,23 @@ impl Link {
             source = inner.source();
         }
         LinkError::Unreachable { host, why: "the connection broke".to_owned() }
+    }
+}
+
+/// A file that comes piece by piece.
+#[derive(Debug)]
+pub struct Download {
+    response: reqwest::Response,
+    idle: Duration,
+    link: Link,
+}
+
+impl AsyncFile for Download {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
+        let host = self.link.url.clone();
+        let chunk = tokio::time::timeout(self.idle, self.response.chunk()).await;
+        let chunk = chunk.map_err(|_| LinkError::TimedOut { host })?.map_err(|error| self.link.classify(&error))?;
+        Ok(chunk.map(Vec::from))
     }
 }
 

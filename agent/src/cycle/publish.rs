@@ -71,7 +71,7 @@ struct Plan {
 
 impl Plan {
     fn make(cycle: &Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Self, CycleError> {
-        let recipe = scope::recipe(cycle.desired, &cycle.access.attributes, env!("CARGO_PKG_VERSION"));
+        let recipe = scope::recipe(cycle.desired, &cycle.access.attributes, crate::version::text());
         let finished_at = cycle.clock.cloud_now();
         let kind = kind(wish, read, recipe, finished_at);
         let structure_hash = compose::structure_hash(&read.structure)?;

@@ -280,6 +280,7 @@ pub mod fixtures {
             pause: None,
             imports,
             commands: Vec::new(),
+            update: None,
         }
     }
 

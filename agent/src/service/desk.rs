@@ -9,6 +9,8 @@ use rollcall_protocol::chain::Epoch;
 use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, Clearing, CycleReport, EpochWish, Phase, Problem};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
+use rollcall_protocol::update::metadata::Platform;
+use rollcall_protocol::update::report::UpdateReport;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -21,6 +23,8 @@ use crate::spool::outgoing::Waiting;
 #[derive(Debug)]
 pub struct Desk {
     desired: watch::Sender<Option<DesiredState>>,
+    /// Whether the cloud has answered this process yet.
+    answered: watch::Sender<bool>,
     standing: watch::Sender<Standing>,
     /// Rings for the worker when a new epoch lies in `given_epoch`.
     pub epoch_given: Notify,
@@ -54,6 +58,7 @@ struct Shown {
     last_epoch: u64,
     given_epoch: Option<Epoch>,
     problems: BTreeMap<&'static str, Problem>,
+    update: Option<UpdateReport>,
     clearings: Vec<Clearing>,
 }
 
@@ -61,6 +66,7 @@ impl Desk {
     pub fn new(desired: Option<DesiredState>, last_cycle: Option<CycleReport>, now: DateTime<Utc>) -> Self {
         Self {
             desired: watch::Sender::new(desired),
+            answered: watch::Sender::new(false),
             standing: watch::Sender::new(Standing::Good),
             epoch_given: Notify::new(),
             news: Notify::new(),
@@ -77,6 +83,7 @@ impl Desk {
                 last_epoch: 0,
                 given_epoch: None,
                 problems: BTreeMap::new(),
+                update: None,
                 clearings: Vec::new(),
             }),
         }
@@ -136,13 +143,21 @@ impl Desk {
                 clock_offset_ms,
                 last_cycle: shown.last_cycle.clone(),
                 problems: shown.problems.values().cloned().collect(),
+                platform: Some(Platform::here()),
+                update: shown.update.clone(),
                 clearings: shown.clearings.clone(),
             },
         }
     }
 
+    /// Ready once the cloud has accepted a check-in of this process.
+    pub fn watch_answered(&self) -> watch::Receiver<bool> {
+        self.answered.subscribe()
+    }
+
     /// The cloud has heard these; they need not be told again.
     pub fn heard(&self, done: &[Uuid]) {
+        self.answered.send_replace(true);
         self.shown().done.retain(|id| !done.contains(id));
     }
 
@@ -192,6 +207,19 @@ impl Desk {
         }
     }
 
+    pub fn is_busy(&self) -> bool {
+        match self.shown().phase {
+            Phase::Reading { .. } | Phase::Pushing { .. } => true,
+            Phase::Idle | Phase::Paused => false,
+        }
+    }
+
+    /// What became of the version that was wanted. The cloud hears it at once.
+    pub fn set_update(&self, report: UpdateReport) {
+        self.shown().update = Some(report);
+        self.news.notify_one();
+    }
+
     pub fn set_directory(&self, domain: Option<DomainPin>, dc: Option<DcIdentity>, transport: Option<String>) {
         let mut shown = self.shown();
         shown.domain = domain;
@@ -231,7 +259,9 @@ impl Desk {
                 .retain(|code, _| left.contains_key(code) || !(code.starts_with("RC-2") || code.starts_with("RC-4")));
             shown.clearings = concerns.iter().filter_map(Concern::clearing).collect();
         }
-        left.values().for_each(|diagnostic| self.raise(diagnostic, now));
+        for diagnostic in left.values() {
+            self.raise(diagnostic, now);
+        }
     }
 
     pub fn clear(&self, fault: &Fault) {

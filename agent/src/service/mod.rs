@@ -3,6 +3,8 @@
 
 pub mod machine;
 pub mod keeping;
+pub mod pending;
+pub mod joining;
 pub mod desk;
 pub mod schedule;
 pub mod listener;
@@ -11,3 +13,4 @@ pub mod guarded;
 mod readings;
 pub mod worker;
 pub mod supervisor;
+pub mod standby;

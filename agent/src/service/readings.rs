@@ -15,6 +15,7 @@ use super::worker::Worker;
 use crate::cycle::{Cycle, CycleError, Purpose, Summary, Wish};
 use crate::diagnostic::Diagnostic;
 use crate::directory::reader::Incomplete;
+use crate::log::READ;
 use crate::spool::{Spool, SpoolError};
 
 impl Worker<'_> {
@@ -90,6 +91,7 @@ impl Worker<'_> {
             self.desk.raise(&Diagnostic::new(catalogue::TOO_POWERFUL, detail, crate::exit::Exit::Attention), at);
         }
         tracing::info!(
+            event = READ,
             people = summary.people,
             added = summary.counts.added,
             changed = summary.counts.changed,

@@ -15,7 +15,10 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
+use crate::log::{STARTED, STOPPED};
 use crate::spool::Spool;
+use crate::update::store::Store;
+use crate::update::updater;
 
 /// Runs until `stop` is ready or the agent is revoked. A store that fails is waited for or begun anew.
 pub async fn run(
@@ -31,11 +34,13 @@ pub async fn run(
     let pinned = find_pinned(folder);
     let desired = keeping::find_desired(folder, &identity, pinned.as_ref());
     let desk = Desk::new(desired, keeping::find_report(folder), clock.now());
-    tracing::info!(agent = %identity.agent, cloud = link.url(), "started");
+    tracing::info!(event = STARTED, agent = %identity.agent, cloud = link.url(), "started");
     let worker = Worker::new(config, folder, identity.clone(), &link, &desk).work();
     let listener = listener::listen(&link, &identity, folder, &desk);
+    let store = Store::new(folder);
     tokio::select! {
         () = stop => Ok(stopped()),
+        () = updater::keep_current(&link, &store, &desk) => Ok(Exit::Updated),
         listener::Ended::Revoked = listener => Ok(revoked(folder, clock)),
         Ended::Revoked = worker => Ok(revoked(folder, clock)),
     }
@@ -47,7 +52,7 @@ fn find_pinned(folder: &Path) -> Option<DomainPin> {
 }
 
 fn stopped() -> Exit {
-    tracing::info!("stopped");
+    tracing::info!(event = STOPPED, "stopped");
     Exit::Ok
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::desk::{Desk, Standing};
 use super::schedule::{self, Next, Situation, Try};
-use super::{keeping, machine, mending};
+use super::{keeping, mending};
 use crate::cloud::backoff::{self, Backoff};
 use crate::cloud::link::Link;
 use crate::cloud::push::{self, Pushed};
@@ -285,7 +285,7 @@ impl<'a> Worker<'a> {
 
     fn recipe(&self, desired: &DesiredState) -> Option<rollcall_protocol::hash::Hash> {
         let attributes = crate::directory::people::AttributeList::without(&self.config.privacy.withhold).ok()?;
-        Some(scope::recipe(desired, &attributes, machine::VERSION))
+        Some(scope::recipe(desired, &attributes, crate::version::text()))
     }
 
     async fn push(&mut self, spool: &mut Spool) -> Result<Option<Ended>, SpoolError> {

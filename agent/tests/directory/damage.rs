@@ -17,7 +17,7 @@ use rollcall_lab::directory::NewPerson;
 use rollcall_protocol::chain::Verdict;
 use uuid::Uuid;
 
-use crate::site::{Site, StandIn};
+use crate::site::{Installation, Site, StandIn};
 
 const SEED: u64 = 20_261_122;
 
@@ -59,10 +59,11 @@ impl Range {
         let left = change_something(&site);
         site.cycle(Extent::AsNeeded, &[], Purpose::Publish).await.unwrap();
         let waiting = Moment::of(&site);
-        let batch = site.spool.next_batch().unwrap().unwrap();
-        site.spool.mark_tried(&batch).unwrap();
-        assert_eq!(site.cloud.offer(&batch.jws, &batch.body, &site.signer.key), Verdict::Next);
-        site.cloud.check_set();
+        let agent: &mut Installation = &mut site;
+        let batch = agent.spool.next_batch().unwrap().unwrap();
+        agent.spool.mark_tried(&batch).unwrap();
+        assert_eq!(agent.cloud.offer(&batch.jws, &batch.body, &agent.signer.key), Verdict::Next);
+        agent.cloud.check_set();
         let unheard = Moment::of(&site);
         // The truth is what comes out where nothing was damaged.
         let folder = site.folder.path().to_owned();
@@ -167,7 +168,7 @@ impl From<SpoolError> for Trouble {
 }
 
 /// Sends what waits, or reads. Answers whether anything happened that the cloud had not known.
-async fn step(site: &mut Site) -> Result<bool, Trouble> {
+async fn step(site: &mut Installation) -> Result<bool, Trouble> {
     site.spool.check_in_place()?;
     if site.spool.state()?.chain.is_none() {
         let epoch = site.cloud.begin_epoch(site.spool.last_epoch());

@@ -15,3 +15,4 @@ mod controllers;
 mod cases;
 mod nested;
 mod selections;
+mod samba;

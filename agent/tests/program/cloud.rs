@@ -472,6 +472,7 @@ fn no_imports() -> DesiredState {
         pause: None,
         imports: Vec::new(),
         commands: Vec::new(),
+        update: None,
     }
 }
 

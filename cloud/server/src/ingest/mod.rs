@@ -8,8 +8,15 @@ mod desired;
 mod quarantine;
 mod batches;
 mod rotate;
+mod installer;
+mod updates;
+mod updating;
 
-use axum::{Router, extract::DefaultBodyLimit, routing::post};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, post},
+};
 use rollcall_protocol::path;
 
 use crate::state::AppState;
@@ -21,6 +28,8 @@ pub fn router() -> Router<AppState> {
         .route(path::CHECKIN, post(checkin::handle))
         .route(path::BATCHES, post(batches::handle))
         .route(path::ROTATE, post(rotate::handle))
+        .route(path::INSTALLER, get(installer::handle))
+        .route(&format!("{}/{{name}}", path::UPDATES), get(updates::handle))
         // Each handler has its own limit, which answers in the words of the protocol.
         .layer(DefaultBodyLimit::disable())
 }

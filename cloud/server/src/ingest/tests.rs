@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use rollcall_domain::{agent::AgentState, ids::AgentId, run::RunResult};
 use rollcall_protocol::{
     answer::{Answer, Receipt, Refusal, TokenFault},
-    checkin::{CheckinResponse, CycleOutcome, CycleReport, EpochWish, Problem},
+    checkin::{CheckinResponse, Clearing, CycleOutcome, CycleReport, EpochWish, Problem},
     desired::{DesiredState, Order, Role},
     enrol::EnrolResponse,
     evidence::Evidence,
@@ -92,6 +92,7 @@ stories![
     a_standby_takes_over_when_the_reader_is_revoked,
     an_incomplete_reading_becomes_one_failed_run,
     a_finished_command_is_not_given_again,
+    what_vanished_is_accepted_only_by_name_and_only_while_it_is_told,
     an_agent_ahead_of_a_restored_cloud_is_heard_and_obeys_again,
 ];
 
@@ -552,6 +553,21 @@ async fn an_incomplete_reading_becomes_one_failed_run(cloud: TestCloud) {
     let runs = cloud.runs().await;
     assert_eq!(runs.len(), 1);
     assert_eq!((runs[0].result, runs[0].reason_code.as_deref()), (RunResult::Failed, Some("RC-2303")));
+}
+
+async fn what_vanished_is_accepted_only_by_name_and_only_while_it_is_told(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let id = AgentId::from(agent.id);
+    let mail = Clearing { attribute: "mail".into(), people: 240, of: 300 };
+    let accept = async |name: &str| agents::accept_clearing(&cloud.state, &cloud.who, id, &[name.to_owned()]).await;
+    agent.check_in_saying(&cloud, EpochWish::Keep, |request| request.status.clearings = vec![mail]).await;
+
+    assert!(matches!(accept("title").await, Err(ServiceError::Invalid { .. })), "nobody told of this one");
+    accept("mail").await.unwrap();
+    let desired = agent.check_in(&cloud).await.unwrap();
+
+    assert_eq!(desired.commands[0].order, Order::AcceptClearing { attributes: vec!["mail".into()] });
+    assert!(matches!(accept("mail").await, Err(ServiceError::Invalid { .. })), "the agent tells of nothing any more");
 }
 
 async fn a_finished_command_is_not_given_again(cloud: TestCloud) {

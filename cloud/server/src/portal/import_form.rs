@@ -3,27 +3,28 @@
 use askama::Template;
 use axum::{
     Form,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::Response,
 };
 use rollcall_domain::{
     ids::{DirectoryId, ImportId},
-    import::{Nesting, SelectionKind},
+    import::Nesting,
     role::Act,
 };
 use rollcall_store::{
-    Tx,
     directories::{self, Directory},
     imports,
     structure::{self, Node},
 };
+use serde::Deserialize;
 
 use super::{
     answer::{PageError, field_errors, page_with, see},
     customer_head::{CustomerHead, Opened, Place, Tab, open},
     guard::{SignedIn, require},
     import_choice::{Choice, Intent},
+    import_groups::{self, GroupChoice},
     pages::Pages,
     states,
     tree::{TreeNode, Unit, grow, people_in_scope},
@@ -48,19 +49,23 @@ pub fn routes() -> Pages {
 }
 
 #[derive(Debug, Clone)]
-pub struct GroupChoice {
-    pub guid: String,
-    pub name: String,
-    pub people: i64,
-    pub chosen: bool,
-    pub why_not: Option<&'static str>,
-    pub note: String,
-}
-
-#[derive(Debug, Clone)]
 pub struct Interval {
     pub value: u32,
     pub label: String,
+}
+
+/// One domain of a customer that has several.
+#[derive(Debug, Clone)]
+pub struct DomainLink {
+    pub name: String,
+    pub href: String,
+    pub is_here: bool,
+}
+
+/// Which directory a new import is for; the first one unless said otherwise.
+#[derive(Debug, Default, Deserialize)]
+struct Wanted {
+    directory: Option<String>,
 }
 
 /// What the present ticks would bring.
@@ -76,6 +81,8 @@ pub struct ImportFormPage {
     pub frame: Frame,
     pub customer: CustomerHead,
     pub action: String,
+    /// To choose from where a new import begins; empty where there is no choice.
+    pub domains: Vec<DomainLink>,
     pub errors: Vec<FieldError>,
     pub structure_at: Option<Moment>,
     pub tree: Vec<TreeNode>,
@@ -96,22 +103,21 @@ pub struct ImportFormPage {
     pub version: i64,
 }
 
-/// Groups listed at once; typing finds the others.
-const GROUPS: usize = 60;
-const GROUPS_LOOKED_AT: i64 = 2_000;
-
 async fn open_form(
     state: &AppState,
     signed: &SignedIn,
     slug: &str,
     heading: &str,
+    wanted: &Wanted,
 ) -> Result<(Opened, Directory), PageError> {
     require(signed, Act::EditImport)?;
     let place = Place::tab(Tab::Imports, heading).below("Imports", format!("/c/{slug}/imports"));
     let mut opened = open(state, signed, slug, place).await?;
     // What is being ticked must not be refreshed away.
     opened.frame.refresh_without_script = None;
-    let directory = directories::list(&mut opened.tx, &opened.scope).await?.into_iter().next();
+    let directories = directories::list(&mut opened.tx, &opened.scope).await?.into_iter();
+    let is_wanted = |id: DirectoryId| wanted.directory.as_ref().is_none_or(|wanted| *wanted == id.to_string());
+    let directory = directories.into_iter().find(|directory| is_wanted(directory.id));
     let directory = directory.ok_or_else(|| PageError::Odd("The agent has not reached a directory yet.".to_owned()))?;
     Ok((opened, directory))
 }
@@ -120,8 +126,9 @@ async fn show_new(
     State(state): State<AppState>,
     signed: SignedIn,
     Path(slug): Path<String>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Response, PageError> {
-    let (opened, directory) = open_form(&state, &signed, &slug, "Add import").await?;
+    let (opened, directory) = open_form(&state, &signed, &slug, "Add import", &wanted).await?;
     draw(opened, &directory, None, Choice::blank(), vec![], StatusCode::OK).await
 }
 
@@ -131,7 +138,7 @@ async fn show(
     Path((slug, import)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
     let (import, heading) = find(&state, &signed, &slug, &import).await?;
-    let (mut opened, _) = open_form(&state, &signed, &slug, &heading).await?;
+    let (mut opened, _) = open_form(&state, &signed, &slug, &heading, &Wanted::default()).await?;
     let directory = directory_of(&mut opened, import.directory_id).await?;
     let choice = Choice::of(&import);
     draw(opened, &directory, Some(import.id), choice, vec![], StatusCode::OK).await
@@ -159,9 +166,10 @@ async fn send_new(
     State(state): State<AppState>,
     signed: SignedIn,
     Path(slug): Path<String>,
+    Query(wanted): Query<Wanted>,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
-    let (opened, directory) = open_form(&state, &signed, &slug, "Add import").await?;
+    let (opened, directory) = open_form(&state, &signed, &slug, "Add import", &wanted).await?;
     let choice = Choice::read(&pairs);
     match choice.intent {
         Intent::Look | Intent::Delete => draw(opened, &directory, None, choice, vec![], StatusCode::OK).await,
@@ -183,7 +191,7 @@ async fn send(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
     let (import, heading) = find(&state, &signed, &slug, &import).await?;
-    let (mut opened, _) = open_form(&state, &signed, &slug, &heading).await?;
+    let (mut opened, _) = open_form(&state, &signed, &slug, &heading, &Wanted::default()).await?;
     let directory = directory_of(&mut opened, import.directory_id).await?;
     let choice = Choice::read(&pairs);
     let customer = opened.scope.customer();
@@ -241,15 +249,20 @@ async fn draw(
     errors: Vec<FieldError>,
     status: StatusCode,
 ) -> Result<Response, PageError> {
-    let Opened { mut tx, frame, customer, now, .. } = opened;
+    let Opened { mut tx, frame, customer, now, scope, .. } = opened;
+    let domains = match import {
+        Some(_) => Vec::new(),
+        None => domains(&directories::list(&mut tx, &scope).await?, directory.id, &customer.slug),
+    };
     let tree = grow(&units(structure::list_ous(&mut tx, directory.id).await?, &choice));
-    let (groups, groups_left_out, in_groups) = groups(&mut tx, directory.id, &choice).await?;
+    let (groups, groups_left_out, in_groups) = import_groups::list(&mut tx, directory.id, &choice).await?;
     let action = match import {
         Some(id) => format!("/c/{}/imports/{id}", customer.slug),
-        None => format!("/c/{}/imports/add", customer.slug),
+        None => add_at(&customer.slug, directory.id),
     };
     let view = ImportFormPage {
         action,
+        domains,
         errors,
         structure_at: directory.structure_at.map(|at| Moment::new(at, now)),
         count: count(people_in_scope(&tree), in_groups, &choice),
@@ -273,77 +286,31 @@ async fn draw(
     Ok(page_with(status, &view))
 }
 
+fn add_at(slug: &str, directory: DirectoryId) -> String {
+    format!("/c/{slug}/imports/add?directory={directory}")
+}
+
+/// Nothing to choose where there is only one.
+fn domains(all: &[Directory], here: DirectoryId, slug: &str) -> Vec<DomainLink> {
+    let link = |directory: &Directory| DomainLink {
+        name: directory.dns_name.clone(),
+        href: add_at(slug, directory.id),
+        is_here: directory.id == here,
+    };
+    if all.len() < 2 { Vec::new() } else { all.iter().map(link).collect() }
+}
+
 fn units(nodes: Vec<Node>, choice: &Choice) -> Vec<Unit> {
     let unit = |node: Node| Unit {
         guid: node.guid,
         parent: node.parent_guid,
         people: node.people,
-        why_not: node.blocked.as_deref().map(reason),
+        why_not: node.blocked.as_deref().map(import_groups::reason),
         chosen: choice.ous.contains(&node.guid),
         excluded: choice.outs.contains(&node.guid),
         name: node.name,
     };
     nodes.into_iter().map(unit).collect()
-}
-
-/// Chosen groups always stand first, so that a search cannot lose a tick; then those that match.
-async fn groups(
-    tx: &mut Tx,
-    directory: DirectoryId,
-    choice: &Choice,
-) -> Result<(Vec<GroupChoice>, usize, i64), PageError> {
-    let mut chosen = structure::list_by_guids(tx, directory, &choice.groups).await?;
-    chosen.sort_by_key(|node| node.name.to_lowercase());
-    let in_groups = chosen.iter().map(|node| node.people).sum();
-    let found = structure::search_groups(tx, directory, &choice.group_q, GROUPS_LOOKED_AT).await?;
-    let mut others: Vec<Node> = found.into_iter().filter(|node| !choice.groups.contains(&node.guid)).collect();
-    // What can be chosen comes before what only explains itself.
-    others.sort_by_key(|node| (node.blocked.is_some(), node.name.to_lowercase()));
-    let left_out = others.len().saturating_sub(GROUPS);
-    let show = |node: Node| GroupChoice {
-        guid: node.guid.to_string(),
-        people: node.people,
-        chosen: choice.groups.contains(&node.guid),
-        why_not: node.blocked.as_deref().map(reason),
-        note: who_stays_out(&node, choice.nesting),
-        name: node.name,
-    };
-    let shown =
-        chosen.into_iter().filter(|node| node.kind == SelectionKind::Group).chain(others.into_iter().take(GROUPS));
-    Ok((shown.map(show).collect(), left_out, in_groups))
-}
-
-/// Who of a group does not come over, by kind.
-fn who_stays_out(node: &Node, nesting: Nesting) -> String {
-    let followed = match nesting {
-        Nesting::Direct => 0,
-        Nesting::Nested => node.nested,
-    };
-    let rest = node.others - node.nested - node.computers - node.foreigners;
-    let kinds = [
-        (node.nested - followed, "group", "groups"),
-        (node.computers, "computer", "computers"),
-        (node.foreigners, "member of another domain", "members of other domains"),
-        (rest, "other member", "other members"),
-    ];
-    let told = kinds.into_iter().filter(|(count, _, _)| *count > 0).map(|(count, one, many)| match count {
-        1 => format!("1 {one}"),
-        many_of_them => format!("{} {many}", grouped(many_of_them)),
-    });
-    let told: Vec<String> = told.collect();
-    if told.is_empty() { String::new() } else { format!("without {}", told.join(", ")) }
-}
-
-/// Why something cannot be chosen, in words.
-fn reason(blocked: &str) -> &'static str {
-    match blocked {
-        "builtin" => "built in",
-        "default_group" => "default group",
-        "system" => "system object",
-        "users_container" => "in the Users container",
-        "distribution" => "distribution group",
-        _ => "cannot be chosen",
-    }
 }
 
 fn count(in_units: i64, in_groups: i64, choice: &Choice) -> ScopeCount {

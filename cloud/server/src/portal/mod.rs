@@ -20,9 +20,11 @@ pub mod customers;
 pub mod customer_head;
 pub mod customer;
 pub mod install;
+pub mod download;
 pub mod imports;
 pub mod tree;
 pub mod import_choice;
+pub mod import_groups;
 pub mod import_form;
 pub mod pause;
 pub mod people;
@@ -34,6 +36,8 @@ pub mod run;
 pub mod held;
 pub mod agents;
 pub mod agent;
+pub mod updates;
+pub mod pinning;
 pub mod settings;
 pub mod audit;
 pub mod system;
@@ -54,6 +58,7 @@ pub fn pages() -> Pages {
         .merge(customers::routes())
         .merge(customer::routes())
         .merge(install::routes())
+        .merge(download::routes())
         .merge(imports::routes())
         .merge(import_form::routes())
         .merge(pause::routes())
@@ -65,6 +70,8 @@ pub fn pages() -> Pages {
         .merge(held::routes())
         .merge(agents::routes())
         .merge(agent::routes())
+        .merge(updates::routes())
+        .merge(pinning::routes())
         .merge(settings::routes())
         .merge(audit::routes())
         .merge(system::routes())

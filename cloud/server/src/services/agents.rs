@@ -5,6 +5,7 @@ use rollcall_domain::{
     ids::{AgentId, CommandId, CustomerId, DirectoryId},
     role::Act,
 };
+use rollcall_protocol::checkin::Clearing;
 use rollcall_protocol::desired::Order;
 use rollcall_store::{
     AgentScope, WriteTx,
@@ -86,6 +87,45 @@ async fn give(tx: &mut WriteTx, state: &AppState, who: &Who, agent: &Agent, ask:
     commands::insert(tx, agent.id, command).await?;
     agents::renew_desired(tx, &scope).await?;
     Ok(true)
+}
+
+/// A human has seen that these attributes vanished from many people at once, and says that it is meant so. Only what the
+/// agent told of can be accepted: a page that was open for long accepts nothing new.
+pub async fn accept_clearing(
+    state: &AppState,
+    who: &Who,
+    agent: AgentId,
+    attributes: &[String],
+) -> Result<(), ServiceError> {
+    who.may(Act::DecideHeldRemovals)?;
+    let mut tx = state.db.write(&who.scope).await?;
+    let (scope, agent) = find(&mut tx, who, agent).await?;
+    let told = clearings(&agent);
+    let is_told = |name: &&String| told.iter().any(|clearing| clearing.attribute == **name);
+    let attributes: Vec<String> = attributes.iter().filter(is_told).cloned().collect();
+    if attributes.is_empty() {
+        return Err(ServiceError::invalid("attribute", "has come back, or was accepted already"));
+    }
+    let note = Note::of(agent.id).after(json!({ "attributes": attributes }));
+    let command = NewCommand {
+        id: state.mint(CommandId::mint),
+        kind: ACCEPT_CLEARING,
+        payload: json!(Order::AcceptClearing { attributes }),
+        created_by: &who.actor.name,
+        created_at: state.now(),
+    };
+    commands::insert(&mut tx, agent.id, command).await?;
+    agents::renew_desired(&mut tx, &scope).await?;
+    who.note(&mut tx, state.now(), ACCEPT_CLEARING, Some(agent.customer_id), note).await?;
+    Ok(tx.commit().await?)
+}
+
+const ACCEPT_CLEARING: &str = "clearing.accept";
+
+/// Attributes that vanished from many people at once, as the agent last told.
+pub fn clearings(agent: &Agent) -> Vec<Clearing> {
+    let told = agent.report.as_ref().and_then(|report| report.0.get("clearings"));
+    told.and_then(|told| serde_json::from_value(told.clone()).ok()).unwrap_or_default()
 }
 
 /// The agent makes itself a new key; the old one holds until the first batch by the new one.

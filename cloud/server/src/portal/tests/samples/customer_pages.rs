@@ -9,13 +9,14 @@ use super::{
     lists::{people_list, tile},
 };
 use crate::portal::{
-    agent::AgentPage,
+    agent::{AgentPage, Lost},
     customer::{AgentLine, CustomerPage, ImportLine, LastSync},
     customer_head::{CustomerHead, Tab},
     held::{HeldImport, HeldPage, HeldRow},
-    import_form::{GroupChoice, ImportFormPage, Interval, ScopeCount},
+    import_form::{DomainLink, ImportFormPage, Interval, ScopeCount},
+    import_groups::GroupChoice,
     imports::{ImportCard, ImportsPage},
-    install::{InstallPage, NewToken, TokenRow},
+    install::{InstallPage, MsiLink, NewToken, TokenRow},
     pause::PausePage,
     people::{CustomerPeoplePage, PeopleList},
     person::{Fact, FieldChange, HistoryLine, MembershipLine, PersonPage},
@@ -29,6 +30,7 @@ use crate::services::installing::Way;
 #[expect(clippy::too_many_lines, reason = "one table, read top to bottom")]
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
+        ("customer_updates", draw(&customer_updates())),
         ("customer", draw(&customer())),
         ("customer_new", draw(&new_customer())),
         ("customer_troubled", draw(&troubled())),
@@ -52,6 +54,18 @@ pub fn all() -> Vec<(&'static str, String)> {
         (
             "import_form_waiting",
             draw(&ImportFormPage {
+                domains: vec![
+                    DomainLink {
+                        name: "contoso.example".into(),
+                        href: "/c/x/imports/add?directory=1".into(),
+                        is_here: true,
+                    },
+                    DomainLink {
+                        name: "labs.example".into(),
+                        href: "/c/x/imports/add?directory=2".into(),
+                        is_here: false,
+                    },
+                ],
                 tree: vec![],
                 groups: vec![],
                 structure_at: None,
@@ -118,6 +132,14 @@ pub fn all() -> Vec<(&'static str, String)> {
             }),
         ),
         ("agent_quarantined", draw(&AgentPage { may_release: true, may_rotate: false, ..agent() })),
+        (
+            "agent_clearing",
+            draw(&AgentPage {
+                clearings: vec![Lost { attribute: "mail".into(), sentence: "240 of 300 people lost it".into() }],
+                may_accept: true,
+                ..agent()
+            }),
+        ),
     ]
 }
 
@@ -251,6 +273,10 @@ fn install() -> InstallPage {
         token: None,
         ways: vec![],
         may_install: true,
+        msi: Some(MsiLink {
+            size: "5.4 MB".into(),
+            sha256: "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed".into(),
+        }),
         open_tokens: vec![],
         live_title: "Waiting for the agent",
         steps: steps(0),
@@ -357,6 +383,7 @@ fn import_form() -> ImportFormPage {
             ..head(Tab::Imports, "Edit “Everyone”")
         },
         action: "/c/contoso-legal/imports/imp_1".into(),
+        domains: vec![],
         errors: vec![],
         structure_at: Some(ago(12)),
         tree: grow(&units()),
@@ -610,7 +637,29 @@ fn agent() -> AgentPage {
         ],
         enrolled: ago(60 * 24 * 40),
         may_revoke: true,
+        clearings: vec![],
+        may_accept: false,
         may_rotate: true,
         may_release: false,
+    }
+}
+
+fn customer_updates() -> crate::portal::pinning::PinningPage {
+    crate::portal::pinning::PinningPage {
+        frame: frame("Updates – Contoso Legal LLP", Section::Customers),
+        customer: head(Tab::Agent, "Updates"),
+        errors: vec![],
+        agents: vec![crate::portal::pinning::AgentRow {
+            host: "CL-DC02".into(),
+            href: "#".into(),
+            version: "1.2.8".into(),
+            update: Some((
+                Pill::new(Tone::Bad, "Went back from 1.3.0").with_icon("history"),
+                "RC-1050 version 1.3.0: it ended by itself each time it was started".into(),
+            )),
+        }],
+        pinned: Some(("1.2.8".into(), "Ana Ortiz".into(), ago(4_000))),
+        versions: vec!["1.2.8".into(), "1.3.0".into()],
+        may_manage: true,
     }
 }
