@@ -3,12 +3,14 @@
 
 mod sign_in;
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use rollcall_protocol::catalogue;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::cycle::Access;
@@ -18,6 +20,7 @@ use crate::directory::controllers::Controllers;
 use crate::directory::names::NameServer;
 use crate::directory::people::AttributeList;
 use crate::exit::Exit;
+use crate::platform::private_file;
 
 pub use sign_in::{SignIn, Transport};
 
@@ -96,8 +99,60 @@ impl Hosts {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cloud {
-    pub proxy: Option<String>,
+    pub proxy: Option<Proxy>,
+    pub proxy_user: Option<String>,
+    pub proxy_password_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
+}
+
+/// The way out through an HTTP proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub enum Proxy {
+    /// As the environment of the service says: `HTTPS_PROXY`, `NO_PROXY`.
+    System,
+    /// Scheme, host and port.
+    At(String),
+}
+
+impl From<String> for Proxy {
+    fn from(text: String) -> Self {
+        if text == "system" { Self::System } else { Self::At(text) }
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("of the system"),
+            Self::At(url) => f.write_str(url),
+        }
+    }
+}
+
+impl Cloud {
+    fn check(&self) -> Result<(), String> {
+        match &self.proxy {
+            // Whatever stands before an @ could be a password, and the address is shown.
+            Some(Proxy::At(url)) if url.contains('@') => {
+                Err("cloud.proxy is scheme, host and port; name and password belong into cloud.proxy_user and \
+                     cloud.proxy_password_file"
+                    .to_owned())
+            }
+            Some(Proxy::At(_)) if self.proxy_user.is_some() != self.proxy_password_file.is_some() => {
+                Err("cloud.proxy_user and cloud.proxy_password_file stand together or not at all".to_owned())
+            }
+            Some(Proxy::At(_)) => Ok(()),
+            Some(Proxy::System) | None if self.proxy_user.is_some() || self.proxy_password_file.is_some() => {
+                Err("cloud.proxy_user needs the address of the proxy in cloud.proxy".to_owned())
+            }
+            Some(Proxy::System) | None => Ok(()),
+        }
+    }
+
+    pub fn proxy_password(&self) -> Result<Option<SecretString>, Diagnostic> {
+        self.proxy_password_file.as_deref().map(read_secret).transpose()
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -201,6 +256,7 @@ impl Config {
         if let Some(ldap) = &config.ldap {
             ldap.check()?;
         }
+        config.cloud.check()?;
         AttributeList::without(&config.privacy.withhold).map_err(|error| format!("privacy.withhold: {error}"))?;
         Ok(config)
     }
@@ -272,6 +328,16 @@ impl Ldap {
     }
 }
 
+/// A password from a file that nobody else may read, without the line break at its end.
+fn read_secret(path: &Path) -> Result<SecretString, Diagnostic> {
+    let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
+    if private_file::is_readable_by_others(path).map_err(cannot)? {
+        return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
+    }
+    let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(cannot)?);
+    Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
 fn unreadable(detail: String) -> Diagnostic {
     Diagnostic::new(catalogue::CONFIG_UNREADABLE, detail, Exit::Usage)
 }
@@ -297,6 +363,26 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert!(config.ldap.is_some_and(|ldap| ldap.address.is_some() && ldap.keytab_file.is_some()));
         assert!(config.cloud.proxy.is_some() && config.cloud.ca_file.is_some());
+    }
+
+    #[test]
+    fn a_password_cannot_stand_in_the_address_of_the_proxy_and_is_not_repeated() {
+        let mistake = Config::parse("[cloud]\nproxy = \"http://joe:canary@proxy:3128\"\n").unwrap_err();
+
+        assert!(mistake.contains("proxy_password_file") && !mistake.contains("canary"), "{mistake}");
+    }
+
+    #[test]
+    fn a_name_for_the_proxy_needs_its_password_and_the_proxy() {
+        for lines in [
+            "proxy_user = \"a\"",
+            "proxy = \"system\"\nproxy_user = \"a\"\nproxy_password_file = \"b\"",
+            "proxy = \"http://p:1\"\nproxy_user = \"a\"",
+        ] {
+            assert!(Config::parse(&format!("[cloud]\n{lines}\n")).is_err(), "{lines}");
+        }
+        let system = Config::parse("[cloud]\nproxy = \"system\"\n").unwrap();
+        assert_eq!(system.cloud.proxy, Some(Proxy::System));
     }
 
     #[test]

@@ -151,6 +151,7 @@ fn not_writable(path: &Path, error: &io::Error) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Proxy;
     use crate::service::pending::Pending;
 
     fn wishes(token: Option<&str>, proxy: Option<&str>) -> Wishes {
@@ -178,7 +179,7 @@ mod tests {
         install(&wishes(Some("eyJ0.a.b"), Some("http://proxy.lab.example:3128")), &path).unwrap();
 
         let config = Config::read(&path).unwrap();
-        assert_eq!(config.cloud.proxy.as_deref(), Some("http://proxy.lab.example:3128"));
+        assert_eq!(config.cloud.proxy, Some(Proxy::At("http://proxy.lab.example:3128".into())));
         assert_eq!(config.cycle.second_reading_seconds, 7);
         assert!(fs::read_to_string(&path).unwrap().contains("# mine"));
         assert!(matches!(pending::find(&config.data_dir), Some(Pending::Waits(_))));
@@ -230,7 +231,7 @@ mod tests {
     fn the_template_takes_a_proxy() {
         let text = with_proxy(config::TEMPLATE, Some("http://proxy:1")).unwrap();
 
-        assert_eq!(Config::parse(&text).unwrap().cloud.proxy.as_deref(), Some("http://proxy:1"));
+        assert_eq!(Config::parse(&text).unwrap().cloud.proxy, Some(Proxy::At("http://proxy:1".into())));
         assert!(text.contains("#: transport"));
     }
 }

@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::service::desk::Desk;
 use crate::service::{keeping, supervisor};
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{self, Spool, SpoolError};
 
 /// What `--dry-run` means.
 pub fn purpose(dry_run: bool) -> Purpose {
@@ -38,6 +38,23 @@ pub async fn run(
     let folder = config.data_dir.as_path();
     let identity = Identity::get(folder)?;
     let _lock = keeping::lock(folder)?;
+    let done = by_hand(config, identity, clock, chance, purpose, output).await;
+    // The next command begins anew with an empty spool and everybody.
+    if done.as_ref().is_err_and(|told| told.fault == catalogue::SPOOL_REBUILT) {
+        spool::set_aside(folder, clock.now()).map_err(|error| spool_failed(&error))?;
+    }
+    done
+}
+
+async fn by_hand(
+    config: &Config,
+    identity: Identity,
+    clock: &Clock,
+    chance: &Chance,
+    purpose: Purpose,
+    output: &Output,
+) -> Result<Exit, Diagnostic> {
+    let folder = config.data_dir.as_path();
     let (spool, _) = Spool::open(folder, clock.now()).map_err(|error| spool_failed(&error))?;
     let link = supervisor::open_link(config, &identity, clock, chance)?;
     let mut hand = Hand { spool, config, identity, link };

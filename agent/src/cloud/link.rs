@@ -1,7 +1,6 @@
 //! Decides how one signed request travels to the cloud, and what may be believed of what comes back.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_protocol::answer::{self, Answer, Refusal};
@@ -11,6 +10,7 @@ use rollcall_protocol::limits;
 use rollcall_protocol::revocation::Revocation;
 use serde::de::DeserializeOwned;
 
+use super::http::{self, CONNECT_TIMEOUT};
 use crate::clock::{Chance, Clock};
 use crate::config::Cloud;
 use crate::directory::tls::{self, TlsRefused};
@@ -64,6 +64,7 @@ impl LinkError {
 pub struct Link {
     http: reqwest::Client,
     url: String,
+    /// For people to read; a password never stands in it.
     proxy: Option<String>,
     pub keys: Keyholder,
     /// Pinned at enrolment; `None` until then.
@@ -72,7 +73,6 @@ pub struct Link {
     pub chance: Chance,
 }
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For everything that is no long poll: a batch of 4 MiB passes a slow line in this time.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
 
@@ -87,9 +87,17 @@ impl Link {
         chance: Chance,
     ) -> Result<Self, LinkError> {
         check_url(url)?;
-        let http = client(settings)?;
+        let http = http::client(settings)?;
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { http, url, proxy: settings.proxy.clone(), keys: Keyholder::new(signer), cloud_key, clock, chance })
+        Ok(Self {
+            http,
+            url,
+            proxy: settings.proxy.as_ref().map(ToString::to_string),
+            keys: Keyholder::new(signer),
+            cloud_key,
+            clock,
+            chance,
+        })
     }
 
     pub fn url(&self) -> &str {
@@ -266,27 +274,6 @@ fn check_url(url: &str) -> Result<(), LinkError> {
         "http" if is_here => Ok(()),
         _ => Err(LinkError::Setup(format!("{host} is not reached by https"))),
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place where the agent's HTTP client is built")]
-fn client(settings: &Cloud) -> Result<reqwest::Client, LinkError> {
-    let setup = |error: &dyn std::fmt::Display| LinkError::Setup(error.to_string());
-    let tls = tls::client_config(settings.ca_file.as_deref()).map_err(|error| setup(&error))?;
-    let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(Arc::unwrap_or_clone(tls))
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_keepalive(Duration::from_secs(30))
-        .pool_max_idle_per_host(1)
-        .pool_idle_timeout(Duration::from_secs(20))
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(format!("rollcall-agent/{}", crate::version::text()))
-        // The environment of a service is nobody's configuration: the file alone names a proxy.
-        .no_proxy();
-    let builder = match &settings.proxy {
-        Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| setup(&"cloud.proxy is no URL"))?),
-        None => builder,
-    };
-    builder.build().map_err(|error| setup(&error))
 }
 
 #[cfg(test)]

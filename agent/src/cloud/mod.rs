@@ -1,6 +1,7 @@
 //! The link to the cloud: outbound HTTPS, signed requests, and answers that are understood or count for nothing.
 
 pub mod backoff;
+pub mod http;
 pub mod link;
 pub mod enrol;
 pub mod checkin;

@@ -137,10 +137,7 @@ impl Ldap {
         let Some(path) = &self.password_file else {
             return Err(unreadable("ldap.password_file is missing".to_owned()));
         };
-        self.refuse_if_open(path)?;
-        let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
-        let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(cannot)?);
-        Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+        super::read_secret(path)
     }
 
     fn refuse_if_open(&self, path: &std::path::Path) -> Result<(), Diagnostic> {

@@ -10,6 +10,7 @@ pub mod schedule;
 pub mod listener;
 pub mod mending;
 pub mod guarded;
+mod readings;
 pub mod worker;
 pub mod supervisor;
 pub mod standby;

@@ -137,7 +137,8 @@ impl Spool {
     }
 }
 
-const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
+/// Short, since the check-in waits meanwhile; whoever needs longer is met by trying again.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// 4 GiB: a snapshot of a million people, the same once more on its way, and the ledger.
 const MOST_PAGES: i64 = 1_048_576;

@@ -6,6 +6,8 @@
 mod site;
 mod readings;
 mod unsent;
+mod damage;
+mod mangled;
 mod departures;
 mod troubles;
 mod refusals;

@@ -1,7 +1,7 @@
 //! One customer's side in one process: a scripted directory, a spool, and a stand-in for the cloud that checks every
 //! batch as the cloud must and keeps what it was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -61,20 +61,23 @@ pub struct Installation {
     pub second_reading_after: TimeDelta,
     /// Attributes whose disappearance a human accepts with the next cycle.
     pub accepted: Vec<String>,
-    signer: Signer,
+    pub signer: Signer,
     chance: Chance,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// What a cloud would know.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct StandIn {
     pub people: BTreeMap<Uuid, String>,
     pub departures: Vec<Departure>,
     pub ous: Vec<OrgUnit>,
     pub groups: Vec<Group>,
     pub last: Option<BatchClaims>,
+    /// Believed present until the last full snapshot, which did not name them: the agent is asked about them.
+    pub unconfirmed: BTreeSet<Uuid>,
     head: Option<ChainHead>,
+    stored: BTreeMap<(u64, u64), Hash>,
 }
 
 pub const IMPORT: Uuid = Uuid::from_u128(0x1001);
@@ -158,7 +161,7 @@ impl Installation {
             accepted: Vec::new(),
             signer,
             chance: Chance::seeded(1),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -240,16 +243,39 @@ impl Installation {
 
 impl StandIn {
     fn take(&mut self, jws: &str, body: &[u8], key: &PrivateKey) {
+        assert_eq!(self.offer(jws, body, key), chain::Verdict::Next);
+    }
+
+    /// A new epoch, as after a lost spool.
+    pub fn begin_epoch(&mut self, known: u64) -> Epoch {
+        let number = self.head.map_or(0, |head| head.epoch).max(known) + 1;
+        let epoch = Epoch { number, start: Hash::of(&number.to_be_bytes()) };
+        self.head = Some(epoch.head());
+        epoch
+    }
+
+    /// Verifies a batch, judges its place, and takes it if it is the next one.
+    pub fn offer(&mut self, jws: &str, body: &[u8], key: &PrivateKey) -> chain::Verdict {
         let claims: BatchClaims = Unverified::parse(jws).unwrap().verify(Kind::Batch, &key.public()).unwrap();
         claims.check_body(&BodyDigest::of(body)).unwrap();
         let head = self.head.unwrap();
-        let verdict = chain::judge(&head, None, &claims.link.chain, &Hash::of(jws.as_bytes()));
-        assert_eq!(verdict, chain::Verdict::Next);
-        self.head = Some(head.then(Hash::of(jws.as_bytes())));
+        let (link, hash) = (claims.link.chain, Hash::of(jws.as_bytes()));
+        let verdict = chain::judge(&head, self.stored.get(&(link.epoch, link.seq)), &link, &hash);
+        if verdict != chain::Verdict::Next {
+            return verdict;
+        }
+        self.stored.insert((link.epoch, link.seq), hash);
+        self.head = Some(head.then(hash));
+        self.store(claims, body);
+        verdict
+    }
+
+    fn store(&mut self, claims: BatchClaims, body: &[u8]) {
         let cycle = &claims.link.cycle;
         if cycle.part == 1 {
             self.departures.clear();
             if cycle.kind == CycleKind::Full {
+                self.unconfirmed.extend(self.people.keys());
                 self.people.clear();
             }
             if cycle.structure == rollcall_protocol::batch::StructurePart::Included {
@@ -272,16 +298,20 @@ impl StandIn {
             Item::Present(json) => {
                 let person: Person = serde_json::from_str(json.get()).unwrap();
                 assert!(!person.imports.is_empty());
+                self.unconfirmed.remove(&person.guid);
                 self.people.insert(person.guid, json.get().to_owned());
             }
-            Item::Departed(departure) => self.departures.push(departure),
+            Item::Departed(departure) => {
+                self.unconfirmed.remove(&departure.guid);
+                self.departures.push(departure);
+            }
             Item::Ou(unit) => self.ous.push(unit),
             Item::Group(group) => self.groups.push(group),
         }
     }
 
     /// People without a membership left leave the set; then count and digest must agree.
-    fn check_set(&mut self) {
+    pub fn check_set(&mut self) {
         for departure in &self.departures {
             let Some(json) = self.people.get(&departure.guid) else { continue };
             let person: Person = serde_json::from_str(json).unwrap();

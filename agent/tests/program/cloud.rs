@@ -2,6 +2,7 @@
 //! refuses what a test tells it to.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ pub struct Cloud {
 /// Everything the stand-in knows and was told to do.
 pub struct Books {
     key: PrivateKey,
+    listens_at: SocketAddr,
     url: String,
     agent_key: Option<PublicKey>,
     /// Introduced by a rotation and not used for a batch yet.
@@ -83,10 +85,12 @@ pub enum HangUp {
 impl Cloud {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let listens_at = listener.local_addr().unwrap();
+        let url = format!("http://{listens_at}");
         let epoch = Epoch { number: 1, start: Hash::of(b"first") };
         let books = Books {
             key: PrivateKey::from_seed(&[9; 32]),
+            listens_at,
             url,
             agent_key: None,
             next_key: None,
@@ -139,9 +143,9 @@ impl Cloud {
 
     /// At the same address as before.
     pub async fn come_back(&self) {
-        let address = self.books(|books| books.url.trim_start_matches("http://").to_owned());
+        let address = self.books(|books| books.listens_at);
         for _ in 0..100 {
-            if let Ok(listener) = TcpListener::bind(&address).await {
+            if let Ok(listener) = TcpListener::bind(address).await {
                 return self.serve_on(listener);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -305,6 +309,15 @@ impl Books {
         let key = asked.new_key.id();
         self.next_key = Some(asked.new_key);
         Ok(RotateResponse { key })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.listens_at
+    }
+
+    /// Tokens name this address from now on.
+    pub fn call_it(&mut self, url: &str) {
+        url.clone_into(&mut self.url);
     }
 
     /// The key that batches are signed with.

@@ -45,9 +45,13 @@ impl Home {
     }
 
     pub fn write_secret(&self, password: &str) {
+        self.write_secret_file("password", password);
+    }
+
+    pub fn write_secret_file(&self, name: &str, password: &str) {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::write(self.path("password"), password).unwrap();
-        std::fs::set_permissions(self.path("password"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(self.path(name), password).unwrap();
+        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// Writes the configuration, with further lines at its end.
@@ -106,6 +110,14 @@ impl Home {
         let done = self.agent(&[&["--json"], arguments].concat()).await;
         let json = serde_json::from_slice(&done.stdout).unwrap_or(Value::Null);
         (done.status.code().unwrap(), json)
+    }
+
+    /// The same with these variables in its environment.
+    pub async fn agent_json_in(&self, arguments: &[&str], environment: &[(&str, &str)]) -> (i32, Value) {
+        let mut command = self.command(&[&["--json"], arguments].concat());
+        let run = command.envs(environment.iter().copied()).stdin(Stdio::null()).output();
+        let done = tokio::time::timeout(Duration::from_mins(1), run).await.unwrap().unwrap();
+        (done.status.code().unwrap(), serde_json::from_slice(&done.stdout).unwrap_or(Value::Null))
     }
 
     /// Starts a command and leaves it running; what it says is kept in `agent.log`.

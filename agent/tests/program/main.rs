@@ -13,4 +13,7 @@ mod crashes;
 mod spool;
 mod outage;
 mod rotation;
+mod inspector;
+mod proxies;
+mod secrets;
 mod figures;
