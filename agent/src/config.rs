@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use rollcall_protocol::catalogue;
+use rollcall_protocol::{catalogue, limits};
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::cycle::Access;
 use crate::diagnostic::Diagnostic;
+use crate::directory::ceiling::NeverRead;
 use crate::directory::connect::{Credentials, Target, Timeouts, Transport};
 use crate::directory::people::AttributeList;
 use crate::exit::Exit;
@@ -79,6 +80,21 @@ impl Default for CycleTimes {
 pub struct Privacy {
     #[serde(default)]
     pub withhold: Vec<String>,
+    #[serde(default)]
+    pub never_read: Vec<String>,
+}
+
+impl Privacy {
+    pub fn attributes(&self) -> Result<AttributeList, String> {
+        AttributeList::without(&self.withhold).map_err(|error| format!("privacy.withhold: {error}"))
+    }
+
+    pub fn never_read(&self) -> Result<NeverRead, String> {
+        if self.never_read.len() > limits::CEILING {
+            return Err(format!("privacy.never_read: at most {} places", limits::CEILING));
+        }
+        NeverRead::parse(&self.never_read).map_err(|error| format!("privacy.never_read: {error}"))
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -146,7 +162,8 @@ impl Config {
         if let Some(ldap) = &config.ldap {
             ldap.check()?;
         }
-        AttributeList::without(&config.privacy.withhold).map_err(|error| format!("privacy.withhold: {error}"))?;
+        config.privacy.attributes()?;
+        config.privacy.never_read()?;
         Ok(config)
     }
 
@@ -154,11 +171,11 @@ impl Config {
     /// takes effect with the next cycle.
     pub fn access(&self) -> Result<Access, Diagnostic> {
         let ldap = self.ldap.as_ref().ok_or_else(|| unreadable("the section [ldap] is missing".to_owned()))?;
-        let attributes = AttributeList::without(&self.privacy.withhold);
         Ok(Access {
             target: ldap.target(),
             credentials: Credentials { user: ldap.bind_user.clone(), password: ldap.password()? },
-            attributes: attributes.map_err(|error| unreadable(format!("privacy.withhold: {error}")))?,
+            attributes: self.privacy.attributes().map_err(unreadable)?,
+            never_read: self.privacy.never_read().map_err(unreadable)?,
         })
     }
 

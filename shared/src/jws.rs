@@ -26,6 +26,9 @@ pub enum Kind {
     /// A batch of a cycle.
     #[serde(rename = "rollcall-batch")]
     Batch,
+    /// A support bundle.
+    #[serde(rename = "rollcall-bundle")]
+    Bundle,
     /// The new key's consent to a rotation.
     #[serde(rename = "rollcall-new-key")]
     NewKey,
@@ -37,7 +40,7 @@ pub enum Kind {
 impl Kind {
     const fn limit(self) -> usize {
         match self {
-            Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::NewKey => limits::JWS,
+            Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::Bundle | Self::NewKey => limits::JWS,
             Self::Desired => limits::DESIRED,
         }
     }

@@ -23,7 +23,9 @@ pub mod guard;
 pub mod chain;
 pub mod answer;
 pub mod desired;
+pub mod ceiling;
 pub mod checkin;
+pub mod bundle;
 pub mod rotate;
 
 /// The protocol version this build speaks; it stands in the claims of every request.
@@ -35,4 +37,6 @@ pub mod path {
     pub const CHECKIN: &str = "/agent/v1/checkin";
     pub const BATCHES: &str = "/agent/v1/batches";
     pub const ROTATE: &str = "/agent/v1/rotate";
+    pub const BUNDLES: &str = "/agent/v1/bundles";
+    pub const LEAVE: &str = "/agent/v1/leave";
 }

@@ -34,6 +34,10 @@ pub const IMPORTS: usize = 64;
 pub const SELECTIONS: usize = 500;
 /// GUIDs in one `confirm` command.
 pub const CONFIRM: usize = 5_000;
+/// A support bundle, packed.
+pub const BUNDLE: usize = 2 * 1024 * 1024;
+/// Places in the local ceiling, and attributes in it, each.
+pub const CEILING: usize = 200;
 /// Body of an enrolment, a check-in or a key rotation.
 pub const MESSAGE: usize = 256 * 1024;
 

@@ -29,6 +29,7 @@ use self::evidence::DcContinuity;
 use self::scope::Scope;
 use self::survey::Survey;
 use crate::clock::{Chance, Clock};
+use crate::directory::ceiling::{Barred, NeverRead};
 use crate::directory::connect::{ConnectError, Credentials, Target};
 use crate::directory::domain::{self, Domain, NotOurs};
 use crate::directory::people::AttributeList;
@@ -67,6 +68,7 @@ pub struct Access {
     pub target: Target,
     pub credentials: Credentials,
     pub attributes: AttributeList,
+    pub never_read: NeverRead,
 }
 
 /// Why and how this cycle runs.
@@ -110,6 +112,8 @@ pub struct Summary {
     pub finished_at: DateTime<Utc>,
     /// The account that reads can do more than read.
     pub over_privileged: bool,
+    /// What the file on this machine kept back.
+    pub ceiling: rollcall_protocol::ceiling::Ceiling,
 }
 
 /// The parts of the agent that a cycle works with.
@@ -149,9 +153,10 @@ impl Cycle<'_> {
         let mut reader = DirectoryReader::open(&self.access.target, &self.access.credentials).await?;
         let domain = domain::identify(&mut reader, state.domain.as_ref()).await?;
         let continuity = continuity(&state, &domain);
-        let mut scope = Scope::plan(self.desired, started_at);
+        let barred = Barred::locate(&mut reader, &domain, &self.access.never_read).await?;
+        let mut scope = Scope::plan(self.desired, started_at).under(barred);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
-        let structure = structure::read(&mut reader, &domain).await?;
+        let structure = structure::read(&mut reader, &domain, scope.barred()).await?;
         self.spool.begin_reading()?;
         let attributes = &self.access.attributes;
         read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;

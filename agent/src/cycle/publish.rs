@@ -9,7 +9,7 @@ use rollcall_protocol::hash::Hash;
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
 use super::parts::{Parts, Seal, Sealed};
-use super::{Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, guard, scope};
+use super::{Access, Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, guard, scope};
 use crate::directory::domain::Rights;
 use crate::spool::state::{Base, State};
 
@@ -22,6 +22,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
     let decided =
         Decided { scope: &read.scope, judged: &read.judged, stances: &stances, kind: plan.kind, asked: &read.asked };
+    let access = cycle.access;
     let writer = cycle.spool.begin_commit()?;
     let mut parts = Parts::begin(&writer, plan.head)?;
     match plan.structure {
@@ -40,7 +41,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
             writer.commit(&plan.next_state(read, &part, &counts, sealed.head))?;
         }
     }
-    Ok(summary(read, &part, counts, &sealed))
+    Ok(summary(access, read, &part, counts, &sealed))
 }
 
 /// What is known before the first item is written.
@@ -56,7 +57,8 @@ struct Plan {
 
 impl Plan {
     fn make(cycle: &Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Self, CycleError> {
-        let recipe = scope::recipe(cycle.desired, &cycle.access.attributes, env!("CARGO_PKG_VERSION"));
+        let recipe =
+            scope::recipe(cycle.desired, &cycle.access.attributes, &cycle.access.never_read, env!("CARGO_PKG_VERSION"));
         let finished_at = cycle.clock.cloud_now();
         let kind = kind(wish, read, recipe, finished_at);
         let structure_hash = compose::structure_hash(&read.structure)?;
@@ -137,7 +139,7 @@ fn kind(wish: &Wish, read: &Complete, recipe: Hash, now: DateTime<Utc>) -> Cycle
     }
 }
 
-fn summary(read: &Complete, part: &CyclePart, counts: Counts, sealed: &Sealed) -> Summary {
+fn summary(access: &Access, read: &Complete, part: &CyclePart, counts: Counts, sealed: &Sealed) -> Summary {
     Summary {
         cycle: part.cycle,
         kind: part.kind,
@@ -150,5 +152,6 @@ fn summary(read: &Complete, part: &CyclePart, counts: Counts, sealed: &Sealed) -
         started_at: part.started_at,
         finished_at: part.finished_at,
         over_privileged: read.domain.rights == Rights::Administrator,
+        ceiling: read.scope.barred().tell(&access.attributes, read.structure.left_out),
     }
 }

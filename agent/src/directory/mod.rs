@@ -15,5 +15,6 @@ pub mod entry;
 pub mod reader;
 pub mod domain;
 pub mod people;
+pub mod ceiling;
 pub mod group;
 pub mod structure;

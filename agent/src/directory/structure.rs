@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rollcall_protocol::structure::{Blocked, Group as ListedGroup, OrgUnit};
 use uuid::Uuid;
 
+use super::ceiling::Barred;
 use super::dn::Dn;
 use super::domain::Domain;
 use super::entry::Entry;
@@ -19,8 +20,10 @@ use super::values;
 pub struct Structure {
     pub ous: Vec<OrgUnit>,
     pub groups: Vec<ListedGroup>,
-    /// People in the whole domain.
+    /// People in the whole domain, but for those left out.
     pub people: u64,
+    /// People in places that are never read.
+    pub left_out: u64,
 }
 
 const OU_FILTER: &str = "(objectClass=organizationalUnit)";
@@ -28,19 +31,22 @@ const GROUP_FILTER: &str = "(objectClass=group)";
 const COUNTED: &[&str] = &["objectSid", "sAMAccountName", "isCriticalSystemObject", "primaryGroupID", "memberOf"];
 
 /// Reads the structure of the whole domain.
-pub async fn read(reader: &mut DirectoryReader, domain: &Domain) -> Result<Structure, Incomplete> {
+pub async fn read(reader: &mut DirectoryReader, domain: &Domain, barred: &Barred) -> Result<Structure, Incomplete> {
     let base = domain.head.as_str();
     let people = Search { base, filter: people::FILTER, attributes: COUNTED, page_size: PAGE_SIZE };
-    let counts = reader.search_into(&people, Counts::default()).await?.sink;
+    let counts = Counts { barred: barred.clone(), ..Counts::default() };
+    let counts = reader.search_into(&people, counts).await?.sink;
     let units = read_units(reader, domain, &counts).await?;
     let groups = read_groups(reader, domain, &counts, &units).await?;
-    let people = counts.people;
-    Ok(Structure { ous: units.listed(&counts), groups, people })
+    let (people, left_out) = (counts.people, counts.left_out);
+    Ok(Structure { ous: units.listed(&counts), groups, people, left_out })
 }
 
 /// How many people lie where. Keys are names in small letters: a count needs no more than that.
 #[derive(Debug, Default)]
 struct Counts {
+    barred: Barred,
+    left_out: u64,
     people: u64,
     by_parent: HashMap<String, u32>,
     by_group: HashMap<String, u32>,
@@ -54,6 +60,10 @@ impl Sink for Counts {
             return Ok(());
         }
         let dn = Dn::parse(&entry.dn).ok_or(Refused::Unreadable("its name"))?;
+        if self.barred.holds(&dn) {
+            self.left_out += 1;
+            return Ok(());
+        }
         self.people += 1;
         *self.by_parent.entry(dn.parent().unwrap_or_default().to_lowercase()).or_default() += 1;
         for group in entry.texts("memberOf") {
@@ -110,9 +120,11 @@ impl Units {
             dn: dn.to_string(),
             name: dn.leaf(),
             people: counts.directly_in(dn),
-            blocked: None,
+            blocked: counts.barred.is_one(dn).then_some(Blocked::LocalCeiling),
         };
-        let mut listed: Vec<_> = self.0.values().map(unit).collect();
+        // A place that is never read is named, so that the portal can say why nobody comes from it; what lies in it is not.
+        let is_told = |(_, dn): &&(Uuid, Dn)| counts.barred.is_one(dn) || !counts.barred.holds(dn);
+        let mut listed: Vec<_> = self.0.values().filter(is_told).map(unit).collect();
         listed.sort_by_key(|unit| unit.guid);
         listed
     }
@@ -151,7 +163,7 @@ async fn read_groups(
         Search { base: domain.head.as_str(), filter: GROUP_FILTER, attributes: &attributes, page_size: PAGE_SIZE };
     let found = reader.search_into(&search, Groups::default()).await?.sink;
     let mut listed = Vec::new();
-    for (group, members) in found.0 {
+    for (group, members) in found.0.into_iter().filter(|(group, _)| !counts.barred.holds(&group.dn)) {
         let members = match members {
             Members::All(count) => count,
             Members::More => group::read_members(reader, group.guid).await?.map_or(0, |members| members.len()),

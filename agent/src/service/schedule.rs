@@ -86,9 +86,10 @@ pub fn decide(situation: &Situation<'_>, now: DateTime<Utc>) -> Next {
 fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger> {
     let fresh = desired.commands.iter().filter(|command| !situation.tried.contains(&command.id));
     fresh
-        .map(|command| match command.order {
-            Order::SyncNow | Order::RefreshStructure => Trigger::SyncNow,
-            Order::FullSnapshot | Order::Confirm { .. } => Trigger::FullSnapshotOrdered,
+        .filter_map(|command| match command.order {
+            Order::SyncNow | Order::RefreshStructure => Some(Trigger::SyncNow),
+            Order::FullSnapshot | Order::Confirm { .. } => Some(Trigger::FullSnapshotOrdered),
+            Order::Bundle | Order::Unknown => None,
         })
         .next()
 }
@@ -97,7 +98,8 @@ fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger>
 fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<DateTime<Utc>>) {
     let base = &situation.state.base;
     let interval = interval(desired, situation.jitter);
-    let waits = desired.commands.iter().any(|command| !situation.done.contains(&command.id));
+    let cycles = desired.commands.iter().filter(|command| is_for_a_cycle(&command.order));
+    let waits = cycles.into_iter().any(|command| !situation.done.contains(&command.id));
     match situation.last_try {
         Some(Try { at, outcome: Outcome::Refused }) => return (Trigger::Schedule, Some(at + interval)),
         Some(Try { at, outcome: Outcome::Failed(times) }) => {
@@ -133,13 +135,21 @@ pub fn retry_after(failures: u32) -> TimeDelta {
     TimeDelta::minutes(minutes.min(60))
 }
 
+/// Bundles are made beside the cycles, and what this version does not know it leaves alone.
+fn is_for_a_cycle(order: &Order) -> bool {
+    match order {
+        Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::Confirm { .. } => true,
+        Order::Bundle | Order::Unknown => false,
+    }
+}
+
 /// Every open command rides along, whatever set the cycle going.
 fn run(desired: &DesiredState, trigger: Trigger) -> Run {
     let mut run = Run { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), commands: Vec::new() };
-    for command in &desired.commands {
+    for command in desired.commands.iter().filter(|command| is_for_a_cycle(&command.order)) {
         run.commands.push(command.id);
         match &command.order {
-            Order::SyncNow | Order::RefreshStructure => {}
+            Order::SyncNow | Order::RefreshStructure | Order::Bundle | Order::Unknown => {}
             Order::FullSnapshot => run.extent = Extent::Everybody,
             Order::Confirm { guids } => run.confirm.extend_from_slice(guids),
         }

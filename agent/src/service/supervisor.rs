@@ -32,6 +32,9 @@ pub async fn run(
     let pinned = spool.state().map_err(|error| Diagnostic::from(&error))?.domain;
     let desired = keeping::find_desired(folder, &identity, pinned.as_ref());
     let desk = Desk::new(desired, keeping::find_report(folder), clock.now());
+    if let Some(ceiling) = keeping::ceiling(config) {
+        desk.set_ceiling(ceiling);
+    }
     match found {
         Found::Sound => {}
         Found::SetAside => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rollcall_protocol::catalogue;
+use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport, Phase};
 use rollcall_protocol::desired::DesiredState;
 use tokio::sync::watch;
@@ -148,8 +149,9 @@ impl<'a> Worker<'a> {
     }
 
     fn recipe(&self, desired: &DesiredState) -> Option<rollcall_protocol::hash::Hash> {
-        let attributes = crate::directory::people::AttributeList::without(&self.config.privacy.withhold).ok()?;
-        Some(scope::recipe(desired, &attributes, machine::VERSION))
+        let privacy = &self.config.privacy;
+        let (attributes, never_read) = (privacy.attributes().ok()?, privacy.never_read().ok()?);
+        Some(scope::recipe(desired, &attributes, &never_read, machine::VERSION))
     }
 
     async fn push(&mut self, desired: &mut watch::Receiver<Option<DesiredState>>) -> Result<Option<Ended>, SpoolError> {
@@ -231,6 +233,7 @@ impl<'a> Worker<'a> {
             let detail = "the account is an administrator";
             self.desk.raise(&Diagnostic::new(catalogue::TOO_POWERFUL, detail, crate::exit::Exit::Attention), at);
         }
+        self.tell_ceiling(&summary.ceiling, at);
         tracing::info!(
             people = summary.people,
             added = summary.counts.added,
@@ -246,6 +249,16 @@ impl<'a> Worker<'a> {
             started_at: summary.started_at,
             finished_at: at,
             outcome: CycleOutcome::Complete,
+        }
+    }
+
+    /// What the file on this machine kept back, for the portal; and a place of it that is not there, as a problem.
+    fn tell_ceiling(&self, ceiling: &Ceiling, at: DateTime<Utc>) {
+        keeping::save_ceiling(self.folder, ceiling);
+        self.desk.set_ceiling(ceiling.clone());
+        match Diagnostic::of_lost_place(ceiling) {
+            None => self.desk.clear(&catalogue::CEILING_LOST),
+            Some(diagnostic) => self.desk.raise(&diagnostic, at),
         }
     }
 
@@ -299,7 +312,7 @@ fn finished_commands(desired: &DesiredState, run: &Run, summary: &Summary) -> Ve
     use rollcall_protocol::desired::Order;
     let is_finished = |id: &&Uuid| {
         desired.commands.iter().filter(|command| command.id == **id).all(|command| match command.order {
-            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot => true,
+            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::Bundle | Order::Unknown => true,
             Order::Confirm { .. } => summary.counts.awaiting == 0,
         })
     };

@@ -6,5 +6,6 @@
 mod site;
 mod readings;
 mod departures;
+mod ceiling;
 mod troubles;
 mod refusals;

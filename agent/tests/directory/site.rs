@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_agent::clock::{Chance, Clock};
 use rollcall_agent::cycle::{Access, Cycle, CycleError, Extent, Purpose, Summary, Wish};
+use rollcall_agent::directory::ceiling::NeverRead;
 use rollcall_agent::directory::connect::{Credentials, Target, Timeouts, Transport};
 use rollcall_agent::directory::people::AttributeList;
 use rollcall_agent::signer::Signer;
@@ -254,6 +255,7 @@ fn access(directory: &Directory, folder: &std::path::Path) -> Access {
         },
         credentials: Credentials { user: directory.bind_name(), password: directory.password().to_owned().into() },
         attributes: AttributeList::without(&[]).unwrap(),
+        never_read: NeverRead::default(),
     }
 }
 

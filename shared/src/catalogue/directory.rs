@@ -19,6 +19,10 @@ faults! {
         ["Give the domain controller a certificate, or use the other of LDAPS and StartTLS."], event 300;
     DC_TIMEOUT = "RC-2109", "Domain controller does not answer in time", "It accepted the connection and then said nothing.",
         ["Check its load and the network between.", "Nothing was removed; the agent tries again by itself."], event 300;
+    CERT_EXPIRING = "RC-2121", "LDAPS certificate expires soon", "The domain controller's certificate ends within 30 days; then nothing can be read over TLS.",
+        ["Renew the certificate on the domain controller before that day."], event 300;
+    DC_CLOCK_OFF = "RC-2122", "Domain controller's clock differs", "This machine and the domain controller disagree about the time by more than 5 minutes, which Kerberos does not forgive.",
+        ["Let both take their time from the domain (w32tm /resync on Windows, chrony on Linux)."], event 300;
     BIND_REFUSED = "RC-2201", "Sign-in refused: name or password", "The directory does not accept the name and password (52e, 525).",
         ["Both forms work: user@domain and the distinguished name.", "Set the password again; the agent does not retry before that or the next cycle, so that it locks no account."], event 301;
     BIND_LOCKED = "RC-2202", "Sign-in refused: account locked", "The directory has locked the agent's account (775).",
@@ -31,6 +35,8 @@ faults! {
         ["Use an account that is a member of Domain Users only."], event 301;
     BIND_ANONYMOUS = "RC-2206", "Sign-in was anonymous", "The directory took the sign-in without knowing who it is.",
         ["Set a password; an empty one is never sent."], event 301;
+    BIND_NAME_FORM = "RC-2221", "Sign-in name has an unusual form", "Only user@domain and a distinguished name are understood by every directory; DOMAIN\\user and a bare name are not.",
+        ["Write ldap.bind_user as user@domain.example or as CN=user,OU=Service,DC=domain,DC=example."], event 301;
     OUTSIDE_DOMAIN = "RC-2301", "Base is outside this domain", "A search was referred to another domain (result 10), which is no empty answer.",
         ["Choose the selection again from the tree."], event 310;
     OTHER_DOMAIN = "RC-2302", "Another domain answers", "The domain that answers is not the one this agent is pinned to.",
@@ -47,4 +53,6 @@ faults! {
         ["Allow the account to read memberOf (Pre-Windows 2000 Compatible Access).", "Nobody was removed."], event 230;
     MALFORMED_ANSWER = "RC-2308", "Server does not speak LDAP correctly", "An answer was malformed, too long or nested too deep, and was not passed on.",
         ["Check what listens on that port.", "Nothing was removed."], event 230;
+    OU_UNREADABLE = "RC-2321", "Nothing can be read below the domain's head", "The account signs in but sees no OU, so it would see nobody.",
+        ["Give the account List Contents and Read All Properties below the domain's head; Domain Users have both unless somebody took them away."], event 310;
 }

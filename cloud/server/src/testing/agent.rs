@@ -310,6 +310,7 @@ fn status(now: DateTime<Utc>, domain: &DomainPin) -> AgentStatus {
         spool_bytes: 0,
         clock_offset_ms: 0,
         last_cycle: None,
+        ceiling: None,
         problems: vec![],
     }
 }
