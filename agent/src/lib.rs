@@ -14,4 +14,5 @@ pub mod cycle;
 pub mod spool;
 pub mod cloud;
 pub mod service;
+pub mod check;
 pub mod cli;

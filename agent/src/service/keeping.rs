@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rollcall_protocol::catalogue;
 use rollcall_protocol::ceiling::Ceiling;
-use rollcall_protocol::checkin::CycleReport;
+use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::DomainPin;
 
@@ -71,6 +71,14 @@ pub fn save_desired(folder: &Path, text: &str) -> io::Result<()> {
 /// How the last cycle ended, if there was one.
 pub fn find_report(folder: &Path) -> Option<CycleReport> {
     serde_json::from_slice(&std::fs::read(folder.join(REPORT)).ok()?).ok()
+}
+
+/// Whether the directory refused the sign-in in that cycle: trying again could lock the account.
+pub fn was_refused(report: &CycleReport) -> bool {
+    match &report.outcome {
+        CycleOutcome::Complete => false,
+        CycleOutcome::Incomplete { problem, .. } => problem.code.starts_with("RC-22"),
+    }
 }
 
 /// Keeps it for `status`. Losing it loses nothing that matters.

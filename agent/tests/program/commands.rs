@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::home::Home;
 
 #[tokio::test]
@@ -108,51 +106,6 @@ async fn before_enrolment_every_command_says_so() {
         let (exit, said) = home.agent_json(&command).await;
         assert_eq!((exit, said["problem"]["code"].as_str()), (3, Some("RC-1009")), "{command:?}");
     }
-}
-
-async fn checks(home: &Home) -> (i32, Vec<Value>) {
-    let done = home.agent(&["check", "--json"]).await;
-    let lines = String::from_utf8(done.stdout).unwrap();
-    (done.status.code().unwrap(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
-}
-
-fn failures(checks: &[Value]) -> Vec<&str> {
-    let failed = checks.iter().filter(|check| check["result"] == "fail");
-    failed.filter_map(|check| check["problem"]["code"].as_str()).collect()
-}
-
-#[tokio::test]
-async fn check_passes_when_everything_is_well() {
-    let home = Home::enrolled(20).await;
-
-    let (exit, checks) = checks(&home).await;
-
-    assert_eq!((exit, failures(&checks)), (0, vec![]), "{checks:?}");
-    assert!(checks.len() >= 9, "{checks:?}");
-}
-
-#[tokio::test]
-async fn check_names_what_is_wrong_and_tries_a_password_once() {
-    let home = Home::enrolled(20).await;
-    home.write_secret("wrong");
-
-    let (exit, checks) = checks(&home).await;
-
-    assert_eq!((exit, failures(&checks)), (5, vec!["RC-2201"]));
-    assert_eq!(home.directory.tally().binds, 1);
-}
-
-#[tokio::test]
-async fn check_prints_for_people_with_the_fix() {
-    let home = Home::new(20).await;
-    home.configure("[cloud]\nproxi = 1\n");
-
-    let done = home.agent(&["check"]).await;
-
-    let text = String::from_utf8(done.stdout).unwrap();
-    assert!(text.contains("[FAIL] RC-1006"), "{text}");
-    assert!(text.contains("line 14, column 1") && text.contains("Fix:"), "{text}");
-    assert_eq!(done.status.code(), Some(2));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod cloud;
 mod home;
 mod enrolment;
 mod commands;
+mod checks;
 mod service;
 mod answers;
 mod crashes;
