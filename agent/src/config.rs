@@ -25,6 +25,9 @@ pub const TEMPLATE: &str = include_str!("agent.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Where it was read from; `None` when there is no file.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
     #[serde(default = "default_data_dir")]
     pub data_dir: PathBuf,
     pub ldap: Option<Ldap>,
@@ -150,7 +153,8 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, Diagnostic> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind())))?;
-        Self::parse(&text).map_err(|mistake| unreadable(format!("{}: {mistake}", path.display())))
+        let config = Self::parse(&text).map_err(|mistake| unreadable(format!("{}: {mistake}", path.display())))?;
+        Ok(Self { path: Some(path.to_owned()), ..config })
     }
 
     /// Reads the text of a file.

@@ -112,6 +112,11 @@ impl Identity {
         std::fs::remove_file(path(folder))
     }
 
+    /// The key's text as it stands in the file, to keep it out of everything else.
+    pub fn seed_text(&self) -> &str {
+        &self.key.0
+    }
+
     /// The means to sign for this agent.
     pub fn signer(&self) -> Result<Signer, Diagnostic> {
         let damaged = || Diagnostic::new(catalogue::NOT_ENROLLED, "the key is damaged", Exit::NotEnrolled);

@@ -15,4 +15,5 @@ pub mod spool;
 pub mod cloud;
 pub mod service;
 pub mod check;
+pub mod bundle;
 pub mod cli;

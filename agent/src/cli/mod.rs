@@ -7,6 +7,7 @@ pub mod sync;
 pub mod check;
 pub mod status;
 pub mod show;
+pub mod bundle;
 
 use self::arguments::{Arguments, Command};
 use self::output::Output;
@@ -43,7 +44,8 @@ async fn command(
             Box::pin(sync::run(&config?, clock, chance, sync::purpose(*dry_run), output)).await
         }
         Command::Status => status::run(&config?, output),
-        Command::Show { last } => show::run(&config?, *last, output),
+        Command::Show { cycle, last } => show::run(&config?, &show::Wanted::read(cycle.as_deref(), *last), output),
+        Command::Bundle { output: file } => Box::pin(bundle::run(config, file.as_deref(), clock, chance, output)).await,
     }
 }
 

@@ -6,5 +6,6 @@ pub mod keeping;
 pub mod desk;
 pub mod schedule;
 pub mod listener;
+pub mod errands;
 pub mod worker;
 pub mod supervisor;

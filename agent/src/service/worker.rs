@@ -12,8 +12,12 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::desk::Desk;
-use super::schedule::{self, Next, Outcome, Run, Situation, Try};
+use super::errands::{AfterFailure, Errands, Failure, Hope};
+use super::schedule::{self, Next, Outcome, Run, Try};
 use super::{keeping, machine};
+use crate::bundle;
+use crate::check::{Caution, Situation};
+use crate::cloud;
 use crate::cloud::backoff::{self, Backoff};
 use crate::cloud::link::Link;
 use crate::cloud::push::{self, Pushed};
@@ -42,6 +46,7 @@ pub struct Worker<'a> {
     done: Vec<Uuid>,
     resend: Option<u64>,
     backoff: Backoff,
+    errands: Errands,
     jitter: f64,
 }
 
@@ -59,6 +64,7 @@ impl<'a> Worker<'a> {
             done: Vec::new(),
             resend: None,
             backoff: backoff::CLOUD,
+            errands: Errands::default(),
             jitter,
         }
     }
@@ -86,6 +92,11 @@ impl<'a> Worker<'a> {
             self.spool.begin_epoch(given)?;
             self.resend = None;
         }
+        let ordered = self.errands.due(desired.borrow().as_ref(), self.link.clock.now());
+        if let Some(command) = ordered {
+            self.send_bundle(command).await;
+            return Ok(None);
+        }
         let state = self.spool.state()?;
         let waiting = self.spool.waiting()?;
         self.desk.set_waiting(waiting);
@@ -101,7 +112,7 @@ impl<'a> Worker<'a> {
             return self.push(desired).await;
         }
         let wanted = desired.borrow_and_update().clone();
-        let situation = Situation {
+        let situation = schedule::Situation {
             desired: wanted.as_ref(),
             state: &state,
             recipe: wanted.as_ref().and_then(|wanted| self.recipe(wanted)),
@@ -140,6 +151,7 @@ impl<'a> Worker<'a> {
     ) {
         // A clock that is set while we sleep is noticed within the hour.
         let longest = Duration::from_hours(1);
+        let until = self.errands.sooner(until);
         let sleep = until.and_then(|until| (until - now).to_std().ok()).map_or(longest, |sleep| sleep.min(longest));
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
@@ -152,6 +164,38 @@ impl<'a> Worker<'a> {
         let privacy = &self.config.privacy;
         let (attributes, never_read) = (privacy.attributes().ok()?, privacy.never_read().ok()?);
         Some(scope::recipe(desired, &attributes, &never_read, machine::VERSION))
+    }
+
+    /// Makes a bundle and sends it. Whoever asked sees it in the portal, or why it did not come.
+    async fn send_bundle(&mut self, command: Uuid) {
+        let (clock, chance) = (&self.link.clock, &self.link.chance);
+        let caution = Caution::RespectLastRefusal;
+        let made = bundle::make(&Situation { config: Ok(self.config), clock, chance, caution }).await;
+        let sent = match made {
+            Ok(made) => cloud::bundle::send(self.link, command, &made.zip).await.map_err(|why| Failure::sending(&why)),
+            Err(diagnostic) => Err(Failure { diagnostic, hope: Hope::None }),
+        };
+        match sent {
+            Ok(receipt) => {
+                tracing::info!(bundle = %receipt.bundle, "a support bundle was sent");
+                self.errands.settle(command);
+                self.desk.clear(&catalogue::BUNDLE_FAILED);
+                self.desk.done(&[command]);
+            }
+            Err(Failure { diagnostic: why, hope }) => {
+                tracing::warn!(code = why.fault.code, detail = %why.detail, "a support bundle could not be sent");
+                match self.errands.failed(command, hope, clock.now()) {
+                    AfterFailure::TryAgain => {}
+                    AfterFailure::GiveUp => {
+                        let detail = format!("{}: {}", why.fault.code, why.detail);
+                        let told = Diagnostic::new(catalogue::BUNDLE_FAILED, detail, crate::exit::Exit::Attention);
+                        self.desk.raise(&told, clock.now());
+                        self.desk.done(&[command]);
+                    }
+                }
+            }
+        }
+        self.desk.news.notify_one();
     }
 
     async fn push(&mut self, desired: &mut watch::Receiver<Option<DesiredState>>) -> Result<Option<Ended>, SpoolError> {

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::answer::{Receipt, Refusal, TokenFault};
 use rollcall_protocol::batch::{BatchClaims, CycleKind};
 use rollcall_protocol::body::Reader;
+use rollcall_protocol::bundle::{BundleLink, BundleReceipt, Farewell};
 use rollcall_protocol::chain::{self, ChainHead, Epoch};
 use rollcall_protocol::checkin::{CheckinRequest, CheckinResponse, EpochWish};
 use rollcall_protocol::desired::{Command, DesiredImport, DesiredState, Order, Role};
@@ -18,6 +19,7 @@ use rollcall_protocol::hash::{BodyDigest, Hash};
 use rollcall_protocol::item::Item;
 use rollcall_protocol::jws::{Kind, Unverified};
 use rollcall_protocol::key::{PrivateKey, PublicKey};
+use rollcall_protocol::path;
 use rollcall_protocol::person::Person;
 use rollcall_protocol::request::RequestClaims;
 use serde::Serialize;
@@ -58,6 +60,10 @@ pub struct Books {
     /// Answered in this order before anything is looked at.
     pub refuse_batches: VecDeque<Refusal>,
     pub refuse_checkins: VecDeque<Refusal>,
+    pub refuse_bundles: VecDeque<Refusal>,
+    /// The order each answers, and the zip.
+    pub bundles: Vec<(Uuid, Vec<u8>)>,
+    pub farewells: u32,
     /// The cloud's clock minus this machine's.
     pub ahead: TimeDelta,
     /// Stores the batch and then hangs up, as a lost acknowledgement.
@@ -88,6 +94,9 @@ impl Cloud {
             bytes: 0,
             refuse_batches: VecDeque::new(),
             refuse_checkins: VecDeque::new(),
+            refuse_bundles: VecDeque::new(),
+            bundles: Vec::new(),
+            farewells: 0,
             ahead: TimeDelta::zero(),
             swallow_receipts: 0,
         };
@@ -176,6 +185,8 @@ impl Cloud {
                 }
                 reply(taken)
             }
+            path::BUNDLES => reply(self.books(|books| books.take_bundle(request))),
+            path::LEAVE => reply(self.books(|books| books.take_leave(request))),
             _ => (404, Vec::new()),
         })
     }
@@ -310,6 +321,26 @@ impl Books {
             self.apply();
         }
         Ok(Receipt { head: self.head })
+    }
+
+    fn take_bundle(&mut self, request: &Request) -> Result<BundleReceipt, Refusal> {
+        if let Some(refusal) = self.refuse_bundles.pop_front() {
+            return Err(refusal);
+        }
+        let claims: RequestClaims<BundleLink> = self.verify(request, Kind::Bundle)?;
+        self.check_fresh(&claims)?;
+        claims.check_body(&BodyDigest::of(&request.body)).map_err(|_| Refusal::Unauthorized)?;
+        self.bundles.push((claims.link.command, request.body.clone()));
+        Ok(BundleReceipt { bundle: Uuid::from_u128(0xb0 + self.bundles.len() as u128) })
+    }
+
+    fn take_leave(&mut self, request: &Request) -> Result<serde_json::Value, Refusal> {
+        let claims: RequestClaims = self.verify(request, Kind::Request)?;
+        claims.check_body(&BodyDigest::of(&request.body)).map_err(|_| Refusal::Unauthorized)?;
+        let said: Farewell = serde_json::from_slice(&request.body).map_err(|_| Refusal::Malformed)?;
+        assert_eq!(said.leaves, AGENT);
+        self.farewells += 1;
+        Ok(serde_json::json!({}))
     }
 
     /// Forgets everything after a number, as a database restored from a backup.

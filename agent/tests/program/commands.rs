@@ -76,7 +76,7 @@ async fn show_prints_exactly_what_the_cloud_received() {
     let home = Home::enrolled(120).await;
     home.agent(&["sync"]).await;
 
-    let shown = home.agent(&["show"]).await;
+    let shown = home.agent(&["show", "all"]).await;
 
     let text = String::from_utf8(shown.stdout).unwrap();
     let shown: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("{\"present\":")).collect();

@@ -8,6 +8,8 @@ mod home;
 mod enrolment;
 mod commands;
 mod checks;
+mod shown;
+mod bundles;
 mod service;
 mod answers;
 mod crashes;
