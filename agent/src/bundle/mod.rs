@@ -12,7 +12,7 @@ mod pack;
 use rollcall_protocol::{catalogue, limits};
 
 use self::redact::Redactor;
-use crate::check::{self, Situation};
+use crate::check::{self, Situation, ways};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
@@ -67,9 +67,11 @@ fn secrets(config: Result<&Config, &Diagnostic>) -> Vec<String> {
         // What stands in the wrong line may be anything.
         Err(fault) => return configuration::text_of_mistake(fault).into_iter().collect(),
     };
-    let password = config.access().ok().map(|access| access.credentials.password.expose_secret().to_owned());
+    let methods = config.access().map(|access| access.methods).unwrap_or_default();
+    let passwords = methods.iter().filter_map(ways::credentials_of);
+    let passwords = passwords.map(|credentials| credentials.password.expose_secret().to_owned());
     let identity = Identity::find(&config.data_dir).ok().flatten();
-    password.into_iter().chain(identity.map(|identity| identity.seed_text().to_owned())).collect()
+    passwords.chain(identity.map(|identity| identity.seed_text().to_owned())).collect()
 }
 
 fn lines(lines: &[String]) -> String {

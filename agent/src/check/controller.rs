@@ -1,17 +1,18 @@
-//! Checks the domain controller: name, port, certificate, sign-in, domain and rights, each told apart.
+//! Checks the domain controllers: which there are, port, certificate, sign-in, domain and rights, each told apart.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::catalogue;
 use rollcall_protocol::desired::DesiredState;
 
 use super::finding::{Finding, Report};
-use super::selection;
-use super::{Caution, Situation, certificate, name_form, rights};
+use super::{Caution, Situation, certificate, name_form, rights, selection, ways};
 use crate::config::Config;
-use crate::cycle::Access;
+use crate::cycle::{Access, CycleError};
 use crate::diagnostic::Diagnostic;
-use crate::directory::connect::{self, ConnectError, Target, Transport};
-use crate::directory::domain;
+use crate::directory::connect::{self, ConnectError, Target};
+use crate::directory::controllers;
+use crate::directory::domain::Domain;
+use crate::directory::method::{Method, Tls};
 use crate::directory::reader::{DirectoryReader, Finds};
 use crate::directory::sid::Sid;
 use crate::directory::values;
@@ -19,10 +20,11 @@ use crate::exit::Exit;
 use crate::service::keeping;
 use crate::spool::state::State;
 
-const AFTER_PORT: &[&str] = &["encryption", "certificate", "sign-in name"];
 const AFTER_SIGN_IN: &[&str] = &["domain", "rights", "controller clock"];
 /// Kerberos forgives no more (RFC 4120, and the default of every domain).
 const CLOCK_MINUTES: i64 = 5;
+/// Controllers whose line is looked at one by one.
+const LOOKED_AT: usize = 3;
 
 pub async fn check(
     report: &mut Report<'_>,
@@ -33,34 +35,20 @@ pub async fn check(
 ) {
     let access = config.access().map(|access| (access, "complete".to_owned()));
     let Some(access) = report.step("directory settings", access) else {
-        report.skip(&["controller name", "controller port"], "the settings are not complete");
+        report.skip(&["controllers"], "the settings are not complete");
         return skip_all_of_the_directory(report, "the settings are not complete");
     };
-    if !check_line(report, &access.target, situation.clock.now()).await {
-        return skip_all_of_the_directory(report, "there is no secure line to the domain controller");
+    for credentials in access.methods.iter().filter_map(ways::credentials_of).take(1) {
+        report.add("sign-in name", name_form::judge(&credentials.user));
     }
-    report.add("sign-in name", name_form::judge(&access.credentials.user));
-    let Some(mut reader) = sign_in(report, config, situation, &access).await else {
-        report.skip(AFTER_SIGN_IN, "nobody is signed in");
-        return report.skip(selection::NAMES, "nobody is signed in");
-    };
-    let pinned = store.and_then(|state| state.domain.as_ref());
-    let found = domain::identify(&mut reader, pinned).await.map_err(|error| Diagnostic::from(&error));
-    let found = found.map(|domain| {
-        let pin = if pinned.is_some() { "the pinned one" } else { "not pinned yet" };
-        let detail = format!("{} ({pin}) by {}", domain.pin.dns_name, domain.dc.dns_name);
-        (domain, detail)
-    });
-    match report.step("domain", found) {
-        None => {
-            report.skip(&["rights", "controller clock"], "the domain cannot be read");
-            report.skip(selection::NAMES, "the domain cannot be read");
-        }
-        Some(domain) => {
-            check_root(report, &mut reader, situation.clock.now()).await;
-            selection::check(report, &mut reader, &domain, &access, desired).await;
-        }
+    if !check_lines(report, &access, situation, store).await {
+        return skip_all_of_the_directory(report, "there is no secure line to a domain controller");
     }
+    let Some((mut reader, domain)) = sign_in(report, config, situation, store, &access).await else { return };
+    let pin = if store.is_some_and(|state| state.domain.is_some()) { "the pinned one" } else { "not pinned yet" };
+    report.add("domain", Finding::Ok(format!("{} ({pin}) by {}", domain.pin.dns_name, domain.dc.dns_name)));
+    check_root(report, &mut reader, situation.clock.now()).await;
+    selection::check(report, &mut reader, &domain, &access, desired).await;
     reader.close().await;
 }
 
@@ -70,78 +58,169 @@ fn skip_all_of_the_directory(report: &mut Report<'_>, why: &str) {
     report.skip(selection::NAMES, why);
 }
 
-/// Name, port, encryption and certificate. Answers whether a sign-in can be tried.
-async fn check_line(report: &mut Report<'_>, target: &Target, now: DateTime<Utc>) -> bool {
-    let at = format!("{} port {}", target.host, target.port);
-    match connect::open_tcp(target).await {
-        Ok(_) => {
-            report.add("controller name", Finding::Ok(format!("{} has an address", target.host)));
-            report.add("controller port", Finding::Ok(format!("{at} answers")));
+/// The controllers in the order in which a cycle tries them, and the line to each. Answers whether a sign-in makes sense.
+async fn check_lines(
+    report: &mut Report<'_>,
+    access: &Access,
+    situation: &Situation<'_>,
+    store: Option<&State>,
+) -> bool {
+    let preferred = store.and_then(|state| state.base.dc.as_ref()).map(|dc| dc.dns_name.as_str());
+    let targets = controllers::targets(access, preferred, situation.chance).await;
+    let found = targets.map_err(|error| Diagnostic::from(&error)).map(|targets| {
+        let names: Vec<&str> = targets.iter().map(|target| target.host.as_str()).collect();
+        let words = format!("{}, in this order", names.join(", "));
+        (targets, words)
+    });
+    let Some(targets) = report.step("controllers", found) else { return false };
+    let ways: Vec<(&Target, &Method)> = targets
+        .iter()
+        .take(LOOKED_AT)
+        .flat_map(|target| access.methods.iter().map(move |method| (target, method)))
+        .collect();
+    // Where there are several ways, a broken one is no failure as long as another leads in.
+    let weight = if ways.len() == 1 { Weight::Decisive } else { Weight::OneOfSeveral };
+    let mut is_open = false;
+    for (target, method) in ways {
+        let line = Line { target, method, weight, now: situation.clock.now() };
+        is_open |= line.check(report).await;
+    }
+    is_open
+}
+
+/// Whether a broken line is the end of the matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Decisive,
+    OneOfSeveral,
+}
+
+/// One controller by one way.
+struct Line<'a> {
+    target: &'a Target,
+    method: &'a Method,
+    weight: Weight,
+    now: DateTime<Utc>,
+}
+
+impl Line<'_> {
+    fn broken(&self, diagnostic: Diagnostic) -> Finding {
+        match self.weight {
+            Weight::Decisive => Finding::Fail(diagnostic),
+            Weight::OneOfSeveral => Finding::Warn(Diagnostic { exit: Exit::Attention, ..diagnostic }),
         }
-        Err(error @ ConnectError::NameUnknown { .. }) => {
-            report.add("controller name", Finding::Fail(Diagnostic::from(&error)));
-            report.skip(&["controller port"], "the name has no address");
-            report.skip(AFTER_PORT, "the name has no address");
-            return false;
-        }
-        Err(error) => {
-            report.add("controller name", Finding::Ok(format!("{} has an address", target.host)));
+    }
+
+    /// Port, encryption and certificate. Answers whether a sign-in can be tried.
+    async fn check(&self, report: &mut Report<'_>) -> bool {
+        let (target, port) = (self.target, self.method.port());
+        let at = format!("{} port {port}", target.host);
+        if let Err(error) = connect::open_tcp(target, port).await {
             let diagnostic = Diagnostic::from(&error);
-            let detail = format!("{}{}", diagnostic.detail, other_port(target).await);
-            report.add("controller port", Finding::Fail(Diagnostic { detail, ..diagnostic }));
-            report.skip(AFTER_PORT, "the port does not answer");
+            let detail = format!("{}{}", diagnostic.detail, self.hint(&error).await);
+            report.add("controller port", self.broken(Diagnostic { detail, ..diagnostic }));
+            report.skip(&["encryption", "certificate"], "the port does not answer");
             return false;
         }
-    }
-    match connect::open_secured(target).await {
-        Ok(stream) => {
-            report.add("encryption", Finding::Ok(format!("the certificate of {at} is trusted and has its name")));
-            let (_, session) = stream.get_ref();
-            let own = session.peer_certificates().and_then(|chain| chain.first());
-            let ends_at = own.and_then(|own| certificate::ends_at(own));
-            let unknown = || Finding::Skipped("its end cannot be read".to_owned());
-            report.add("certificate", ends_at.map_or_else(unknown, |ends_at| certificate::judge(ends_at, now)));
-            true
+        report.add("controller port", Finding::Ok(format!("{at} answers")));
+        let Some(tls) = ways::tls_of(self.method) else {
+            report.add("encryption", Finding::Ok(format!("{}: {}", self.method, self.method.protection())));
+            return true;
+        };
+        match connect::open_secured(target, tls, port).await {
+            Ok(stream) => {
+                report.add("encryption", Finding::Ok(format!("the certificate of {at} is trusted and has its name")));
+                let (_, session) = stream.get_ref();
+                let own = session.peer_certificates().and_then(|chain| chain.first());
+                let ends_at = own.and_then(|own| certificate::ends_at(own));
+                let unknown = || Finding::Skipped("its end cannot be read".to_owned());
+                report.add("certificate", ends_at.map_or_else(unknown, |at| certificate::judge(at, self.now)));
+                true
+            }
+            Err(error) => {
+                report.add("encryption", self.broken(Diagnostic::from(&error)));
+                report.skip(&["certificate"], "there is no secure line");
+                false
+            }
         }
-        Err(error) => {
-            report.add("encryption", Finding::Fail(Diagnostic::from(&error)));
-            report.skip(&["certificate", "sign-in name"], "there is no secure line");
-            false
+    }
+
+    /// Whether the other of the two ports answers; nothing is sent to it.
+    async fn hint(&self, error: &ConnectError) -> String {
+        let other = match (ways::tls_of(self.method), error) {
+            (Some(Tls::Ldaps), ConnectError::Unreachable { .. }) => 389,
+            (Some(Tls::StartTls) | None, ConnectError::Unreachable { .. }) => 636,
+            (_, _) => return String::new(),
+        };
+        match connect::open_tcp(self.target, other).await {
+            Ok(_) => format!("; port {other} answers"),
+            Err(_) => format!("; port {other} does not answer either"),
         }
     }
 }
 
-/// Whether the other of the two ports answers, as a hint; nothing is sent to it.
-async fn other_port(target: &Target) -> String {
-    let transport = match target.transport {
-        Transport::Ldaps => Transport::StartTls,
-        Transport::StartTls => Transport::Ldaps,
-    };
-    let other = Target { transport, port: transport.default_port(), ..target.clone() };
-    match connect::open_tcp(&other).await {
-        Ok(_) => format!("; port {} answers", other.port),
-        Err(_) => format!("; port {} does not answer either", other.port),
-    }
-}
-
-/// Sent once. What the directory refused lately is not sent again when nobody sits here.
+/// As a cycle does it: each way once, and after a refusal none. What the directory refused lately is not sent again when
+/// nobody sits here.
 async fn sign_in(
     report: &mut Report<'_>,
     config: &Config,
     situation: &Situation<'_>,
+    store: Option<&State>,
     access: &Access,
-) -> Option<DirectoryReader> {
+) -> Option<(DirectoryReader, Domain)> {
     let refused = keeping::find_report(&config.data_dir).is_some_and(|last| keeping::was_refused(&last));
     match (situation.caution, refused) {
         (Caution::RespectLastRefusal, true) => {
-            report.skip(&["sign-in"], "the last cycle was refused; trying again could lock the account");
+            skip_all_of_the_directory(report, "the last cycle was refused; trying again could lock the account");
             return None;
         }
         (Caution::RespectLastRefusal, false) | (Caution::TryOnce, _) => {}
     }
-    let opened = DirectoryReader::open(&access.target, &access.credentials).await;
-    let opened = opened.map(|reader| (reader, "accepted".to_owned())).map_err(|error| Diagnostic::from(&error));
-    report.step("sign-in", opened.map_err(|refused| name_form::explain_refusal(&access.credentials.user, refused)))
+    let preferred = store.and_then(|state| state.base.dc.as_ref()).map(|dc| dc.dns_name.as_str());
+    let pinned = store.and_then(|state| state.domain.as_ref());
+    match controllers::reach(access, preferred, pinned, situation.chance).await {
+        Ok((reader, domain)) => {
+            let how = reader.how();
+            for failed in &how.tried {
+                report.add("sign-in", Finding::Warn(named(Some(&failed.method), &failed.error, Exit::Attention)));
+            }
+            report.add("sign-in", Finding::Ok(format!("accepted: {}", how.used)));
+            Some((reader, domain))
+        }
+        Err(CycleError::Connect(error)) => {
+            for (method, error) in error.each() {
+                let told = named(method, error, Exit::DirectoryUnreachable);
+                report.add("sign-in", Finding::Fail(explain(access, told)));
+            }
+            report.skip(AFTER_SIGN_IN, "nobody is signed in");
+            report.skip(selection::NAMES, "nobody is signed in");
+            None
+        }
+        Err(error) => {
+            report.add("sign-in", Finding::Ok("accepted".to_owned()));
+            report.add("domain", Finding::Fail(Diagnostic::from(&error)));
+            report.skip(&["rights", "controller clock"], "the domain cannot be read");
+            report.skip(selection::NAMES, "the domain cannot be read");
+            None
+        }
+    }
+}
+
+fn explain(access: &Access, refused: Diagnostic) -> Diagnostic {
+    match access.methods.iter().find_map(ways::credentials_of) {
+        Some(credentials) => name_form::explain_refusal(&credentials.user, refused),
+        None => refused,
+    }
+}
+
+/// With the way's name, where several were tried.
+fn named(method: Option<&str>, error: &ConnectError, exit: Exit) -> Diagnostic {
+    let diagnostic = Diagnostic::from(error);
+    let detail = match method {
+        Some(method) => format!("{method}: {}", diagnostic.detail),
+        None => diagnostic.detail,
+    };
+    Diagnostic { fault: diagnostic.fault, detail, exit }
 }
 
 /// What the rootDSE says of the account and of the time.

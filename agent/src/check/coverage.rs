@@ -57,14 +57,20 @@ pub struct Taking<'a, F> {
     pub attributes: &'a AttributeList,
     /// Why somebody at this place is left out, if they are.
     pub leaves_out: F,
-    pub found: u64,
+    /// A group inside a group may hold somebody twice.
+    here: HashSet<Uuid>,
     pub left_out: u64,
     pub system: u64,
 }
 
 impl<'a, F: Fn(&Dn) -> bool> Taking<'a, F> {
     pub fn new(coverage: Coverage, attributes: &'a AttributeList, leaves_out: F) -> Self {
-        Self { coverage, attributes, leaves_out, found: 0, left_out: 0, system: 0 }
+        Self { coverage, attributes, leaves_out, here: HashSet::new(), left_out: 0, system: 0 }
+    }
+
+    /// People of this selection.
+    pub fn found(&self) -> usize {
+        self.here.len()
     }
 }
 
@@ -82,7 +88,7 @@ impl<F: Fn(&Dn) -> bool> Sink for Taking<'_, F> {
             self.left_out += 1;
             return Ok(());
         }
-        self.found += 1;
+        self.here.insert(guid);
         self.coverage.add(guid, &entry, self.attributes);
         Ok(())
     }

@@ -6,6 +6,7 @@
 pub mod finding;
 mod machine;
 mod cloud;
+pub mod ways;
 mod name_form;
 mod certificate;
 mod rights;

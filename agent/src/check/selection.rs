@@ -6,8 +6,8 @@ use rollcall_protocol::desired::{DesiredState, Selection};
 
 use super::coverage::{self, Coverage, Taking};
 use super::finding::{Finding, Report};
-use crate::cycle::scope::{Located, Scope};
-use crate::cycle::{Access, locate};
+use crate::cycle::scope::{Hold, Located, Scope, Unavailable};
+use crate::cycle::{Access, locate, nested};
 use crate::diagnostic::Diagnostic;
 use crate::directory::ceiling::Barred;
 use crate::directory::dn::Dn;
@@ -55,7 +55,7 @@ async fn look(
     desired: Option<&DesiredState>,
 ) -> Result<(), Incomplete> {
     let barred = Barred::locate(reader, domain, &access.never_read).await?;
-    let structure = structure::read(reader, domain, &barred).await?;
+    let (structure, groups) = structure::read(reader, domain, &barred).await?;
     report.add("organisational units", units(&structure));
     report.add("local ceiling", ceiling(&barred, access, structure.left_out));
     match desired.filter(|desired| !desired.imports.is_empty()) {
@@ -66,6 +66,7 @@ async fn look(
         Some(desired) => {
             let mut scope = Scope::plan(desired, desired.issued_at).under(barred);
             locate::locate_all(reader, domain, &mut scope).await?;
+            nested::expand_all(reader, domain, &groups, &mut scope).await?;
             let people = Reading { domain, access, scope: &scope, structure: &structure };
             let coverage = people.selections(report, reader).await?;
             report.add("excluded units", excludes(&scope));
@@ -136,24 +137,41 @@ impl Reading<'_> {
         selection: Selection,
         coverage: &mut Coverage,
     ) -> Result<Finding, Incomplete> {
-        let (place, base, filter) = match self.scope.located(selection.guid) {
-            Located::Unavailable => return Ok(Finding::Warn(gone(selection))),
-            Located::Ou(dn) => (dn.to_string(), dn.to_string(), people::FILTER.to_owned()),
-            Located::Group(group) => (group.dn.to_string(), self.domain.head.to_string(), group.people_filter()),
+        let place = match self.scope.located(selection.guid) {
+            Located::Unavailable(why) => return Ok(Finding::Warn(unavailable(selection, *why))),
+            Located::Ou(dn) => dn.to_string(),
+            Located::Group(group) => group.dn.to_string(),
         };
         let mut attributes = self.access.attributes.names().to_vec();
         attributes.push("memberOf");
-        let search = Search { base: &base, filter: &filter, attributes: &attributes, page_size: PAGE_SIZE };
         let leaves_out = |dn: &Dn| self.leaves_out(selection, dn);
-        let taking = Taking::new(std::mem::take(coverage), &self.access.attributes, leaves_out);
-        let taken = reader.search_into(&search, taking).await?.sink;
-        let (found, left_out, system) = (taken.found, taken.left_out, taken.system);
-        *coverage = taken.coverage;
+        let mut taking = Taking::new(std::mem::take(coverage), &self.access.attributes, leaves_out);
+        for (base, filter) in self.searches(selection) {
+            let search = Search { base: &base, filter: &filter, attributes: &attributes, page_size: PAGE_SIZE };
+            taking = reader.search_into(&search, taking).await?.sink;
+        }
+        let (found, left_out, system) = (taking.found(), taking.left_out, taking.system);
+        *coverage = taking.coverage;
         if found == 0 {
             let (people, units) = (self.structure.people, &self.structure.ous);
             return Ok(Finding::Warn(coverage::explain_empty(&place, left_out, people, units)));
         }
         Ok(Finding::Ok(format!("{place}: {found} people, {left_out} left out, {system} accounts of Windows")))
+    }
+
+    /// Base and filter of each search, as a cycle makes them; the groups inside a group, where an import wants them.
+    fn searches(&self, selection: Selection) -> Vec<(String, String)> {
+        let of_import = |hold: &&Hold| hold.selection == selection;
+        let imports = self.scope.holds.iter().filter(of_import).filter_map(|hold| self.scope.imports.get(&hold.import));
+        let nesting = imports.map(|import| import.nesting).max().unwrap_or_default();
+        match self.scope.located(selection.guid) {
+            Located::Ou(dn) => vec![(dn.to_string(), people::FILTER.to_owned())],
+            Located::Group(_) => {
+                let groups = self.scope.groups(selection.guid, nesting).into_iter();
+                groups.map(|group| (self.domain.head.to_string(), group.people_filter())).collect()
+            }
+            Located::Unavailable(_) => Vec::new(),
+        }
     }
 
     /// Left out of every import that selects this place.
@@ -163,19 +181,25 @@ impl Reading<'_> {
     }
 }
 
-fn gone(selection: Selection) -> Diagnostic {
-    Diagnostic::new(catalogue::SCOPE_GONE, format!("the object {}", selection.guid), Exit::Attention)
+fn unavailable(selection: Selection, why: Unavailable) -> Diagnostic {
+    let (fault, words) = match why {
+        Unavailable::Gone => (catalogue::SCOPE_GONE, "cannot be found or read"),
+        Unavailable::OtherDomain => (catalogue::OUTSIDE_DOMAIN, "belongs to another domain"),
+        Unavailable::NotSelectable => (catalogue::SCOPE_GONE, "cannot be selected"),
+        Unavailable::NestedTooFar => (catalogue::SCOPE_GONE, "holds too many or too deep groups"),
+    };
+    Diagnostic::new(fault, format!("the object {} {words}", selection.guid), Exit::Attention)
 }
 
 fn excludes(scope: &Scope) -> Finding {
     let excluded: Vec<_> = scope.imports.values().flat_map(|import| import.exclude.iter().copied()).collect();
-    if let Some(lost) = excluded.iter().find(|guid| matches!(scope.located(**guid), Located::Unavailable)) {
+    if let Some(lost) = excluded.iter().find(|guid| matches!(scope.located(**guid), Located::Unavailable(_))) {
         let detail = format!("the excluded unit {lost}; its imports stand still");
         return Finding::Warn(Diagnostic::new(catalogue::SCOPE_GONE, detail, Exit::Attention));
     }
     let names = excluded.iter().filter_map(|guid| match scope.located(*guid) {
         Located::Ou(dn) => Some(dn.to_string()),
-        Located::Group(_) | Located::Unavailable => None,
+        Located::Group(_) | Located::Unavailable(_) => None,
     });
     let names: Vec<String> = names.take(LISTED).collect();
     Finding::Ok(if names.is_empty() { "none".to_owned() } else { names.join("; ") })

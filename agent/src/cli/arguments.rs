@@ -48,6 +48,12 @@ pub enum Command {
         #[arg(long, default_value_t = 100)]
         last: u32,
     },
+    /// End this agent for good: tell the cloud, and wipe its key and everything it kept
+    Unenroll {
+        /// Wipe although the cloud cannot be told; retire the agent in the portal then
+        #[arg(long)]
+        even_unheard: bool,
+    },
     /// Make a zip for support: checks, configuration, state and log, without secrets and without people
     Bundle {
         /// Where to write it; the current folder otherwise

@@ -8,6 +8,7 @@ pub mod check;
 pub mod status;
 pub mod show;
 pub mod bundle;
+pub mod unenroll;
 
 use self::arguments::{Arguments, Command};
 use self::output::Output;
@@ -45,6 +46,9 @@ async fn command(
         }
         Command::Status => status::run(&config?, output),
         Command::Show { cycle, last } => show::run(&config?, &show::Wanted::read(cycle.as_deref(), *last), output),
+        Command::Unenroll { even_unheard } => {
+            unenroll::run(&config?, unenroll::Manner::of(*even_unheard), clock, chance, output).await
+        }
         Command::Bundle { output: file } => Box::pin(bundle::run(config, file.as_deref(), clock, chance, output)).await,
     }
 }

@@ -6,3 +6,4 @@ pub mod enrol;
 pub mod checkin;
 pub mod push;
 pub mod bundle;
+pub mod leave;

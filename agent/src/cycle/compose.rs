@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::CycleError;
 use super::confirm::Judged;
 use super::evidence::Verdict;
+use super::loss::Losses;
 use super::parts::Parts;
 use super::scope::Scope;
 use crate::directory::structure::Structure;
@@ -39,6 +40,8 @@ pub struct Decided<'a> {
     pub judged: &'a Judged,
     pub stances: &'a BTreeMap<Uuid, Stance>,
     pub kind: CycleKind,
+    /// What could not be read of many: the values that the cloud has stay.
+    pub losses: &'a Losses,
     /// People whom the cloud asked about: sent even when unchanged.
     pub asked: &'a BTreeSet<Uuid>,
 }
@@ -124,7 +127,12 @@ impl Composer<'_, '_> {
     /// The record as it will be acknowledged. `None`: unread and unchanged, so the stored one stands.
     fn record(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Result<Option<String>, CycleError> {
         if let Some(found) = &row.found {
-            return Ok(Some(found.draft.finish(after).map_err(SpoolError::from)?));
+            let json = found.draft.finish(after).map_err(SpoolError::from)?;
+            return Ok(Some(if self.decided.losses.concern(before) {
+                self.restored(row, before, &json)?
+            } else {
+                json
+            }));
         }
         if before == after {
             return Ok(None);
@@ -132,6 +140,14 @@ impl Composer<'_, '_> {
         let mut person = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
         person.imports = after.to_vec();
         Ok(Some(PersonRecord::write(person).map_err(SpoolError::from)?.json))
+    }
+
+    /// The record with what it lost as the cloud knows it.
+    fn restored(&self, row: &Compared, before: &[InImport], json: &str) -> Result<String, CycleError> {
+        let mut now = PersonRecord::read(json).map_err(SpoolError::from)?.person;
+        let known = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
+        self.decided.losses.restore(&mut now, &known, before);
+        Ok(PersonRecord::write(now).map_err(SpoolError::from)?.json)
     }
 
     fn gone(&mut self, row: &Compared) -> Result<(), CycleError> {

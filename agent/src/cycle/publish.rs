@@ -9,7 +9,7 @@ use rollcall_protocol::hash::Hash;
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
 use super::parts::{Parts, Seal, Sealed};
-use super::{Access, Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, guard, scope};
+use super::{Access, Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, concern, guard, scope};
 use crate::directory::domain::Rights;
 use crate::spool::state::{Base, State};
 
@@ -20,8 +20,15 @@ const FULL_EVERY: TimeDelta = TimeDelta::hours(24);
 pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Summary, CycleError> {
     let plan = Plan::make(cycle, wish, read)?;
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
-    let decided =
-        Decided { scope: &read.scope, judged: &read.judged, stances: &stances, kind: plan.kind, asked: &read.asked };
+    let losses = read.survey.tally.judge(&cycle.access.attributes, &wish.accepted);
+    let decided = Decided {
+        scope: &read.scope,
+        judged: &read.judged,
+        stances: &stances,
+        kind: plan.kind,
+        losses: &losses,
+        asked: &read.asked,
+    };
     let access = cycle.access;
     let writer = cycle.spool.begin_commit()?;
     let mut parts = Parts::begin(&writer, plan.head)?;
@@ -41,7 +48,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
             writer.commit(&plan.next_state(read, &part, &counts, sealed.head))?;
         }
     }
-    Ok(summary(access, read, &part, counts, &sealed))
+    Ok(Summary { concerns: concern::list(&read.scope, &losses), ..summary(access, read, &part, counts, &sealed) })
 }
 
 /// What is known before the first item is written.
@@ -149,9 +156,11 @@ fn summary(access: &Access, read: &Complete, part: &CyclePart, counts: Counts, s
         batches: sealed.parts,
         bytes: sealed.bytes,
         unavailable: part.unavailable.clone(),
+        concerns: Vec::new(),
         started_at: part.started_at,
         finished_at: part.finished_at,
         over_privileged: read.domain.rights == Rights::Administrator,
         ceiling: read.scope.barred().tell(&access.attributes, read.structure.left_out),
+        reached: read.reached.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! Reads all people in scope, selection by selection, into the spool's reading.
 
-use rollcall_protocol::desired::Selection;
+use rollcall_protocol::desired::{Nesting, Selection};
 use uuid::Uuid;
 
 use super::scope::{Located, Scope};
@@ -22,29 +22,33 @@ pub async fn read_all(
     attributes: &AttributeList,
     reading: &Reading<'_>,
 ) -> Result<(), Incomplete> {
-    for (selection, holds) in scope.to_read() {
-        let Some(target) = target(scope, selection, domain) else { continue };
-        let search =
-            Search { base: &target.base, filter: &target.filter, attributes: attributes.names(), page_size: PAGE_SIZE };
-        let sink = PeopleSink { scope, attributes, reading, holds, found: 0 };
-        let found = reader.search_into(&search, sink).await?.sink.found;
-        if let (0, Located::Group(group)) = (found, scope.located(selection.guid)) {
-            check_empty_group(reader, group).await?;
+    for (selection, nesting, holds) in scope.to_read() {
+        for target in targets(scope, selection, nesting, domain) {
+            let (base, filter) = (target.base.as_str(), target.filter.as_str());
+            let search = Search { base, filter, attributes: attributes.names(), page_size: PAGE_SIZE };
+            let sink = PeopleSink { scope, attributes, reading, holds: holds.clone(), found: 0 };
+            let found = reader.search_into(&search, sink).await?.sink.found;
+            if let (0, Some(group)) = (found, target.group) {
+                check_empty_group(reader, group).await?;
+            }
         }
     }
     Ok(())
 }
 
-struct Target {
+struct Target<'a> {
     base: String,
     filter: String,
+    group: Option<&'a Group>,
 }
 
-fn target(scope: &Scope, selection: Selection, domain: &Domain) -> Option<Target> {
+fn targets<'a>(scope: &'a Scope, selection: Selection, nesting: Nesting, domain: &Domain) -> Vec<Target<'a>> {
+    let members =
+        |group: &'a Group| Target { base: domain.head.to_string(), filter: group.people_filter(), group: Some(group) };
     match scope.located(selection.guid) {
-        Located::Ou(dn) => Some(Target { base: dn.to_string(), filter: people::FILTER.to_owned() }),
-        Located::Group(group) => Some(Target { base: domain.head.to_string(), filter: group.people_filter() }),
-        Located::Unavailable => None,
+        Located::Ou(dn) => vec![Target { base: dn.to_string(), filter: people::FILTER.to_owned(), group: None }],
+        Located::Group(_) => scope.groups(selection.guid, nesting).into_iter().map(members).collect(),
+        Located::Unavailable(_) => Vec::new(),
     }
 }
 

@@ -6,8 +6,9 @@ use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::ber::{self, ResultCode, element};
-use super::connect::{ConnectError, Credentials};
+use super::connect::ConnectError;
 use super::gate::{ConnectionEnd, MessageReader};
+use super::method::Credentials;
 
 /// Why the directory did not let us in. None of these may be tried again before the next cycle or a change of the
 /// configuration: repeated wrong passwords lock the account.

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn replication_twins_and_odd_names_are_read() {
+    fn case_22_replication_twins_and_odd_names_are_read() {
         let twin = dn("CN=Ana Silva\\0ACNF:1b6c,OU=Staff,DC=lab");
         let odd = dn("CN=\\#1 \\\"best\\\" \\+ 漢字\\ ,OU=a\\\\b,DC=lab");
 

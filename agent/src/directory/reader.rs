@@ -10,9 +10,10 @@ use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, ResultEntry, Scope
 use tokio::task::JoinHandle;
 
 use super::ber;
-use super::connect::{self, ConnectError, Credentials, Target};
+use super::connect::{self, ConnectError, How, Target};
 use super::entry::Entry;
 use super::gate::{self, ConnectionEnd, EndReason, MessageReader};
+use super::method::Method;
 use crate::platform::stream_pair;
 
 /// Why a search does not count. A cycle in which one occurs publishes nothing.
@@ -108,6 +109,7 @@ pub struct DirectoryReader {
     tasks: Vec<JoinHandle<()>>,
     entry_timeout: Duration,
     host: String,
+    how: How,
 }
 
 impl Drop for DirectoryReader {
@@ -118,8 +120,8 @@ impl Drop for DirectoryReader {
 
 impl DirectoryReader {
     /// Connects, secures, signs in, and puts ldap3 behind the gate.
-    pub async fn open(target: &Target, credentials: &Credentials) -> Result<Self, ConnectError> {
-        let bound = connect::connect(target, credentials).await?;
+    pub async fn open(target: &Target, methods: &[Method]) -> Result<Self, ConnectError> {
+        let bound = connect::connect(target, methods).await?;
         let broken = |error: std::io::Error| ConnectError::Ended(ConnectionEnd::Broken(error.kind().to_string()));
         let pair = stream_pair::open().map_err(broken)?;
         let settings = LdapConnSettings::new().set_std_stream(pair.theirs);
@@ -127,7 +129,7 @@ impl DirectoryReader {
             .await
             .map_err(|error| ConnectError::Ended(ConnectionEnd::Broken(error.to_string())))?;
         let end = EndReason::default();
-        let (from_server, to_server) = tokio::io::split(bound);
+        let (from_server, to_server) = tokio::io::split(bound.wire);
         let (from_ldap3, to_ldap3) = tokio::io::split(pair.ours);
         let messages = MessageReader::new(from_server, ber::SESSION, target.timeouts.message);
         let tasks = vec![
@@ -136,12 +138,18 @@ impl DirectoryReader {
             // Its own account of the end is worthless (it may panic, or report success on a close): the gate's counts.
             tokio::spawn(async move { drop(driver.drive().await) }),
         ];
-        Ok(Self { ldap, end, tasks, entry_timeout: target.timeouts.entry, host: target.host.clone() })
+        let entry_timeout = target.timeouts.entry;
+        Ok(Self { ldap, end, tasks, entry_timeout, host: target.host.clone(), how: bound.how })
     }
 
     /// The name we connected to.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Which way was taken, and which failed before it.
+    pub fn how(&self) -> &How {
+        &self.how
     }
 
     /// Says goodbye; a server that does not hear it notices the close.

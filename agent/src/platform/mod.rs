@@ -2,3 +2,4 @@
 
 pub mod stream_pair;
 pub mod private_file;
+pub mod domain_controller;

@@ -12,6 +12,7 @@ use rollcall_protocol::directory::DomainPin;
 
 use crate::cloud::checkin::{self, Instructions};
 use crate::config::Config;
+use crate::cycle::Reached;
 use crate::diagnostic::Diagnostic;
 use crate::directory::ceiling;
 use crate::exit::Exit;
@@ -21,6 +22,7 @@ use crate::platform::private_file;
 const DESIRED: &str = "desired.jws";
 const REPORT: &str = "last-cycle.json";
 const CEILING: &str = "ceiling.json";
+const REACHED: &str = "reached.json";
 
 /// Held as long as a process may write the data folder.
 #[derive(Debug)]
@@ -105,9 +107,25 @@ pub fn save_ceiling(folder: &Path, ceiling: &Ceiling) {
     }
 }
 
+/// How the directory was reached last, if it ever was.
+pub fn find_reached(folder: &Path) -> Option<Reached> {
+    serde_json::from_slice(&std::fs::read(folder.join(REACHED)).ok()?).ok()
+}
+
+/// Keeps it for `status` and for the next check-in.
+pub fn save_reached(folder: &Path, reached: &Reached) {
+    if find_reached(folder).as_ref() == Some(reached) {
+        return;
+    }
+    let saved = serde_json::to_vec(reached).map_err(io::Error::from);
+    if let Err(error) = saved.and_then(|json| private_file::write(&folder.join(REACHED), &json)) {
+        tracing::warn!(%error, "how the directory was reached could not be kept");
+    }
+}
+
 /// After a revocation nothing of the customer stays.
 pub fn wipe(folder: &Path) {
-    for file in [DESIRED, REPORT, CEILING] {
+    for file in [DESIRED, REPORT, REACHED, CEILING] {
         let _ = std::fs::remove_file(folder.join(file));
     }
     if let Err(error) = Identity::remove(folder) {

@@ -59,6 +59,8 @@ pub struct Run {
     pub trigger: Trigger,
     pub extent: Extent,
     pub confirm: Vec<Uuid>,
+    /// Attributes whose disappearance a human has accepted.
+    pub accepted: Vec<String>,
     /// Commands that this cycle carries out.
     pub commands: Vec<Uuid>,
 }
@@ -87,7 +89,7 @@ fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger>
     let fresh = desired.commands.iter().filter(|command| !situation.tried.contains(&command.id));
     fresh
         .filter_map(|command| match command.order {
-            Order::SyncNow | Order::RefreshStructure => Some(Trigger::SyncNow),
+            Order::SyncNow | Order::RefreshStructure | Order::AcceptClearing { .. } => Some(Trigger::SyncNow),
             Order::FullSnapshot | Order::Confirm { .. } => Some(Trigger::FullSnapshotOrdered),
             Order::Bundle | Order::Unknown => None,
         })
@@ -138,20 +140,26 @@ pub fn retry_after(failures: u32) -> TimeDelta {
 /// Bundles are made beside the cycles, and what this version does not know it leaves alone.
 fn is_for_a_cycle(order: &Order) -> bool {
     match order {
-        Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::Confirm { .. } => true,
+        Order::SyncNow
+        | Order::RefreshStructure
+        | Order::FullSnapshot
+        | Order::Confirm { .. }
+        | Order::AcceptClearing { .. } => true,
         Order::Bundle | Order::Unknown => false,
     }
 }
 
 /// Every open command rides along, whatever set the cycle going.
 fn run(desired: &DesiredState, trigger: Trigger) -> Run {
-    let mut run = Run { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), commands: Vec::new() };
+    let mut run =
+        Run { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), commands: Vec::new() };
     for command in desired.commands.iter().filter(|command| is_for_a_cycle(&command.order)) {
         run.commands.push(command.id);
         match &command.order {
             Order::SyncNow | Order::RefreshStructure | Order::Bundle | Order::Unknown => {}
             Order::FullSnapshot => run.extent = Extent::Everybody,
             Order::Confirm { guids } => run.confirm.extend_from_slice(guids),
+            Order::AcceptClearing { attributes } => run.accepted.extend_from_slice(attributes),
         }
     }
     run

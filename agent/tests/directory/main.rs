@@ -9,3 +9,7 @@ mod departures;
 mod ceiling;
 mod troubles;
 mod refusals;
+mod controllers;
+mod cases;
+mod nested;
+mod selections;

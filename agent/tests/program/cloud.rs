@@ -14,6 +14,7 @@ use rollcall_protocol::chain::{self, ChainHead, Epoch};
 use rollcall_protocol::checkin::{CheckinRequest, CheckinResponse, EpochWish};
 use rollcall_protocol::desired::{Command, DesiredImport, DesiredState, Order, Role};
 use rollcall_protocol::digest::{SetDigester, SetSummary};
+use rollcall_protocol::directory::DomainPin;
 use rollcall_protocol::enrol::{EnrolLink, EnrolRequest, EnrolResponse, EnrolToken};
 use rollcall_protocol::hash::{BodyDigest, Hash};
 use rollcall_protocol::item::Item;
@@ -64,6 +65,8 @@ pub struct Books {
     /// The order each answers, and the zip.
     pub bundles: Vec<(Uuid, Vec<u8>)>,
     pub farewells: u32,
+    /// What an inspecting proxy would try with the instructions.
+    pub forge: Option<Forgery>,
     /// The cloud's clock minus this machine's.
     pub ahead: TimeDelta,
     /// Stores the batch and then hangs up, as a lost acknowledgement.
@@ -97,6 +100,7 @@ impl Cloud {
             refuse_bundles: VecDeque::new(),
             bundles: Vec::new(),
             farewells: 0,
+            forge: None,
             ahead: TimeDelta::zero(),
             swallow_receipts: 0,
         };
@@ -276,9 +280,13 @@ impl Books {
     fn tell(&mut self, said: &CheckinRequest) -> CheckinResponse {
         let is_newer = self.desired.version > said.desired_version;
         self.desired.issued_at = now();
+        let desired = match &self.forge {
+            None => is_newer.then(|| self.desired.sign(&self.key).unwrap()),
+            Some(forgery) => Some(forgery.make(&self.desired, &self.key)),
+        };
         CheckinResponse {
             server_time: self.time(),
-            desired: is_newer.then(|| self.desired.sign(&self.key).unwrap()),
+            desired,
             epoch: (said.epoch == EpochWish::New).then_some(self.epoch),
         }
     }
@@ -402,6 +410,33 @@ fn no_imports() -> DesiredState {
         pause: None,
         imports: Vec::new(),
         commands: Vec::new(),
+    }
+}
+
+/// Instructions that must not be obeyed.
+#[derive(Debug, Clone, Copy)]
+pub enum Forgery {
+    OtherKey,
+    Older,
+    OtherAgent,
+    OtherDomain,
+}
+
+impl Forgery {
+    /// With an empty list of imports, so that obeying would be seen.
+    fn make(self, desired: &DesiredState, key: &PrivateKey) -> String {
+        let mut forged = DesiredState { imports: Vec::new(), version: desired.version + 1, ..desired.clone() };
+        match self {
+            Self::OtherKey => return forged.sign(&PrivateKey::from_seed(&[66; 32])).unwrap(),
+            Self::Older => forged.version = 1,
+            Self::OtherAgent => forged.agent = Uuid::from_u128(0xbad),
+            Self::OtherDomain => {
+                let pin =
+                    DomainPin { guid: Uuid::from_u128(0xbad), sid: "S-1-5-21-6-6-6".into(), dns_name: "bad".into() };
+                forged.domain = Some(pin);
+            }
+        }
+        forged.sign(key).unwrap()
     }
 }
 

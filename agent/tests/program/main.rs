@@ -10,6 +10,8 @@ mod commands;
 mod checks;
 mod shown;
 mod bundles;
+mod bad_input;
+mod leaving;
 mod service;
 mod answers;
 mod crashes;

@@ -4,6 +4,7 @@
 pub mod authority;
 pub mod demo;
 pub mod directory;
+pub mod dns;
 pub mod ldapsearch;
 pub mod oracle;
 pub mod postgres;

@@ -5,6 +5,7 @@ pub mod asking;
 pub mod idempotency;
 pub mod customers;
 pub mod agents;
+pub mod bundles;
 pub mod directories;
 pub mod imports;
 pub mod accounts;
@@ -65,6 +66,7 @@ fn described() -> OpenApiRouter<AppState> {
         OpenApiRouter::new()
             .merge(customers::routes())
             .merge(agents::routes())
+            .merge(bundles::routes())
             .merge(directories::routes())
             .merge(imports::routes())
             .merge(accounts::routes())

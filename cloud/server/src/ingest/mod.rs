@@ -7,6 +7,8 @@ mod checkin;
 mod desired;
 mod batches;
 mod rotate;
+mod bundles;
+mod leave;
 
 use axum::{Router, extract::DefaultBodyLimit, routing::post};
 use rollcall_protocol::path;
@@ -20,9 +22,13 @@ pub fn router() -> Router<AppState> {
         .route(path::CHECKIN, post(checkin::handle))
         .route(path::BATCHES, post(batches::handle))
         .route(path::ROTATE, post(rotate::handle))
+        .route(path::BUNDLES, post(bundles::handle))
+        .route(path::LEAVE, post(leave::handle))
         // Each handler has its own limit, which answers in the words of the protocol.
         .layer(DefaultBodyLimit::disable())
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod bundle_tests;

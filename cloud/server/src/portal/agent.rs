@@ -12,7 +12,7 @@ use rollcall_domain::{
     ids::AgentId,
     role::Act,
 };
-use rollcall_protocol::catalogue;
+use rollcall_protocol::{catalogue, checkin::Problem};
 use rollcall_store::{
     agent_keys,
     agents::{self as store, Agent},
@@ -22,6 +22,8 @@ use serde::Deserialize;
 
 use super::{
     answer::{PageError, page, see},
+    bundles::BundleLine,
+    ceiling::CeilingView,
     customer_head::{CustomerHead, Place, Tab, open},
     guard::{Done, SignedIn, require},
     pages::Pages,
@@ -30,7 +32,7 @@ use super::{
     view::{Frame, Link, Moment, Pill, Tone, Trouble},
 };
 use crate::{
-    services::{agents, reach},
+    services::{agents, bundles, reach, told},
     state::AppState,
 };
 
@@ -54,8 +56,45 @@ pub struct AgentPage {
     pub last_seen: Option<Moment>,
     pub identity: Vec<Fact>,
     pub enrolled: Moment,
+    /// `None` until the agent has told it.
+    pub ceiling: Option<CeilingView>,
+    /// Only for those who may ask for one.
+    pub bundles: Option<BundleShelf>,
     pub may_revoke: bool,
     pub may_release: bool,
+}
+
+/// The support bundles of this agent.
+#[derive(Debug, Clone)]
+pub struct BundleShelf {
+    pub lines: Vec<BundleLine>,
+    pub is_awaited: bool,
+    pub may_ask: bool,
+}
+
+/// Everything that is wrong with an agent, worst first.
+fn troubles(agent: &Agent, slug: &str, now: DateTime<Utc>) -> Vec<Trouble> {
+    let first = trouble(agent, slug, now);
+    let is_told = |code: &str| first.as_ref().is_some_and(|first| first.code == code);
+    let others = told::problems(agent).into_iter().filter(|problem| !is_told(&problem.code));
+    let others: Vec<Trouble> = match (agent.state, &first) {
+        // One that is gone or stopped tells nothing new.
+        (AgentState::Revoked | AgentState::Quarantined, _) | (_, None) => Vec::new(),
+        (AgentState::Active | AgentState::Standby, Some(_)) => others.map(|told| told_trouble(&told, now)).collect(),
+    };
+    first.into_iter().chain(others).collect()
+}
+
+fn told_trouble(told: &Problem, now: DateTime<Utc>) -> Trouble {
+    let fix = catalogue::find(&told.code).and_then(|fault| fault.fix.first().copied()).unwrap_or_default();
+    Trouble {
+        tone: Tone::Warn,
+        title: states::title_of(&told.code),
+        detail: Some([told.detail.as_str(), fix].join(" ").trim().to_owned()),
+        since: Moment::new(told.since, now),
+        action: Link::to("Read what to do", format!("/docs/codes#{}", told.code.to_lowercase())),
+        code: told.code.clone(),
+    }
 }
 
 /// What is wrong with an agent, worst first; `None` if it is well.
@@ -112,20 +151,40 @@ async fn show(
     opened.frame.notice = done.notice();
     let keys = agent_keys::list(&mut opened.tx, &scope).await?;
     let now = opened.now;
+    let shelf = match signed.may(Act::InstallAgent) {
+        true => Some(shelf(&state, &signed, &agent, now).await?),
+        false => None,
+    };
     Ok(page(&AgentPage {
         here: format!("/agents/{id}"),
         host: agent.hostname.clone(),
         state: states::agent(&agent, now),
-        troubles: trouble(&agent, &slug, now).into_iter().collect(),
+        troubles: troubles(&agent, &slug, now),
         health: health_facts(&agent),
         last_seen: agent.last_seen_at.map(|at| Moment::new(at, now)),
         identity: identity_facts(&agent, &keys),
         enrolled: Moment::new(agent.enrolled_at, now),
+        ceiling: told::ceiling(&agent).map(CeilingView::of),
+        bundles: shelf,
         may_revoke: signed.may(Act::RevokeAgent) && agent.state != AgentState::Revoked,
         may_release: signed.may(Act::RevokeAgent) && agent.state == AgentState::Quarantined,
         frame: opened.frame,
         customer: opened.customer,
     }))
+}
+
+async fn shelf(
+    state: &AppState,
+    signed: &SignedIn,
+    agent: &Agent,
+    now: DateTime<Utc>,
+) -> Result<BundleShelf, PageError> {
+    let shelf = bundles::list(state, &signed.who, agent.id).await?;
+    Ok(BundleShelf {
+        lines: shelf.bundles.iter().map(|bundle| BundleLine::of(bundle, now)).collect(),
+        is_awaited: shelf.is_awaited,
+        may_ask: matches!(agent.state, AgentState::Active | AgentState::Standby),
+    })
 }
 
 fn health_facts(agent: &Agent) -> Vec<Fact> {

@@ -34,6 +34,8 @@ pub mod run;
 pub mod held;
 pub mod agents;
 pub mod agent;
+pub mod ceiling;
+pub mod bundles;
 pub mod settings;
 pub mod audit;
 pub mod system;
@@ -65,6 +67,7 @@ pub fn pages() -> Pages {
         .merge(held::routes())
         .merge(agents::routes())
         .merge(agent::routes())
+        .merge(bundles::routes())
         .merge(settings::routes())
         .merge(audit::routes())
         .merge(system::routes())

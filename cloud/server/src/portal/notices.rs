@@ -20,6 +20,7 @@ pub fn find(word: &str) -> Option<Notice> {
         "token-revoked" => (Tone::Good, "Token revoked", "It can no longer enrol an agent."),
         "agent-retired" => (Tone::Good, "Agent retired", "Its key is refused from now on."),
         "agent-released" => (Tone::Good, "Agent released", "It may send again; the other copy must enrol anew."),
+        "bundle" => (Tone::Good, "Bundle asked for", "It appears here when the agent has made and sent it."),
         "key-revoked" => (Tone::Good, "API key revoked", "It is refused from now on."),
         "operator-disabled" => (Tone::Good, "Operator disabled", "All their sign-ins have ended."),
         "session-ended" => (Tone::Good, "Sign-in ended", ""),

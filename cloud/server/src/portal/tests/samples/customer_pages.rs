@@ -9,7 +9,9 @@ use super::{
     lists::{people_list, tile},
 };
 use crate::portal::{
-    agent::AgentPage,
+    agent::{AgentPage, BundleShelf},
+    bundles::BundleLine,
+    ceiling::{CeilingView, PlaceLine},
     customer::{AgentLine, CustomerPage, ImportLine, LastSync},
     customer_head::{CustomerHead, Tab},
     held::{HeldImport, HeldPage, HeldRow},
@@ -117,6 +119,8 @@ pub fn all() -> Vec<(&'static str, String)> {
                 ..agent()
             }),
         ),
+        ("agent_ceiling_and_bundles", draw(&AgentPage { ceiling: Some(ceiling()), bundles: Some(shelf()), ..agent() })),
+        ("agent_for_helpdesk", draw(&AgentPage { ceiling: None, bundles: None, may_revoke: false, ..agent() })),
         ("agent_quarantined", draw(&AgentPage { may_release: true, ..agent() })),
     ]
 }
@@ -374,6 +378,7 @@ fn import_form() -> ImportFormPage {
             .map(|(value, label)| Interval { value, label: label.into() })
             .into(),
         removal: "deactivate",
+        nested: false,
         grace_days: "30".into(),
         may_delete: true,
         count: ScopeCount {
@@ -387,6 +392,7 @@ fn import_form() -> ImportFormPage {
 
 fn pause() -> PausePage {
     PausePage {
+        meaning: crate::portal::pause::meaning(crate::portal::pause::Subject::Customer),
         frame: of("Pause"),
         customer: head(Tab::Overview, "Pause"),
         what: "Contoso Legal LLP".into(),
@@ -607,7 +613,29 @@ fn agent() -> AgentPage {
             Fact::new("Id", "agt_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b21").mono(),
         ],
         enrolled: ago(60 * 24 * 40),
+        ceiling: Some(CeilingView::default()),
+        bundles: Some(BundleShelf { lines: vec![], is_awaited: false, may_ask: true }),
         may_revoke: true,
         may_release: false,
     }
+}
+
+fn ceiling() -> CeilingView {
+    let place = |place: &str, is_lost| PlaceLine { place: place.into(), is_lost };
+    CeilingView {
+        withheld: vec!["mobile".into(), "manager".into()],
+        places: vec![place("OU=Board,DC=contoso,DC=local", false), place("OU=Founders,DC=contoso,DC=local", true)],
+        effect: "12 people are left out by it.".into(),
+    }
+}
+
+fn shelf() -> BundleShelf {
+    let line = BundleLine {
+        href: "/agents/agt_1/bundles/bun_1".into(),
+        received: ago(3),
+        expires: ago(-60 * 24 * 7),
+        size: "9 KiB".into(),
+        sha256: "9c21440bae715de29011".repeat(3) + "08f6",
+    };
+    BundleShelf { lines: vec![line], is_awaited: true, may_ask: true }
 }
