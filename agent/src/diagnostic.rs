@@ -19,6 +19,7 @@ use crate::directory::gate::ConnectionEnd;
 use crate::directory::reader::Incomplete;
 use crate::directory::tls::TlsRefused;
 use crate::exit::Exit;
+use crate::platform::kerberos::KerberosFault;
 use crate::spool::SpoolError;
 
 /// Something wrong: which fault it is, and the facts of this case (a host, a page, a result code; never people).
@@ -112,6 +113,7 @@ impl From<&ConnectError> for Diagnostic {
             ConnectError::Tls(refused) => return refused.into(),
             ConnectError::StartTlsRefused(_) => catalogue::TLS_REFUSED,
             ConnectError::Bind(refused) => bind_fault(refused),
+            ConnectError::Kerberos(fault) => kerberos_fault(fault),
             ConnectError::Ended(end) => end_fault(end),
             ConnectError::NoMethod => catalogue::CONFIG_UNREADABLE,
             ConnectError::EveryMethod { decisive, .. } => {
@@ -136,8 +138,25 @@ fn bind_fault(refused: &BindRefused) -> Fault {
     }
 }
 
+fn kerberos_fault(fault: &KerberosFault) -> Fault {
+    match fault {
+        KerberosFault::LibraryMissing(_) => catalogue::KERBEROS_MISSING,
+        KerberosFault::NoTicket => catalogue::NO_TICKET,
+        KerberosFault::TicketExpired => catalogue::TICKET_EXPIRED,
+        KerberosFault::ClockSkew => catalogue::KERBEROS_CLOCK,
+        KerberosFault::ServiceUnknown(_) => catalogue::SERVICE_UNKNOWN,
+        KerberosFault::NoKeyServer(_) => catalogue::NO_KEY_SERVER,
+        KerberosFault::Refused | KerberosFault::Other { .. } => catalogue::KERBEROS_REFUSED,
+        KerberosFault::Revoked => catalogue::BIND_DISABLED,
+        KerberosFault::KeyExpired => catalogue::BIND_PASSWORD_EXPIRED,
+        KerberosFault::NotGranted(_) => catalogue::SEALING_REFUSED,
+        KerberosFault::Disturbed(_) => catalogue::SEAL_BROKEN,
+    }
+}
+
 fn end_fault(end: &ConnectionEnd) -> Fault {
     match end {
+        ConnectionEnd::Kerberos(fault) => kerberos_fault(fault),
         ConnectionEnd::Malformed(_) => catalogue::MALFORMED_ANSWER,
         ConnectionEnd::Closed
         | ConnectionEnd::ClosedInsideMessage
@@ -196,7 +215,7 @@ impl From<&SpoolError> for Diagnostic {
     fn from(error: &SpoolError) -> Self {
         let fault = match error {
             SpoolError::Unwritable(_) => catalogue::NOT_WRITABLE,
-            SpoolError::Damaged(_) | SpoolError::Unreadable => catalogue::SPOOL_REBUILT,
+            SpoolError::Damaged(_) | SpoolError::Unreadable | SpoolError::Gone => catalogue::SPOOL_REBUILT,
         };
         Self::new(fault, error, Exit::Failed)
     }
@@ -208,7 +227,9 @@ impl From<&LinkError> for Diagnostic {
             LinkError::NameUnknown { .. } => catalogue::CLOUD_NAME,
             LinkError::Tls { .. } => catalogue::CLOUD_TLS,
             LinkError::Proxy { .. } => catalogue::PROXY_REFUSED,
-            LinkError::Unreachable { .. } | LinkError::TimedOut { .. } => catalogue::CLOUD_UNREACHABLE,
+            LinkError::Unreachable { .. } | LinkError::Broken { .. } | LinkError::TimedOut { .. } => {
+                catalogue::CLOUD_UNREACHABLE
+            }
             LinkError::TooLong | LinkError::Odd { .. } => catalogue::CLOUD_ODD_ANSWER,
             LinkError::Refused(refusal) => return refusal.into(),
             LinkError::Setup(_) => catalogue::CONFIG_UNREADABLE,
@@ -229,7 +250,7 @@ impl From<&Refusal> for Diagnostic {
             }
             Refusal::Epoch => (catalogue::CLOUD_UNREACHABLE, "the epoch is over".to_owned(), Exit::CloudUnreachable),
             Refusal::Unauthorized => (catalogue::SIGNATURE_REFUSED, "status 401".to_owned(), Exit::Failed),
-            Refusal::Revoked => (catalogue::AGENT_REVOKED, "status 410".to_owned(), Exit::NotEnrolled),
+            Refusal::Revoked { .. } => (catalogue::AGENT_REVOKED, "status 410".to_owned(), Exit::NotEnrolled),
             Refusal::Skew { server_time } => {
                 (catalogue::CLOCK_OFF, format!("the cloud says it is {}", server_time.to_rfc3339()), Exit::Failed)
             }

@@ -2,6 +2,7 @@
 //!
 //! Read it as the data flows: the directory, one cycle, the spool, the link to the cloud; then who keeps them going.
 
+pub mod version;
 pub mod clock;
 pub mod exit;
 pub mod platform;
@@ -16,4 +17,5 @@ pub mod cloud;
 pub mod service;
 pub mod check;
 pub mod bundle;
+pub mod update;
 pub mod cli;

@@ -1,7 +1,8 @@
 //! Everything the agent and the cloud say to each other: messages, signing, limits. No I/O, no clock, no randomness.
 //!
 //! Read it in the order of the `mod` lines: what limits hold, how bytes are hashed and signed, what a request proves,
-//! what a cycle carries, how the cloud answers, and what the cloud wants of the agent.
+//! what a cycle carries, how the cloud answers, what the cloud wants of the agent, and when an update is
+//! believed.
 
 pub mod limits;
 pub mod catalogue;
@@ -27,6 +28,8 @@ pub mod ceiling;
 pub mod checkin;
 pub mod bundle;
 pub mod rotate;
+pub mod revocation;
+pub mod update;
 
 /// The protocol version this build speaks; it stands in the claims of every request.
 pub const PROTO: u16 = 1;
@@ -39,4 +42,6 @@ pub mod path {
     pub const ROTATE: &str = "/agent/v1/rotate";
     pub const BUNDLES: &str = "/agent/v1/bundles";
     pub const LEAVE: &str = "/agent/v1/leave";
+    /// What lies below is named by [`crate::update::name`].
+    pub const UPDATES: &str = "/agent/v1/updates";
 }

@@ -12,6 +12,8 @@ const HARMLESS: &[&str] = &[
     "data_dir",
     "ldap.host",
     "ldap.domain",
+    "ldap.name_server",
+    "ldap.realm",
     "ldap.port",
     "ldap.address",
     "ldap.transport",
@@ -81,6 +83,30 @@ fn tell_value(key: &str, value: &Value, redactor: &mut Redactor) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Names of accounts, places and whatever may carry a password.
+    const PRIVATE: &[&str] = &["ldap.bind_user", "ldap.principal", "cloud.proxy", "privacy.never_read"];
+
+    // proves: M-49
+    #[test]
+    fn every_documented_key_was_thought_about() {
+        let text: String = crate::config::TEMPLATE
+            .lines()
+            .map(|line| line.strip_prefix("#: ").unwrap_or(line))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let table: Table = text.parse().unwrap();
+        for (key, value) in &table {
+            let keys = match value.as_table() {
+                Some(section) => section.keys().map(|inner| format!("{key}.{inner}")).collect(),
+                None => vec![key.clone()],
+            };
+            for key in keys {
+                let (shown, hidden) = (HARMLESS.contains(&key.as_str()), PRIVATE.contains(&key.as_str()));
+                assert!(shown != hidden, "{key} is on {} lists", usize::from(shown) + usize::from(hidden));
+            }
+        }
+    }
 
     // proves: M-49
     #[test]

@@ -70,7 +70,7 @@ pub fn readme(made_at: DateTime<Utc>, removed: &[String]) -> String {
          log.txt              the end of the log\n\n\
          Nobody of the directory is named in here. Removed:\n",
         made_at.format("%Y-%m-%d %H:%M:%S UTC"),
-        machine::VERSION,
+        crate::version::text(),
     );
     if removed.is_empty() {
         text.push_str("- nothing had to be\n");

@@ -239,7 +239,7 @@ async fn check_root(report: &mut Report<'_>, reader: &mut DirectoryReader, now: 
 fn clock(difference: TimeDelta) -> Finding {
     let words = format!("it differs by {} s", difference.num_seconds());
     if difference.num_minutes().abs() >= CLOCK_MINUTES {
-        return Finding::Warn(Diagnostic::new(catalogue::DC_CLOCK_OFF, words, Exit::Attention));
+        return Finding::Warn(Diagnostic::new(catalogue::KERBEROS_CLOCK, words, Exit::Attention));
     }
     Finding::Ok(words)
 }
@@ -251,6 +251,6 @@ mod tests {
     #[test]
     fn five_minutes_between_the_clocks_are_too_many() {
         assert!(matches!(clock(TimeDelta::seconds(-299)), Finding::Ok(_)));
-        assert!(matches!(clock(TimeDelta::seconds(300)), Finding::Warn(told) if told.fault.code == "RC-2122"));
+        assert!(matches!(clock(TimeDelta::seconds(300)), Finding::Warn(told) if told.fault.code == "RC-2208"));
     }
 }

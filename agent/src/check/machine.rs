@@ -18,7 +18,7 @@ use crate::spool::{Spool, SpoolError};
 const LITTLE_DISK: u64 = 512 * 1024 * 1024;
 
 pub fn check_configuration<'a>(report: &mut Report<'_>, config: Result<&'a Config, &Diagnostic>) -> Option<&'a Config> {
-    report.add("version", Finding::Ok(format!("{} on {}", machine::VERSION, machine::facts().os)));
+    report.add("version", Finding::Ok(format!("{} on {}", crate::version::text(), machine::facts().os)));
     report.step("configuration", config.map(|config| (config, "readable".to_owned())).map_err(Clone::clone))
 }
 

@@ -5,7 +5,8 @@ use crate::directory::method::{Credentials, Method, Tls};
 /// How TLS begins, for ways that have it.
 pub fn tls_of(method: &Method) -> Option<Tls> {
     match method {
-        Method::PasswordOverTls { tls, .. } => Some(*tls),
+        Method::PasswordOverTls { tls, .. } | Method::KerberosOverTls { tls, .. } => Some(*tls),
+        Method::KerberosSealed { .. } => None,
     }
 }
 
@@ -13,5 +14,6 @@ pub fn tls_of(method: &Method) -> Option<Tls> {
 pub fn credentials_of(method: &Method) -> Option<&Credentials> {
     match method {
         Method::PasswordOverTls { credentials, .. } => Some(credentials),
+        Method::KerberosOverTls { .. } | Method::KerberosSealed { .. } => None,
     }
 }

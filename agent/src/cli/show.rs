@@ -142,7 +142,7 @@ impl Ledger {
 
     /// A heading per batch and then its items as they were sent; as JSON, one object per batch with the same.
     fn print(&self, sent: &Sent, proof: Proof) -> Result<(), SpoolError> {
-        let claims = sent.batch.claims()?;
+        let claims = &sent.claims;
         match self.output.form() {
             Form::Text => {
                 self.output.line(format_args!(
@@ -152,8 +152,8 @@ impl Ledger {
                     claims.link.chain.seq,
                     claims.link.cycle.part,
                     claims.link.cycle.parts,
-                    sent.batch.items,
-                    sent.batch.body.len(),
+                    claims.link.cycle.items,
+                    sent.body.len(),
                     proof.words(),
                 ));
                 each_item(sent, |item| self.output.line(item))
@@ -172,7 +172,7 @@ impl Ledger {
 }
 
 fn each_item(sent: &Sent, mut visit: impl FnMut(&str)) -> Result<(), SpoolError> {
-    let inflated = zstd::Decoder::new(sent.batch.body.as_slice()).map_err(|_| SpoolError::Unreadable)?;
+    let inflated = zstd::Decoder::new(sent.body.as_slice()).map_err(|_| SpoolError::Unreadable)?;
     for line in std::io::BufReader::new(inflated).lines() {
         visit(&line.map_err(|_| SpoolError::Unreadable)?);
     }

@@ -58,7 +58,7 @@ pub async fn run(
 async fn tell(config: &Config, identity: &Identity, clock: &Clock, chance: &Chance) -> Result<(), Diagnostic> {
     let link = supervisor::open_link(config, identity, clock, chance)?;
     match leave::leave(&link, identity).await {
-        Ok(()) | Err(LinkError::Refused(Refusal::Revoked)) => Ok(()),
+        Ok(()) | Err(LinkError::Refused(Refusal::Revoked { .. })) => Ok(()),
         Err(error) => Err(Diagnostic::from(&error)),
     }
 }

@@ -11,7 +11,7 @@ use super::link::{Link, LinkError, REQUEST_TIMEOUT};
 /// Once more when our clock was off; everything else is the caller's affair.
 pub async fn send(link: &Link, command: Uuid, zip: &[u8]) -> Result<BundleReceipt, LinkError> {
     for _ in 0..2 {
-        let jws = link.signer.sign_bundle(BodyDigest::of(zip), link.stamp(), BundleLink { command })?;
+        let jws = link.keys.signer().sign_bundle(BodyDigest::of(zip), link.stamp(), BundleLink { command })?;
         match link.post(path::BUNDLES, &jws, zip.to_vec(), REQUEST_TIMEOUT).await? {
             Answer::Accepted(receipt) => return Ok(receipt),
             Answer::Refused(Refusal::Skew { server_time }) => link.clock.learn(server_time),

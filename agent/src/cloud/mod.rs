@@ -7,3 +7,4 @@ pub mod checkin;
 pub mod push;
 pub mod bundle;
 pub mod leave;
+pub mod rotate;

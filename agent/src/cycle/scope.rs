@@ -312,6 +312,7 @@ pub mod fixtures {
             pause: None,
             imports,
             commands: Vec::new(),
+            update: None,
         }
     }
 

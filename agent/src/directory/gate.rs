@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::ber::{self, Limits, Malformed, Operation};
+use crate::platform::kerberos::KerberosFault;
 
 /// Why a connection ended although we still wanted it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,8 +23,21 @@ pub enum ConnectionEnd {
     Malformed(#[from] Malformed),
     #[error("the connection broke: {0}")]
     Broken(String),
+    #[error("{0}")]
+    Kerberos(#[from] KerberosFault),
     #[error("an operation that could write was asked for and refused")]
     NotARead,
+}
+
+impl From<std::io::Error> for ConnectionEnd {
+    /// A sealed connection says why it ended; of anything else the kind is enough.
+    fn from(error: std::io::Error) -> Self {
+        let kind = error.kind();
+        match error.into_inner().map(|inner| inner.downcast::<KerberosFault>()) {
+            Some(Ok(fault)) => Self::Kerberos(*fault),
+            Some(Err(_)) | None => Self::Broken(kind.to_string()),
+        }
+    }
 }
 
 /// The first reason why a connection ended; ldap3 itself only ever says that its stream ended.
@@ -160,7 +174,7 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             self.buffer.truncate(CHUNK);
         }
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-        let count = self.from.read(room).await.map_err(|error| ConnectionEnd::Broken(error.kind().to_string()))?;
+        let count = self.from.read(room).await?;
         self.end += count;
         Ok(count > 0)
     }
@@ -203,7 +217,7 @@ where
         match requests.next().await {
             Ok(Some(request)) => {
                 if let Err(error) = send(&mut to, &request).await {
-                    end.note(ConnectionEnd::Broken(error.kind().to_string()));
+                    end.note(error.into());
                     return;
                 }
             }

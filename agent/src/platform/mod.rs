@@ -3,3 +3,8 @@
 pub mod stream_pair;
 pub mod private_file;
 pub mod domain_controller;
+pub mod kerberos;
+#[cfg(not(windows))]
+mod gssapi;
+#[cfg(windows)]
+mod sspi;

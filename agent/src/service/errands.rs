@@ -47,6 +47,7 @@ impl Failure {
             | LinkError::Tls { .. }
             | LinkError::Proxy { .. }
             | LinkError::Unreachable { .. }
+            | LinkError::Broken { .. }
             | LinkError::TimedOut { .. }
             | LinkError::TooLong
             | LinkError::Odd { .. } => Hope::Some,
@@ -71,12 +72,9 @@ impl Errands {
         open.find(|command| !self.settled.contains(&command.id)).map(|command| command.id)
     }
 
-    /// The moment at which a failed errand is tried again, if that is sooner.
-    pub fn sooner(&self, until: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-        match (self.not_before, until) {
-            (Some(own), Some(until)) => Some(own.min(until)),
-            (own, until) => own.or(until),
-        }
+    /// When a failed errand is tried again.
+    pub fn again_at(&self) -> Option<DateTime<Utc>> {
+        self.not_before
     }
 
     pub fn settle(&mut self, command: Uuid) {
@@ -111,6 +109,7 @@ mod tests {
             role: Role::Standby,
             domain: None,
             pause: None,
+            update: None,
             imports: Vec::new(),
             commands: orders.iter().map(command).collect(),
         }
@@ -149,11 +148,11 @@ mod tests {
 
         assert_eq!(errands.failed(bundle, Hope::Some, at(0)), AfterFailure::TryAgain);
         assert_eq!(errands.due(Some(&wanted), at(59)), None);
-        assert_eq!(errands.sooner(Some(at(1000))), Some(at(60)));
+        assert_eq!(errands.again_at(), Some(at(60)));
         assert_eq!(errands.due(Some(&wanted), at(60)), Some(bundle));
         assert_eq!(errands.failed(bundle, Hope::Some, at(60)), AfterFailure::TryAgain);
         assert_eq!(errands.failed(bundle, Hope::Some, at(120)), AfterFailure::GiveUp);
         assert_eq!(errands.due(Some(&wanted), at(1000)), None);
-        assert_eq!(errands.sooner(None), None);
+        assert_eq!(errands.again_at(), None);
     }
 }

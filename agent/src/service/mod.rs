@@ -7,5 +7,8 @@ pub mod desk;
 pub mod schedule;
 pub mod listener;
 pub mod errands;
+pub mod clerk;
+pub mod mending;
+pub mod guarded;
 pub mod worker;
 pub mod supervisor;

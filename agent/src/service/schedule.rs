@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::Trigger;
-use rollcall_protocol::desired::{DesiredState, Order, Role};
+use rollcall_protocol::desired::{Command, DesiredState, Order, Role};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
 use uuid::Uuid;
@@ -91,7 +91,7 @@ fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger>
         .filter_map(|command| match command.order {
             Order::SyncNow | Order::RefreshStructure | Order::AcceptClearing { .. } => Some(Trigger::SyncNow),
             Order::FullSnapshot | Order::Confirm { .. } => Some(Trigger::FullSnapshotOrdered),
-            Order::Bundle | Order::Unknown => None,
+            Order::RotateKey | Order::Bundle | Order::Unknown => None,
         })
         .next()
 }
@@ -100,8 +100,8 @@ fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger>
 fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<DateTime<Utc>>) {
     let base = &situation.state.base;
     let interval = interval(desired, situation.jitter);
-    let cycles = desired.commands.iter().filter(|command| is_for_a_cycle(&command.order));
-    let waits = cycles.into_iter().any(|command| !situation.done.contains(&command.id));
+    let is_open = |command: &&Command| command.order.needs_cycle() && !situation.done.contains(&command.id);
+    let waits = desired.commands.iter().any(|command| is_open(&command));
     match situation.last_try {
         Some(Try { at, outcome: Outcome::Refused }) => return (Trigger::Schedule, Some(at + interval)),
         Some(Try { at, outcome: Outcome::Failed(times) }) => {
@@ -137,26 +137,14 @@ pub fn retry_after(failures: u32) -> TimeDelta {
     TimeDelta::minutes(minutes.min(60))
 }
 
-/// Bundles are made beside the cycles, and what this version does not know it leaves alone.
-fn is_for_a_cycle(order: &Order) -> bool {
-    match order {
-        Order::SyncNow
-        | Order::RefreshStructure
-        | Order::FullSnapshot
-        | Order::Confirm { .. }
-        | Order::AcceptClearing { .. } => true,
-        Order::Bundle | Order::Unknown => false,
-    }
-}
-
 /// Every open command rides along, whatever set the cycle going.
 fn run(desired: &DesiredState, trigger: Trigger) -> Run {
     let mut run =
         Run { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), commands: Vec::new() };
-    for command in desired.commands.iter().filter(|command| is_for_a_cycle(&command.order)) {
+    for command in desired.commands.iter().filter(|command| command.order.needs_cycle()) {
         run.commands.push(command.id);
         match &command.order {
-            Order::SyncNow | Order::RefreshStructure | Order::Bundle | Order::Unknown => {}
+            Order::SyncNow | Order::RefreshStructure | Order::RotateKey | Order::Bundle | Order::Unknown => {}
             Order::FullSnapshot => run.extent = Extent::Everybody,
             Order::Confirm { guids } => run.confirm.extend_from_slice(guids),
             Order::AcceptClearing { attributes } => run.accepted.extend_from_slice(attributes),
@@ -170,7 +158,7 @@ mod tests {
     use super::*;
     use crate::cycle::scope::fixtures::{desired, id, import, ou};
     use crate::spool::state::Base;
-    use rollcall_protocol::desired::{Command, Pause};
+    use rollcall_protocol::desired::Pause;
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)

@@ -2,20 +2,24 @@
 
 use chrono::{DateTime, Utc};
 use rollcall_protocol::batch::BatchClaims;
-use rollcall_protocol::hash::BodyDigest;
+use rollcall_protocol::hash::{BodyDigest, Hash};
 use rollcall_protocol::jws::{JwsError, Kind, Unverified};
 use rollcall_protocol::key::PublicKey;
 use rusqlite::{Transaction, params};
 use uuid::Uuid;
 
 use super::commit::{get_u64, to_sql};
-use super::outgoing::{Outgoing, outgoing_from_row, trim_ledger};
+use super::outgoing::{Outgoing, trim_ledger};
 use super::{Spool, SpoolError};
 
-/// One batch that left, with the moment the cloud acknowledged it.
+/// One batch that left, exactly as it lies in the ledger, with the moment the cloud acknowledged it. It is not checked:
+/// [`Sent::prove`] does that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
-    pub batch: Outgoing,
+    pub jws: String,
+    pub body: Vec<u8>,
+    /// What the batch says of itself.
+    pub claims: BatchClaims,
     pub sent_at: DateTime<Utc>,
 }
 
@@ -33,6 +37,27 @@ pub struct SentCycle {
 }
 
 impl SentCycle {
+    fn begin(claims: &BatchClaims, sent_at: DateTime<Utc>) -> Self {
+        let chain = claims.link.chain;
+        Self {
+            cycle: claims.link.cycle.cycle,
+            epoch: chain.epoch,
+            first_seq: chain.seq,
+            last_seq: chain.seq,
+            batches: 0,
+            items: 0,
+            bytes: 0,
+            sent_at,
+        }
+    }
+
+    fn add(&mut self, claims: &BatchClaims, bytes: u64) {
+        self.first_seq = self.first_seq.min(claims.link.chain.seq);
+        self.batches += 1;
+        self.items += u64::from(claims.link.cycle.items);
+        self.bytes += bytes;
+    }
+
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "cycle": self.cycle,
@@ -79,13 +104,13 @@ impl Proof {
 impl Sent {
     /// Checks the batch as the cloud did: signature, then hash and length of the body.
     pub fn prove(&self, key: Option<&PublicKey>) -> Proof {
-        let Ok(statement) = Unverified::parse(&self.batch.jws) else { return Proof::Altered };
+        let Ok(statement) = Unverified::parse(&self.jws) else { return Proof::Altered };
         let own = key.filter(|key| key.id() == *statement.kid());
         let claims: Result<BatchClaims, JwsError> = match own {
             Some(key) => statement.verify(Kind::Batch, key),
             None => statement.peek(),
         };
-        let fits = claims.is_ok_and(|claims| claims.body == BodyDigest::of(&self.batch.body));
+        let fits = claims.is_ok_and(|claims| claims.body == BodyDigest::of(&self.body));
         match (fits, own) {
             (false, _) => Proof::Altered,
             (true, Some(_)) => Proof::Proven,
@@ -94,22 +119,16 @@ impl Sent {
     }
 }
 
-pub(super) fn enter(
-    transaction: &Transaction<'_>,
-    batch: &Outgoing,
-    claims: &BatchClaims,
-    now: DateTime<Utc>,
-) -> Result<(), SpoolError> {
+pub(super) fn enter(transaction: &Transaction<'_>, batch: &Outgoing, now: DateTime<Utc>) -> Result<(), SpoolError> {
     transaction.execute(
-        "insert into sent (epoch, seq, cycle, items, sent_at, jws, body) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "insert into sent (epoch, seq, sent_at, jws, sum, body) values (?1, ?2, ?3, ?4, ?5, ?6)
          on conflict (epoch, seq) do nothing",
         params![
-            to_sql(claims.link.chain.epoch)?,
+            to_sql(batch.link().epoch)?,
             to_sql(batch.seq)?,
-            claims.link.cycle.cycle.as_bytes(),
-            batch.items,
             now.to_rfc3339(),
             batch.jws,
+            Hash::of(batch.jws.as_bytes()).as_bytes(),
             batch.body,
         ],
     )?;
@@ -119,29 +138,24 @@ pub(super) fn enter(
 impl Spool {
     /// The newest cycles that were sent, the oldest of them first; without their bodies.
     pub fn list_sent_cycles(&self, last: u32) -> Result<Vec<SentCycle>, SpoolError> {
-        let sql = "select cycle, epoch, min(seq), max(seq), count(*), sum(items), sum(length(body) + length(jws)), max(sent_at)
-                   from sent group by epoch, cycle order by max(id) desc limit ?1";
+        let sql = "select jws, sent_at, length(body) + length(jws) from sent order by id desc";
         let mut list = self.db.prepare(sql)?;
-        let rows = list.query_map([last], |row| {
-            let cycle: [u8; 16] = row.get(0)?;
-            let sent_at: String = row.get(7)?;
-            let cycle = SentCycle {
-                cycle: Uuid::from_bytes(cycle),
-                epoch: get_u64(row, 1)?,
-                first_seq: get_u64(row, 2)?,
-                last_seq: get_u64(row, 3)?,
-                batches: get_u64(row, 4)?,
-                items: get_u64(row, 5)?,
-                bytes: get_u64(row, 6)?,
-                sent_at: DateTime::UNIX_EPOCH,
-            };
-            Ok((cycle, sent_at))
-        })?;
-        let mut cycles = Vec::new();
-        for row in rows {
-            let (cycle, sent_at) = row?;
-            let sent_at = DateTime::parse_from_rfc3339(&sent_at).map_err(|_| SpoolError::Unreadable)?;
-            cycles.push(SentCycle { sent_at: sent_at.with_timezone(&Utc), ..cycle });
+        let mut rows = list.query([])?;
+        let most = usize::try_from(last).unwrap_or(usize::MAX);
+        let mut cycles: Vec<SentCycle> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (claims, sent_at) = (claims_of(&row.get::<_, String>(0)?)?, moment(&row.get::<_, String>(1)?)?);
+            let of = &claims.link.cycle.cycle;
+            let is_new = cycles.last().is_none_or(|open| open.cycle != *of || open.epoch != claims.link.chain.epoch);
+            if is_new && cycles.len() == most {
+                break;
+            }
+            if is_new {
+                cycles.push(SentCycle::begin(&claims, sent_at));
+            }
+            if let Some(open) = cycles.last_mut() {
+                open.add(&claims, get_u64(row, 2)?);
+            }
         }
         cycles.reverse();
         Ok(cycles)
@@ -153,17 +167,26 @@ impl Spool {
         cycle: Option<Uuid>,
         mut visit: impl FnMut(Sent) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sql = "select seq, jws, body, items, 'more', sent_at from sent
-                   where ?1 is null or cycle = ?1 order by id";
-        let cycle = cycle.map(Uuid::into_bytes);
+        let sql = "select jws, sent_at, body from sent order by id";
         let mut list = self.db.prepare(sql).map_err(SpoolError::from)?;
-        let mut rows = list.query([cycle]).map_err(SpoolError::from)?;
+        let mut rows = list.query([]).map_err(SpoolError::from)?;
         while let Some(row) = rows.next().map_err(SpoolError::from)? {
-            let sent_at: String = row.get(5).map_err(SpoolError::from)?;
-            let sent_at = DateTime::parse_from_rfc3339(&sent_at).map_err(|_| SpoolError::Unreadable)?;
-            let batch = outgoing_from_row(row).map_err(SpoolError::from)?;
-            visit(Sent { batch, sent_at: sent_at.with_timezone(&Utc) })?;
+            let jws: String = row.get(0).map_err(SpoolError::from)?;
+            let claims = claims_of(&jws)?;
+            if cycle.is_some_and(|cycle| cycle != claims.link.cycle.cycle) {
+                continue;
+            }
+            let sent_at = moment(&row.get::<_, String>(1).map_err(SpoolError::from)?)?;
+            visit(Sent { jws, body: row.get(2).map_err(SpoolError::from)?, claims, sent_at })?;
         }
         Ok(())
     }
+}
+
+fn claims_of(jws: &str) -> Result<BatchClaims, SpoolError> {
+    Unverified::parse(jws).and_then(|jws| jws.peek()).map_err(|_| SpoolError::Unreadable)
+}
+
+fn moment(text: &str) -> Result<DateTime<Utc>, SpoolError> {
+    Ok(DateTime::parse_from_rfc3339(text).map_err(|_| SpoolError::Unreadable)?.with_timezone(&Utc))
 }

@@ -5,6 +5,7 @@
 
 mod site;
 mod readings;
+mod unsent;
 mod departures;
 mod ceiling;
 mod troubles;
@@ -13,3 +14,4 @@ mod controllers;
 mod cases;
 mod nested;
 mod selections;
+mod samba;

@@ -34,7 +34,7 @@ async fn a_certificate_without_addresses_is_fine_since_we_connect_by_name() {
 #[tokio::test]
 async fn case_27_a_wrong_password_is_tried_once() {
     let mut site = Site::new(20);
-    site.reach(Tls::Ldaps, site.directory.ldaps().port(), "wrong");
+    site.use_password("wrong");
 
     assert_eq!(code_of(&mut site).await, "RC-2201");
     assert_eq!(site.directory.tally().binds, 1);
@@ -63,7 +63,8 @@ async fn case_29_a_server_that_never_answers_is_left_in_time() {
 #[tokio::test]
 async fn case_29_a_refused_start_tls_never_becomes_a_clear_text_sign_in() {
     let mut site = Site::new(20);
-    site.reach(Tls::StartTls, site.directory.ldap().port(), &site.directory.password().to_owned());
+    let password = site.directory.password().to_owned();
+    site.reach(Tls::StartTls, site.directory.ldap().port(), &password);
     site.directory.fault(Fault::RefuseStartTls);
 
     assert_eq!(code_of(&mut site).await, "RC-2108");

@@ -101,7 +101,7 @@ const LINE: &[(&str, Spoil, i32, &[&str])] = &[
     ("an open password file", open_secret, 1, &["RC-1012"]),
     ("an open data folder", open_folder, 10, &["RC-1012"]),
     ("a powerful account", empower, 10, &["RC-2205"]),
-    ("a controller's clock", |home| home.directory.set_clock_ahead(-400), 10, &["RC-2122"]),
+    ("a controller's clock", |home| home.directory.set_clock_ahead(-400), 10, &["RC-2208"]),
     ("no addresses", |home| home.directory.hide(Attr::Mail, 100), 10, &["RC-2305"]),
     ("memberships hidden", |home| home.directory.hide(Attr::MemberOf, 100), 10, &["RC-2307"]),
     ("an empty unit", |home| choose(home, "OU=Nobody"), 10, &["RC-4001"]),
@@ -110,10 +110,10 @@ const LINE: &[(&str, Spoil, i32, &[&str])] = &[
     ("nothing chosen", |home| home.cloud.want(|desired| desired.imports.clear()), 10, &["RC-4007"]),
     ("a ceiling that is not there", |home| privacy(home, "never_read = ['OU=Nowhere,DC=lab']"), 10, &["RC-1022"]),
     (
-        "the cloud revoked us",
-        |home| home.cloud.books(|books| books.refuse_checkins.push_back(Refusal::Revoked)),
-        3,
-        &["RC-3102"],
+        "a copy of us was found",
+        |home| home.cloud.books(|books| books.refuse_checkins.push_back(Refusal::Quarantined)),
+        1,
+        &["RC-3103"],
     ),
     (
         "the clock is off",

@@ -15,4 +15,7 @@ mod leaving;
 mod service;
 mod answers;
 mod crashes;
+mod spool;
+mod outage;
+mod rotation;
 mod figures;

@@ -9,13 +9,13 @@ use super::{
     lists::{people_list, tile},
 };
 use crate::portal::{
-    agent::{AgentPage, BundleShelf},
+    agent::{AgentPage, BundleShelf, Lost},
     bundles::BundleLine,
     ceiling::{CeilingView, PlaceLine},
     customer::{AgentLine, CustomerPage, ImportLine, LastSync},
     customer_head::{CustomerHead, Tab},
     held::{HeldImport, HeldPage, HeldRow},
-    import_form::{GroupChoice, ImportFormPage, Interval, ScopeCount},
+    import_form::{DomainLink, GroupChoice, ImportFormPage, Interval, ScopeCount},
     imports::{ImportCard, ImportsPage},
     install::{InstallPage, NewToken, TokenRow},
     pause::PausePage,
@@ -54,6 +54,18 @@ pub fn all() -> Vec<(&'static str, String)> {
         (
             "import_form_waiting",
             draw(&ImportFormPage {
+                domains: vec![
+                    DomainLink {
+                        name: "contoso.example".into(),
+                        href: "/c/x/imports/add?directory=1".into(),
+                        is_here: true,
+                    },
+                    DomainLink {
+                        name: "labs.example".into(),
+                        href: "/c/x/imports/add?directory=2".into(),
+                        is_here: false,
+                    },
+                ],
                 tree: vec![],
                 groups: vec![],
                 structure_at: None,
@@ -121,7 +133,15 @@ pub fn all() -> Vec<(&'static str, String)> {
         ),
         ("agent_ceiling_and_bundles", draw(&AgentPage { ceiling: Some(ceiling()), bundles: Some(shelf()), ..agent() })),
         ("agent_for_helpdesk", draw(&AgentPage { ceiling: None, bundles: None, may_revoke: false, ..agent() })),
-        ("agent_quarantined", draw(&AgentPage { may_release: true, ..agent() })),
+        ("agent_quarantined", draw(&AgentPage { may_release: true, may_rotate: false, ..agent() })),
+        (
+            "agent_clearing",
+            draw(&AgentPage {
+                clearings: vec![Lost { attribute: "mail".into(), sentence: "240 of 300 people lost it".into() }],
+                may_accept: true,
+                ..agent()
+            }),
+        ),
     ]
 }
 
@@ -361,6 +381,7 @@ fn import_form() -> ImportFormPage {
             ..head(Tab::Imports, "Edit “Everyone”")
         },
         action: "/c/contoso-legal/imports/imp_1".into(),
+        domains: vec![],
         errors: vec![],
         structure_at: Some(ago(12)),
         tree: grow(&units()),
@@ -616,6 +637,9 @@ fn agent() -> AgentPage {
         ceiling: Some(CeilingView::default()),
         bundles: Some(BundleShelf { lines: vec![], is_awaited: false, may_ask: true }),
         may_revoke: true,
+        clearings: vec![],
+        may_accept: false,
+        may_rotate: true,
         may_release: false,
     }
 }
