@@ -40,6 +40,8 @@ pub struct Config {
     #[serde(default)]
     pub cycle: CycleTimes,
     #[serde(default)]
+    pub update: Update,
+    #[serde(default)]
     pub privacy: Privacy,
     #[serde(default)]
     pub log: Log,
@@ -115,6 +117,19 @@ impl Default for CycleTimes {
     }
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    #[serde(default = "default_trial_seconds")]
+    pub trial_seconds: u32,
+}
+
+impl Default for Update {
+    fn default() -> Self {
+        Self { trial_seconds: default_trial_seconds() }
+    }
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Privacy {
@@ -142,11 +157,13 @@ impl Privacy {
 pub struct Log {
     #[serde(default)]
     pub level: Level,
+    /// Where the service keeps log files.
+    pub folder: Option<PathBuf>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: Level::Info }
+        Self { level: Level::Info, folder: None }
     }
 }
 
@@ -160,7 +177,8 @@ pub enum Level {
     Debug,
 }
 
-fn default_data_dir() -> PathBuf {
+/// Where an installation keeps its data unless the file says otherwise.
+pub fn default_data_dir() -> PathBuf {
     if cfg!(windows) { PathBuf::from(r"C:\ProgramData\Rollcall") } else { PathBuf::from("/var/lib/rollcall-agent") }
 }
 
@@ -170,6 +188,10 @@ fn default_connect_seconds() -> u64 {
 
 fn default_entry_seconds() -> u64 {
     60
+}
+
+fn default_trial_seconds() -> u32 {
+    600
 }
 
 fn default_second_reading_seconds() -> u64 {

@@ -28,8 +28,8 @@ pub mod ceiling;
 pub mod checkin;
 pub mod bundle;
 pub mod rotate;
-pub mod revocation;
 pub mod update;
+pub mod revocation;
 
 /// The protocol version this build speaks; it stands in the claims of every request.
 pub const PROTO: u16 = 1;
@@ -44,4 +44,6 @@ pub mod path {
     pub const LEAVE: &str = "/agent/v1/leave";
     /// What lies below is named by [`crate::update::name`].
     pub const UPDATES: &str = "/agent/v1/updates";
+    /// The Windows installer, for whoever shows a token that could be spent. Not signed: there is no key yet.
+    pub const INSTALLER: &str = "/agent/v1/installer";
 }

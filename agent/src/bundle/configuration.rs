@@ -27,6 +27,7 @@ const HARMLESS: &[&str] = &[
     "cycle.second_reading_seconds",
     "privacy.withhold",
     "log.level",
+    "log.folder",
 ];
 
 /// The file as it is in force, key by key.

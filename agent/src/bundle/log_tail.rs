@@ -5,13 +5,19 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::redact::Redactor;
+use crate::config::Config;
 
 /// As much as is read; packed it is a tenth of it.
 const TAIL: u64 = 512 * 1024;
 const NONE: &str = "No log files lie in the data folder. Under systemd: journalctl -u rollcall-agent\n";
 
-pub fn read(data_dir: &Path, redactor: &mut Redactor) -> String {
-    let Some(text) = newest(&data_dir.join("logs")).and_then(|file| tail(&file).ok()) else { return NONE.to_owned() };
+/// From the folder that the configuration names, or the one that a Windows service logs to.
+pub fn read(config: &Config, redactor: &mut Redactor) -> String {
+    read_folder(&config.log.folder.clone().unwrap_or_else(|| config.data_dir.join("logs")), redactor)
+}
+
+fn read_folder(folder: &Path, redactor: &mut Redactor) -> String {
+    let Some(text) = newest(folder).and_then(|file| tail(&file).ok()) else { return NONE.to_owned() };
     text.lines().flat_map(|line| [redactor.line(line), "\n".to_owned()]).collect()
 }
 
@@ -46,11 +52,10 @@ mod tests {
     #[test]
     fn the_end_of_the_newest_log_is_read_in_whole_lines() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("logs")).unwrap();
         let line = format!("{}\n", "x ".repeat(49));
-        std::fs::write(folder.path().join("logs/agent.log"), line.repeat(20_000)).unwrap();
+        std::fs::write(folder.path().join("agent.log"), line.repeat(20_000)).unwrap();
 
-        let text = read(folder.path(), &mut Redactor::new(Vec::new()));
+        let text = read_folder(folder.path(), &mut Redactor::new(Vec::new()));
 
         assert!(text.len() <= 512 * 1024 && text.len() > 500 * 1024);
         assert!(text.lines().all(|line| line.trim_end().len() == 97));
@@ -60,6 +65,6 @@ mod tests {
     fn without_log_files_it_says_where_the_log_is() {
         let folder = tempfile::tempdir().unwrap();
 
-        assert!(read(folder.path(), &mut Redactor::new(Vec::new())).contains("journalctl"));
+        assert!(read_folder(folder.path(), &mut Redactor::new(Vec::new())).contains("journalctl"));
     }
 }

@@ -42,7 +42,7 @@ pub async fn make(situation: &Situation<'_>) -> Result<Bundle, Diagnostic> {
             files.push(("configuration.toml", configuration::tell(config, &mut redactor)));
             files.push(("agent.json", pretty(&redactor.json(facts::agent(config, made_at)))));
             files.push(("spool.json", pretty(&facts::spool(config))));
-            files.push(("log.txt", log_tail::read(&config.data_dir, &mut redactor)));
+            files.push(("log.txt", log_tail::read(config, &mut redactor)));
         }
         Err(fault) => files.push(("configuration.toml", configuration::tell_unreadable(fault))),
     }

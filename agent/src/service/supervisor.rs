@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
+use crate::log::{STARTED, STOPPED};
 use crate::spool::Spool;
 use crate::update::store::Store;
 use crate::update::updater;
@@ -37,7 +38,7 @@ pub async fn run(
     if let Some(ceiling) = keeping::ceiling(config) {
         desk.set_ceiling(ceiling);
     }
-    tracing::info!(agent = %identity.agent, cloud = link.url(), "started");
+    tracing::info!(event = STARTED, agent = %identity.agent, cloud = link.url(), "started");
     let worker = Worker::new(config, folder, identity.clone(), &link, &desk).work();
     let listener = listener::listen(&link, &identity, folder, &desk);
     let store = Store::new(folder);
@@ -56,7 +57,7 @@ fn find_pinned(folder: &Path) -> Option<DomainPin> {
 }
 
 fn stopped() -> Exit {
-    tracing::info!("stopped");
+    tracing::info!(event = STOPPED, "stopped");
     Exit::Ok
 }
 

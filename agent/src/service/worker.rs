@@ -27,6 +27,7 @@ use crate::cycle::{Cycle, CycleError, Purpose, Summary, Wish, scope};
 use crate::diagnostic::Diagnostic;
 use crate::directory::reader::Incomplete;
 use crate::identity::Identity;
+use crate::log::READ;
 use crate::spool::outgoing::{Acknowledged, Waiting};
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
@@ -402,6 +403,7 @@ impl<'a> Worker<'a> {
         }
         self.tell_ceiling(&summary.ceiling, at);
         tracing::info!(
+            event = READ,
             people = summary.people,
             added = summary.counts.added,
             changed = summary.counts.changed,

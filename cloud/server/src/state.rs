@@ -8,8 +8,10 @@ use tokio::sync::watch;
 
 use crate::{
     clock::{Clock, Entropy},
+    installer::Shelf,
     keys::CloudIdentity,
     live::Hub,
+    releases::Releases,
 };
 
 /// Cheap to clone; handed to every handler.
@@ -20,10 +22,12 @@ pub struct AppState {
     pub entropy: Entropy,
     pub cloud: Arc<CloudIdentity>,
     pub hub: Hub,
+    pub releases: Releases,
     /// Scheme, host and port under which agents and browsers reach this cloud; no trailing slash.
     pub public_url: Arc<str>,
     /// What `doctor` and the system page may show.
     pub settings: Arc<[(&'static str, String)]>,
+    pub installer: Shelf,
     pub shutdown: Shutdown,
 }
 

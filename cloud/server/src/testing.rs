@@ -34,9 +34,11 @@ pub use agent::{TestAgent, ana, person};
 
 use crate::{
     clock::{Clock, Entropy},
+    installer::{self, Shelf},
     jobs,
     keys::CloudIdentity,
     live::Hub,
+    releases::Releases,
     services::{Who, imports, tokens},
     state::{AppState, Shutdown, ShutdownSwitch},
 };
@@ -49,7 +51,10 @@ pub struct TestCloud {
     pub scope: CustomerScope,
     app: Router,
     seconds: Arc<AtomicI64>,
+    /// The folder of published releases; empty at first.
+    pub releases: tempfile::TempDir,
     _switch: ShutdownSwitch,
+    _installers: tempfile::TempDir,
     _db: TestDb,
 }
 
@@ -62,14 +67,19 @@ impl TestCloud {
         let seconds = Arc::new(AtomicI64::new(1_800_000_000));
         let tell = Arc::clone(&seconds);
         let (switch, shutdown) = Shutdown::new();
+        let installers = tempfile::tempdir().unwrap();
+        std::fs::write(installers.path().join(installer::NAME), "an installer").unwrap();
+        let releases = tempfile::tempdir().unwrap();
         let state = AppState {
             db: test.db.clone(),
             clock: Clock::of(move || DateTime::from_timestamp(tell.load(Ordering::SeqCst), 0).unwrap_or_default()),
             entropy: Entropy::seeded(7),
             cloud: Arc::new(CloudIdentity { id: Uuid::from_u128(0xc10d), key: PrivateKey::from_seed(&[9; 32]) }),
             hub: Hub::default(),
+            releases: Releases::of(Some(releases.path().to_path_buf())),
             public_url: "http://127.0.0.1:8080".into(),
             settings: Arc::from([]),
+            installer: Shelf::new(installers.path()),
             shutdown,
         };
         tokio::spawn(state.hub.clone().run(test.db.live().subscribe()));
@@ -82,7 +92,18 @@ impl TestCloud {
         let (scope, _) = customers::find(&mut tx, &who.scope, made.id).await.unwrap().unwrap();
         drop(tx);
         let app = crate::http::app(state.clone());
-        Self { state, who, customer: made.id, scope, app, seconds, _switch: switch, _db: test }
+        Self {
+            state,
+            who,
+            customer: made.id,
+            scope,
+            app,
+            seconds,
+            releases,
+            _switch: switch,
+            _installers: installers,
+            _db: test,
+        }
     }
 
     pub fn db(&self) -> &Db {

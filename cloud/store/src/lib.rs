@@ -30,6 +30,7 @@ pub mod structure;
 pub mod imports;
 pub mod commands;
 pub mod bundles;
+pub mod updates;
 pub mod inbox;
 pub mod jobs;
 pub mod accounts;

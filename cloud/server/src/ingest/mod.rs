@@ -10,8 +10,15 @@ mod batches;
 mod rotate;
 mod bundles;
 mod leave;
+mod installer;
+mod updates;
+mod updating;
 
-use axum::{Router, extract::DefaultBodyLimit, routing::post};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, post},
+};
 use rollcall_protocol::path;
 
 use crate::state::AppState;
@@ -25,6 +32,8 @@ pub fn router() -> Router<AppState> {
         .route(path::ROTATE, post(rotate::handle))
         .route(path::BUNDLES, post(bundles::handle))
         .route(path::LEAVE, post(leave::handle))
+        .route(path::INSTALLER, get(installer::handle))
+        .route(&format!("{}/{{name}}", path::UPDATES), get(updates::handle))
         // Each handler has its own limit, which answers in the words of the protocol.
         .layer(DefaultBodyLimit::disable())
 }

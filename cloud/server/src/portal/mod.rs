@@ -20,9 +20,11 @@ pub mod customers;
 pub mod customer_head;
 pub mod customer;
 pub mod install;
+pub mod download;
 pub mod imports;
 pub mod tree;
 pub mod import_choice;
+pub mod import_groups;
 pub mod import_form;
 pub mod pause;
 pub mod people;
@@ -36,6 +38,8 @@ pub mod agents;
 pub mod agent;
 pub mod ceiling;
 pub mod bundles;
+pub mod updates;
+pub mod pinning;
 pub mod settings;
 pub mod audit;
 pub mod system;
@@ -56,6 +60,7 @@ pub fn pages() -> Pages {
         .merge(customers::routes())
         .merge(customer::routes())
         .merge(install::routes())
+        .merge(download::routes())
         .merge(imports::routes())
         .merge(import_form::routes())
         .merge(pause::routes())
@@ -68,6 +73,8 @@ pub fn pages() -> Pages {
         .merge(agents::routes())
         .merge(agent::routes())
         .merge(bundles::routes())
+        .merge(updates::routes())
+        .merge(pinning::routes())
         .merge(settings::routes())
         .merge(audit::routes())
         .merge(system::routes())

@@ -53,8 +53,8 @@ const fn of(method: &'static str, path: &'static str, door: Door, body: &'static
 }
 
 use Act::{
-    CreateCustomer, DecideHeldRemovals, EditImport, InstallAgent, ManageApiKeys, ManageOperators, Pause, RevokeAgent,
-    SyncNow, ViewAudit, ViewCustomers, ViewSystem,
+    CreateCustomer, DecideHeldRemovals, EditImport, InstallAgent, ManageApiKeys, ManageOperators, ManageUpdates, Pause,
+    RevokeAgent, SyncNow, ViewAudit, ViewCustomers, ViewSystem,
 };
 
 const IMPORT: &str = "name=Everyone&minutes=180&removal=deactivate&grace_days=30&intent=look&version=1";
@@ -82,6 +82,7 @@ pub const ROUTES: &[Route] = &[
     get("/c/{slug}/agent", ViewCustomers),
     post("/c/{slug}/agent/token", InstallAgent, "hours=1"),
     post("/c/{slug}/agent/token/{token}/revoke", InstallAgent, ""),
+    get("/download/rollcall-agent-x64.msi", InstallAgent),
     get("/c/{slug}/imports", ViewCustomers),
     get("/c/{slug}/imports/add", EditImport),
     post("/c/{slug}/imports/add", EditImport, IMPORT),
@@ -108,6 +109,12 @@ pub const ROUTES: &[Route] = &[
     post("/agents/{agent}/release", RevokeAgent, ""),
     post("/agents/{agent}/bundles", InstallAgent, ""),
     get("/agents/{agent}/bundles/{bundle}", InstallAgent),
+    get("/updates", ViewCustomers),
+    post("/updates/{version}/pause", ManageUpdates, "reason=look"),
+    post("/updates/{version}/resume", ManageUpdates, ""),
+    post("/updates/window", ManageUpdates, "from=&to="),
+    get("/c/{slug}/updates", ViewCustomers),
+    post("/c/{slug}/updates", ManageUpdates, "version="),
     post("/agents/{agent}/accept-clearing", DecideHeldRemovals, "attribute=mail"),
     post("/agents/{agent}/rotate", RevokeAgent, ""),
     of("GET", "/settings", Door::Anybody, ""),
@@ -134,6 +141,11 @@ pub const ROUTES: &[Route] = &[
     api("POST", "/api/v1/agents/{id}/bundles", InstallAgent, ""),
     api("GET", "/api/v1/agents/{id}/bundles", InstallAgent, ""),
     api("GET", "/api/v1/agents/{id}/bundles/{bundle}", InstallAgent, ""),
+    api("GET", "/api/v1/updates", ViewCustomers, ""),
+    api("POST", "/api/v1/updates/pause", ManageUpdates, r#"{"version":"9.9.9","reason":"look"}"#),
+    api("POST", "/api/v1/updates/resume", ManageUpdates, r#"{"version":"9.9.9"}"#),
+    api("PUT", "/api/v1/updates/window", ManageUpdates, r#"{"window":null}"#),
+    api("PUT", "/api/v1/customers/{id}/update-pin", ManageUpdates, r#"{"version":null}"#),
     api("POST", "/api/v1/agents/{id}/release", RevokeAgent, ""),
     api("POST", "/api/v1/agents/{id}/rotate-key", RevokeAgent, ""),
     api("GET", "/api/v1/customers/{id}/directories", ViewCustomers, ""),

@@ -17,6 +17,7 @@ pub mod pauses;
 pub mod agents;
 pub mod bundles;
 pub mod told;
+pub mod updates;
 pub mod held;
 
 pub use who::{ServiceError, Who};

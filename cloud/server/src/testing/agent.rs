@@ -29,6 +29,7 @@ use rollcall_protocol::{
     path,
     person::{InImport, Person, PersonRecord, Status},
     request::RequestClaims,
+    update::metadata::Platform,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -341,8 +342,9 @@ fn status(now: DateTime<Utc>, domain: &DomainPin) -> AgentStatus {
         last_cycle: None,
         ceiling: Some(Ceiling::default()),
         problems: vec![],
-        clearings: vec![],
+        platform: Some(Platform::new("x86_64-windows")),
         update: None,
+        clearings: vec![],
     }
 }
 

@@ -15,9 +15,10 @@ use crate::portal::{
     customer::{AgentLine, CustomerPage, ImportLine, LastSync},
     customer_head::{CustomerHead, Tab},
     held::{HeldImport, HeldPage, HeldRow},
-    import_form::{DomainLink, GroupChoice, ImportFormPage, Interval, ScopeCount},
+    import_form::{DomainLink, ImportFormPage, Interval, ScopeCount},
+    import_groups::GroupChoice,
     imports::{ImportCard, ImportsPage},
-    install::{InstallPage, NewToken, TokenRow},
+    install::{InstallPage, MsiLink, NewToken, TokenRow},
     pause::PausePage,
     people::{CustomerPeoplePage, PeopleList},
     person::{Fact, FieldChange, HistoryLine, MembershipLine, PersonPage},
@@ -31,6 +32,7 @@ use crate::services::installing::Way;
 #[expect(clippy::too_many_lines, reason = "one table, read top to bottom")]
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
+        ("customer_updates", draw(&customer_updates())),
         ("customer", draw(&customer())),
         ("customer_new", draw(&new_customer())),
         ("customer_troubled", draw(&troubled())),
@@ -275,6 +277,10 @@ fn install() -> InstallPage {
         token: None,
         ways: vec![],
         may_install: true,
+        msi: Some(MsiLink {
+            size: "5.4 MB".into(),
+            sha256: "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed".into(),
+        }),
         open_tokens: vec![],
         live_title: "Waiting for the agent",
         steps: steps(0),
@@ -662,4 +668,24 @@ fn shelf() -> BundleShelf {
         sha256: "9c21440bae715de29011".repeat(3) + "08f6",
     };
     BundleShelf { lines: vec![line], is_awaited: true, may_ask: true }
+}
+
+fn customer_updates() -> crate::portal::pinning::PinningPage {
+    crate::portal::pinning::PinningPage {
+        frame: frame("Updates – Contoso Legal LLP", Section::Customers),
+        customer: head(Tab::Agent, "Updates"),
+        errors: vec![],
+        agents: vec![crate::portal::pinning::AgentRow {
+            host: "CL-DC02".into(),
+            href: "#".into(),
+            version: "1.2.8".into(),
+            update: Some((
+                Pill::new(Tone::Bad, "Went back from 1.3.0").with_icon("history"),
+                "RC-1050 version 1.3.0: it ended by itself each time it was started".into(),
+            )),
+        }],
+        pinned: Some(("1.2.8".into(), "Ana Ortiz".into(), ago(4_000))),
+        versions: vec!["1.2.8".into(), "1.3.0".into()],
+        may_manage: true,
+    }
 }
