@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use rollcall_protocol::catalogue;
+use rollcall_protocol::{catalogue, limits};
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::cycle::Access;
 use crate::diagnostic::Diagnostic;
+use crate::directory::ceiling::NeverRead;
 use crate::directory::connect::{Target, Timeouts};
 use crate::directory::controllers::Controllers;
 use crate::directory::names::NameServer;
@@ -31,6 +32,9 @@ pub const TEMPLATE: &str = include_str!("agent.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Where it was read from; `None` when there is no file.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
     #[serde(default = "default_data_dir")]
     pub data_dir: PathBuf,
     pub ldap: Option<Ldap>,
@@ -186,6 +190,21 @@ impl Default for Update {
 pub struct Privacy {
     #[serde(default)]
     pub withhold: Vec<String>,
+    #[serde(default)]
+    pub never_read: Vec<String>,
+}
+
+impl Privacy {
+    pub fn attributes(&self) -> Result<AttributeList, String> {
+        AttributeList::without(&self.withhold).map_err(|error| format!("privacy.withhold: {error}"))
+    }
+
+    pub fn never_read(&self) -> Result<NeverRead, String> {
+        if self.never_read.len() > limits::CEILING {
+            return Err(format!("privacy.never_read: at most {} places", limits::CEILING));
+        }
+        NeverRead::parse(&self.never_read).map_err(|error| format!("privacy.never_read: {error}"))
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -244,7 +263,8 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, Diagnostic> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind())))?;
-        Self::parse(&text).map_err(|mistake| unreadable(format!("{}: {mistake}", path.display())))
+        let config = Self::parse(&text).map_err(|mistake| unreadable(format!("{}: {mistake}", path.display())))?;
+        Ok(Self { path: Some(path.to_owned()), ..config })
     }
 
     /// Reads the text of a file.
@@ -257,7 +277,8 @@ impl Config {
             ldap.check()?;
         }
         config.cloud.check()?;
-        AttributeList::without(&config.privacy.withhold).map_err(|error| format!("privacy.withhold: {error}"))?;
+        config.privacy.attributes()?;
+        config.privacy.never_read()?;
         Ok(config)
     }
 
@@ -265,12 +286,12 @@ impl Config {
     /// takes effect with the next cycle.
     pub fn access(&self) -> Result<Access, Diagnostic> {
         let ldap = self.ldap.as_ref().ok_or_else(|| unreadable("the section [ldap] is missing".to_owned()))?;
-        let attributes = AttributeList::without(&self.privacy.withhold);
         Ok(Access {
             controllers: ldap.controllers(),
             target: ldap.target(),
             methods: ldap.methods()?,
-            attributes: attributes.map_err(|error| unreadable(format!("privacy.withhold: {error}")))?,
+            attributes: self.privacy.attributes().map_err(unreadable)?,
+            never_read: self.privacy.never_read().map_err(unreadable)?,
         })
     }
 
@@ -298,6 +319,9 @@ impl Ldap {
         }
         if self.address.is_some() && hosts.len() != 1 {
             return Err("ldap.address is where the one ldap.host is; with several, or with none, ask DNS".to_owned());
+        }
+        if self.port == Some(0) {
+            return Err("ldap.port must be at least 1".to_owned());
         }
         if self.connect_seconds == 0 || self.entry_seconds == 0 {
             return Err("ldap.connect_seconds and ldap.entry_seconds must be at least 1".to_owned());

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use rollcall_protocol::answer::{Refusal, TokenFault};
 use rollcall_protocol::catalogue::{self, Fault};
+use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::checkin::Problem;
 use rollcall_protocol::desired::Disobey;
 
@@ -32,6 +33,12 @@ pub struct Diagnostic {
 impl Diagnostic {
     pub fn new(fault: Fault, detail: impl fmt::Display, exit: Exit) -> Self {
         Self { fault, detail: detail.to_string(), exit }
+    }
+
+    /// A place of the local ceiling that the last reading did not find.
+    pub fn of_lost_place(ceiling: &Ceiling) -> Option<Self> {
+        let lost = ceiling.never_read.iter().find(|told| told.guid.is_none())?;
+        Some(Self::new(catalogue::CEILING_LOST, &lost.place, Exit::Attention))
     }
 
     /// What nobody foresaw.

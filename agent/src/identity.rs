@@ -136,6 +136,11 @@ impl Identity {
         std::fs::remove_file(path(folder))
     }
 
+    /// The key's text as it stands in the file, to keep it out of everything else.
+    pub fn seed_text(&self) -> &str {
+        &self.key.0
+    }
+
     /// The means to sign for this agent.
     pub fn signer(&self) -> Result<Signer, Diagnostic> {
         Ok(Signer { key: self.key.private()?, agent: self.agent, cloud: self.cloud })

@@ -16,6 +16,8 @@ pub mod cycle;
 pub mod spool;
 pub mod cloud;
 pub mod service;
+pub mod check;
+pub mod bundle;
 pub mod update;
 pub mod setup;
 pub mod cli;

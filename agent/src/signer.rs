@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use rollcall_protocol::batch::BatchLink;
+use rollcall_protocol::bundle::BundleLink;
 use rollcall_protocol::hash::BodyDigest;
 use rollcall_protocol::jws::{self, JwsError, Kind};
 use rollcall_protocol::key::PrivateKey;
@@ -67,6 +68,11 @@ impl Signer {
     /// Signs a batch, once: it is resent with this very signature.
     pub fn sign_batch(&self, body: BodyDigest, stamp: Stamp, link: BatchLink) -> Result<String, JwsError> {
         jws::sign(Kind::Batch, &self.key, &self.claims(path::BATCHES, body, stamp, link))
+    }
+
+    /// Signs a support bundle as the answer to an order.
+    pub fn sign_bundle(&self, body: BodyDigest, stamp: Stamp, link: BundleLink) -> Result<String, JwsError> {
+        jws::sign(Kind::Bundle, &self.key, &self.claims(path::BUNDLES, body, stamp, link))
     }
 
     fn claims<L>(&self, path: &str, body: BodyDigest, stamp: Stamp, link: L) -> RequestClaims<L> {

@@ -1,5 +1,6 @@
 //! The check-in: what an agent says of itself, and what it hears.
 
+use crate::ceiling::Ceiling;
 use crate::chain::Epoch;
 use crate::directory::{DcIdentity, DomainPin};
 use crate::update::metadata::Platform;
@@ -63,6 +64,9 @@ pub struct AgentStatus {
     pub clock_offset_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_cycle: Option<CycleReport>,
+    /// What the file on the agent's machine keeps back. An agent that does not say it knows no ceiling and no bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
     /// What is wrong right now, worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,

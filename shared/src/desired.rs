@@ -57,7 +57,7 @@ impl Order {
             | Self::FullSnapshot
             | Self::Confirm { .. }
             | Self::AcceptClearing { .. } => true,
-            Self::RotateKey => false,
+            Self::RotateKey | Self::Bundle | Self::Unknown => false,
         }
     }
 }
@@ -143,6 +143,11 @@ pub enum Order {
         /// As LDAP spells them.
         attributes: Vec<String>,
     },
+    /// Make a support bundle and send it; the directory's people are not read for it.
+    Bundle,
+    /// An order of a newer cloud. It is left alone, so that the rest of the document stays in force.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Why a desired state is not obeyed.
@@ -202,7 +207,12 @@ impl DesiredState {
         let order_fits = |command: &Command| match &command.order {
             Order::Confirm { guids } => guids.len() <= limits::CONFIRM,
             Order::AcceptClearing { attributes } => attributes.len() <= limits::CLEARED_ATTRIBUTES,
-            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::RotateKey => true,
+            Order::SyncNow
+            | Order::RefreshStructure
+            | Order::FullSnapshot
+            | Order::RotateKey
+            | Order::Bundle
+            | Order::Unknown => true,
         };
         self.imports.len() <= limits::IMPORTS
             && self.imports.iter().all(import_fits)
@@ -267,6 +277,15 @@ mod tests {
         other.domain =
             Some(DomainPin { guid: Uuid::from_u128(8), sid: "S-1-5-21-1".into(), dns_name: "a.example".into() });
         assert_eq!(accepted(&other, &cloud_key()), Err(Disobey::OtherDomain));
+    }
+
+    #[test]
+    fn an_order_of_a_newer_cloud_does_not_take_the_rest_of_the_document_with_it() {
+        let newer = serde_json::json!({"id": Uuid::from_u128(9), "order": {"kind": "moonwalk", "steps": 3}});
+
+        let read: Command = serde_json::from_value(newer).unwrap();
+
+        assert_eq!(read.order, Order::Unknown);
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub enum Evidence {
     LeftScope { dn: String },
     /// Alive, no longer in the selected group.
     LeftGroup { group: Uuid },
-    /// Alive and selected, but under an excluded OU, or a system account.
+    /// Alive and selected, but under an excluded OU (its GUID), a system account, or in a place that the agent's own file
+    /// says never to read ([`LOCAL_CEILING`]).
     Excluded { by: String },
     /// The operator took the selection, or the whole import, away.
     Deselected,
@@ -56,3 +57,6 @@ pub enum Stance {
     /// Too many at once: a human decides.
     Held,
 }
+
+/// What [`Evidence::Excluded`] names when the file on the agent's machine keeps somebody back.
+pub const LOCAL_CEILING: &str = "local_ceiling";

@@ -26,6 +26,9 @@ pub enum Kind {
     /// A batch of a cycle.
     #[serde(rename = "rollcall-batch")]
     Batch,
+    /// A support bundle.
+    #[serde(rename = "rollcall-bundle")]
+    Bundle,
     /// The new key's consent to a rotation.
     #[serde(rename = "rollcall-new-key")]
     NewKey,
@@ -52,7 +55,9 @@ pub enum Kind {
 impl Kind {
     const fn limit(self) -> usize {
         match self {
-            Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::NewKey | Self::Revoked => limits::JWS,
+            Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::Bundle | Self::NewKey | Self::Revoked => {
+                limits::JWS
+            }
             Self::Desired => limits::DESIRED,
             Self::UpdateRoot | Self::UpdateTargets | Self::UpdateSnapshot | Self::UpdateTimestamp => {
                 limits::UPDATE_DOCUMENT

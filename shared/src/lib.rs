@@ -24,7 +24,9 @@ pub mod guard;
 pub mod chain;
 pub mod answer;
 pub mod desired;
+pub mod ceiling;
 pub mod checkin;
+pub mod bundle;
 pub mod rotate;
 pub mod update;
 pub mod revocation;
@@ -38,6 +40,8 @@ pub mod path {
     pub const CHECKIN: &str = "/agent/v1/checkin";
     pub const BATCHES: &str = "/agent/v1/batches";
     pub const ROTATE: &str = "/agent/v1/rotate";
+    pub const BUNDLES: &str = "/agent/v1/bundles";
+    pub const LEAVE: &str = "/agent/v1/leave";
     /// What lies below is named by [`crate::update::name`].
     pub const UPDATES: &str = "/agent/v1/updates";
     /// The Windows installer, for whoever shows a token that could be spent. Not signed: there is no key yet.

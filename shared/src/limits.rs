@@ -34,6 +34,10 @@ pub const IMPORTS: usize = 64;
 pub const SELECTIONS: usize = 500;
 /// GUIDs in one `confirm` command.
 pub const CONFIRM: usize = 5_000;
+/// A support bundle, packed.
+pub const BUNDLE: usize = 2 * 1024 * 1024;
+/// Places in the local ceiling, and attributes in it, each.
+pub const CEILING: usize = 200;
 /// Attributes in one `accept_clearing` command.
 pub const CLEARED_ATTRIBUTES: usize = 64;
 /// Groups inside groups that are followed, counted from the selected one.

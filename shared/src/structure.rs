@@ -62,4 +62,6 @@ pub enum Blocked {
     UsersContainer,
     /// A distribution group grants no rights.
     Distribution,
+    /// The file on the agent's machine says never to read it.
+    LocalCeiling,
 }

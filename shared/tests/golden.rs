@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use rollcall_protocol::answer::{self, Answer, Receipt, Refusal, TokenFault};
 use rollcall_protocol::batch::{BatchClaims, BatchLink, CycleKind, CyclePart, StructurePart, Trigger};
 use rollcall_protocol::body;
+use rollcall_protocol::bundle::{BundleLink, Farewell};
+use rollcall_protocol::ceiling::{Ceiling, NeverRead};
 use rollcall_protocol::chain::{ChainLink, Epoch};
 use rollcall_protocol::checkin::{
     AgentStatus, CheckinRequest, Clearing, CycleOutcome, CycleReport, EpochWish, Phase, Problem,
@@ -22,6 +24,7 @@ use rollcall_protocol::item::Item;
 use rollcall_protocol::jws::{self, Kind, Unverified};
 use rollcall_protocol::key::PrivateKey;
 use rollcall_protocol::person::{InImport, Person, PersonRecord, Status};
+use rollcall_protocol::request::RequestClaims;
 use rollcall_protocol::structure::{Blocked, Group, OrgUnit};
 use rollcall_protocol::{PROTO, path};
 use serde::de::DeserializeOwned;
@@ -210,6 +213,7 @@ fn checkin() -> CheckinRequest {
             spool_batches: 0,
             spool_bytes: 0,
             clock_offset_ms: -250,
+            ceiling: None,
             last_cycle: Some(CycleReport {
                 cycle: id(4),
                 started_at: at(1_750_000_000),
@@ -289,6 +293,43 @@ fn messages_keep_their_form() {
     assert_eq!(kept::<CheckinRequest>("checkin.json"), checkin());
     holds("desired.json", &serde_json::to_string_pretty(&desired()).unwrap());
     assert_eq!(kept::<DesiredState>("desired.json"), desired());
+}
+
+/// What a check-in says of the local ceiling, an order for a bundle, and the statement a bundle comes with.
+#[test]
+fn ceiling_and_bundle_keep_their_form() {
+    let mut told = checkin();
+    told.status.ceiling = Some(Ceiling {
+        withheld: vec!["mobile".into()],
+        never_read: vec![
+            NeverRead { place: "OU=Board,DC=lab,DC=example".into(), guid: Some(id(0x25)) },
+            NeverRead { place: "OU=Gone,DC=lab,DC=example".into(), guid: None },
+        ],
+        people_left_out: Some(12),
+    });
+    holds("checkin-ceiling.json", &serde_json::to_string_pretty(&told).unwrap());
+    assert_eq!(kept::<CheckinRequest>("checkin-ceiling.json"), told);
+    let order = Command { id: id(0x35), order: Order::Bundle };
+    holds("bundle-order.json", &serde_json::to_string(&order).unwrap());
+    assert_eq!(kept::<Command>("bundle-order.json"), order);
+    let claims = RequestClaims {
+        proto: PROTO,
+        iss: id(1),
+        aud: id(2),
+        iat: 1_750_000_000,
+        jti: id(3),
+        method: "POST".into(),
+        path: path::BUNDLES.into(),
+        body: BodyDigest::of(b"PK"),
+        link: BundleLink { command: id(0x35) },
+    };
+    let text = jws::sign(Kind::Bundle, &agent_key(), &claims).unwrap();
+    holds("bundle.jws", &text);
+    let read: RequestClaims<BundleLink> =
+        Unverified::parse(&text).unwrap().verify(Kind::Bundle, &agent_key().public()).unwrap();
+    assert_eq!(read, claims);
+    holds("farewell.json", &serde_json::to_string(&Farewell { leaves: id(1) }).unwrap());
+    assert_eq!(kept::<Farewell>("farewell.json"), Farewell { leaves: id(1) });
 }
 
 #[test]

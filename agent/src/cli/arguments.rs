@@ -51,11 +51,25 @@ pub enum Command {
     Check,
     /// Show the enrolment, the last cycle and what waits
     Status,
-    /// Print exactly what left this network
+    /// Print exactly what left this network: the cycles, or the items of one
     Show {
-        /// Only the newest batches
-        #[arg(long, default_value_t = 1000)]
+        /// A cycle's id or how it begins, "last", or "all": prints every item as it was sent
+        cycle: Option<String>,
+        /// List no more than the newest cycles
+        #[arg(long, default_value_t = 100)]
         last: u32,
+    },
+    /// End this agent for good: tell the cloud, and wipe its key and everything it kept
+    Unenroll {
+        /// Wipe although the cloud cannot be told; retire the agent in the portal then
+        #[arg(long)]
+        even_unheard: bool,
+    },
+    /// Make a zip for support: checks, configuration, state and log, without secrets and without people
+    Bundle {
+        /// Where to write it; the current folder otherwise
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 

@@ -7,6 +7,8 @@ pub mod sync;
 pub mod check;
 pub mod status;
 pub mod show;
+pub mod bundle;
+pub mod unenroll;
 pub mod setup;
 
 use self::arguments::{Arguments, Command};
@@ -60,7 +62,11 @@ async fn command(
             Box::pin(sync::run(&config?, clock, chance, sync::purpose(*dry_run), output)).await
         }
         Command::Status => status::run(&config?, output),
-        Command::Show { last } => show::run(&config?, *last, output),
+        Command::Show { cycle, last } => show::run(&config?, &show::Wanted::read(cycle.as_deref(), *last), output),
+        Command::Unenroll { even_unheard } => {
+            unenroll::run(&config?, unenroll::Manner::of(*even_unheard), clock, chance, output).await
+        }
+        Command::Bundle { output: file } => Box::pin(bundle::run(config, file.as_deref(), clock, chance, output)).await,
     }
 }
 

@@ -120,6 +120,9 @@ impl Hand<'_> {
         if state.chain.is_none() {
             desk.wish_epoch(self.spool.last_epoch());
         }
+        if let Some(ceiling) = keeping::ceiling(self.config) {
+            desk.set_ceiling(ceiling);
+        }
         let mut request = desk.request(0, self.link.clock.offset_ms());
         request.status.domain = state.domain.clone();
         request.status.dc = state.base.dc.clone();

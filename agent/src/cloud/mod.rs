@@ -6,4 +6,6 @@ pub mod link;
 pub mod enrol;
 pub mod checkin;
 pub mod push;
+pub mod bundle;
+pub mod leave;
 pub mod rotate;

@@ -124,7 +124,7 @@ fn judge_live(scope: &Scope, import: &ImportScope, before: &InImport, live: &Liv
         Standing::NotAUser => return Place::Out(Evidence::Excluded { by: "not_a_user".into() }),
     }
     if let Some(by) = scope.excluded_by(import.import, &live.dn) {
-        return Place::Out(Evidence::Excluded { by: by.to_string() });
+        return Place::Out(Evidence::Excluded { by });
     }
     let mut held_by = Vec::new();
     let mut all_located = true;

@@ -33,6 +33,7 @@ use self::evidence::DcContinuity;
 use self::scope::Scope;
 use self::survey::Survey;
 use crate::clock::{Chance, Clock};
+use crate::directory::ceiling::{Barred, NeverRead};
 use crate::directory::connect::{ConnectError, How, Target};
 use crate::directory::controllers::{self, Controllers};
 use crate::directory::domain::{Domain, NotOurs};
@@ -77,6 +78,7 @@ pub struct Access {
     /// The ways to sign in, best first.
     pub methods: Vec<Method>,
     pub attributes: AttributeList,
+    pub never_read: NeverRead,
 }
 
 /// Why and how this cycle runs.
@@ -123,6 +125,8 @@ pub struct Summary {
     pub finished_at: DateTime<Utc>,
     /// The account that reads can do more than read.
     pub over_privileged: bool,
+    /// What the file on this machine kept back.
+    pub ceiling: rollcall_protocol::ceiling::Ceiling,
     /// Which way the directory was reached, and which configured ways failed before.
     pub reached: Reached,
 }
@@ -185,9 +189,10 @@ impl Cycle<'_> {
             tracing::warn!(used = %reached.used, %failed, "a better way to the directory failed");
         }
         let continuity = continuity(&state, &domain);
-        let mut scope = Scope::plan(self.desired, started_at);
+        let barred = Barred::locate(&mut reader, &domain, &self.access.never_read).await?;
+        let mut scope = Scope::plan(self.desired, started_at).under(barred);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
-        let (structure, groups) = structure::read(&mut reader, &domain).await?;
+        let (structure, groups) = structure::read(&mut reader, &domain, scope.barred()).await?;
         nested::expand_all(&mut reader, &domain, &groups, &mut scope).await?;
         drop(groups);
         self.spool.begin_reading()?;

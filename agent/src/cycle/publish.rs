@@ -9,7 +9,7 @@ use rollcall_protocol::hash::Hash;
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
 use super::parts::{Parts, Seal, Sealed};
-use super::{Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, concern, guard, scope};
+use super::{Access, Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, concern, guard, scope};
 use crate::directory::domain::Rights;
 use crate::spool::state::{Base, State};
 
@@ -29,6 +29,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
         losses: &losses,
         asked: &read.asked,
     };
+    let access = cycle.access;
     let writer = cycle.spool.begin_commit()?;
     let mut parts = Parts::begin(&writer, plan.head)?;
     match plan.structure {
@@ -55,7 +56,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
             })?;
         }
     }
-    Ok(Summary { concerns: concern::list(&read.scope, &losses), ..summary(read, &part, counts, &sealed) })
+    Ok(Summary { concerns: concern::list(&read.scope, &losses), ..summary(access, read, &part, counts, &sealed) })
 }
 
 /// What is known before the first item is written.
@@ -71,7 +72,8 @@ struct Plan {
 
 impl Plan {
     fn make(cycle: &Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Self, CycleError> {
-        let recipe = scope::recipe(cycle.desired, &cycle.access.attributes, crate::version::text());
+        let (attributes, never_read) = (&cycle.access.attributes, &cycle.access.never_read);
+        let recipe = scope::recipe(cycle.desired, attributes, never_read, crate::version::text());
         let finished_at = cycle.clock.cloud_now();
         let kind = kind(wish, read, recipe, finished_at);
         let structure_hash = compose::structure_hash(&read.structure)?;
@@ -147,7 +149,7 @@ fn kind(wish: &Wish, read: &Complete, recipe: Hash, now: DateTime<Utc>) -> Cycle
     }
 }
 
-fn summary(read: &Complete, part: &CyclePart, counts: Counts, sealed: &Sealed) -> Summary {
+fn summary(access: &Access, read: &Complete, part: &CyclePart, counts: Counts, sealed: &Sealed) -> Summary {
     Summary {
         cycle: part.cycle,
         kind: part.kind,
@@ -161,6 +163,7 @@ fn summary(read: &Complete, part: &CyclePart, counts: Counts, sealed: &Sealed) -
         started_at: part.started_at,
         finished_at: part.finished_at,
         over_privileged: read.domain.rights == Rights::Administrator,
+        ceiling: read.scope.barred().tell(&access.attributes, read.structure.left_out),
         reached: read.reached.clone(),
     }
 }

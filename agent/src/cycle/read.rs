@@ -78,7 +78,7 @@ impl Sink for PeopleSink<'_> {
 
 /// The holds that remain after the excluded OUs of each import; an exclude wins over everything.
 fn holds_of(scope: &Scope, holds: &[HoldIndex], dn: &str) -> Option<Vec<HoldIndex>> {
-    if scope.imports.values().all(|import| import.exclude.is_empty()) {
+    if scope.leaves_nobody_out() {
         return Some(holds.to_vec());
     }
     let dn = Dn::parse(dn)?;

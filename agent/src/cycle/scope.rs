@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use rollcall_protocol::desired::{DesiredState, Nesting, Selection, SelectionKind};
+use rollcall_protocol::evidence::LOCAL_CEILING;
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::person::InImport;
 use uuid::Uuid;
 
+use crate::directory::ceiling::{Barred, NeverRead};
 use crate::directory::dn::Dn;
 use crate::directory::group::Group;
 use crate::directory::people::AttributeList;
@@ -66,6 +68,8 @@ pub struct Scope {
     pub imports: BTreeMap<Uuid, ImportScope>,
     pub holds: Vec<Hold>,
     located: HashMap<Uuid, Located>,
+    /// What the file on this machine keeps back, in every import.
+    barred: Barred,
     /// The groups inside a selected group, for imports that want them.
     nested: HashMap<Uuid, Vec<Group>>,
 }
@@ -95,7 +99,16 @@ impl Scope {
         }
         // A row of the reading carries positions of two bytes; the protocol's limits (64 × 500) stay below.
         holds.truncate(usize::from(HoldIndex::MAX));
-        Self { imports, holds, located: HashMap::new(), nested: HashMap::new() }
+        Self { imports, holds, located: HashMap::new(), nested: HashMap::new(), barred: Barred::default() }
+    }
+
+    /// The same, narrowed by the file on this machine.
+    pub fn under(self, barred: Barred) -> Self {
+        Self { barred, ..self }
+    }
+
+    pub fn barred(&self) -> &Barred {
+        &self.barred
     }
 
     /// Every object that has to be found: selections with their kind, and excluded OUs.
@@ -165,12 +178,12 @@ impl Scope {
         matches!(self.located(guid), Located::Unavailable(_))
     }
 
-    /// Whether an import stands still: paused, or one of its excluded OUs cannot be found (then nobody can say who is
-    /// out).
+    /// Whether an import stands still: paused, or an excluded OU or a place of the local ceiling cannot be found (then
+    /// nobody can say who is out).
     pub fn is_still(&self, import: &ImportScope) -> bool {
         match import.motion {
             Motion::Still => true,
-            Motion::Live => import.exclude.iter().any(|guid| self.is_unavailable(*guid)),
+            Motion::Live => self.barred.is_uncertain() || import.exclude.iter().any(|guid| self.is_unavailable(*guid)),
         }
     }
 
@@ -191,20 +204,38 @@ impl Scope {
                 SelectionKind::Ou => Nesting::Direct,
                 SelectionKind::Group => import.nesting,
             };
-            if let (false, Ok(index)) = (self.is_unavailable(hold.selection.guid), HoldIndex::try_from(index)) {
+            if let (true, Ok(index)) = (self.may_read(hold.selection.guid), HoldIndex::try_from(index)) {
                 by_selection.entry((hold.selection, nesting)).or_default().push(index);
             }
         }
         by_selection.into_iter().map(|((selection, nesting), holds)| (selection, nesting, holds)).collect()
     }
 
-    /// The excluded OU that a person lies under, for one import.
-    pub fn excluded_by(&self, import: Uuid, dn: &Dn) -> Option<Uuid> {
+    /// An OU inside a place of the local ceiling is not even searched.
+    fn may_read(&self, selected: Uuid) -> bool {
+        match self.located(selected) {
+            Located::Ou(dn) => !self.barred.holds(dn),
+            Located::Group(_) => true,
+            Located::Unavailable(_) => false,
+        }
+    }
+
+    /// Whether nobody at all is left out by where they lie.
+    pub fn leaves_nobody_out(&self) -> bool {
+        self.barred.is_empty() && self.imports.values().all(|import| import.exclude.is_empty())
+    }
+
+    /// What leaves a person out of one import: the local ceiling, or the excluded OU that they lie under.
+    pub fn excluded_by(&self, import: Uuid, dn: &Dn) -> Option<String> {
         let import = self.imports.get(&import)?;
-        import.exclude.iter().copied().find(|guid| match self.located(*guid) {
+        if self.barred.holds(dn) {
+            return Some(LOCAL_CEILING.to_owned());
+        }
+        let excluded = import.exclude.iter().find(|guid| match self.located(**guid) {
             Located::Ou(excluded) => dn.is_at_or_under(excluded),
             Located::Group(_) | Located::Unavailable(_) => false,
-        })
+        });
+        excluded.map(Uuid::to_string)
     }
 
     /// The memberships that the reading found, merged with those that stand still.
@@ -231,8 +262,9 @@ fn in_import(import: Uuid, mut via: Vec<Uuid>) -> InImport {
 }
 
 /// What a reading is made with. When it changes, the whole set is sent once more.
-pub fn recipe(desired: &DesiredState, attributes: &AttributeList, version: &str) -> Hash {
+pub fn recipe(desired: &DesiredState, attributes: &AttributeList, never_read: &NeverRead, version: &str) -> Hash {
     let mut lines = vec![version.to_owned(), attributes.names().join(",")];
+    lines.extend(never_read.texts().map(|place| format!("never {place}")));
     let mut imports: Vec<_> = desired.imports.iter().collect();
     imports.sort_by_key(|import| import.import);
     for import in imports {
@@ -352,9 +384,9 @@ mod tests {
     #[test]
     fn the_recipe_changes_with_the_selection_and_not_with_its_order() {
         let all = AttributeList::without(&[]).unwrap();
-        let one = recipe(&desired(vec![import(11, &[ou(21), ou(22)], &[])]), &all, "0.1.0");
-        let same = recipe(&desired(vec![import(11, &[ou(22), ou(21)], &[])]), &all, "0.1.0");
-        let other = recipe(&desired(vec![import(11, &[ou(21)], &[])]), &all, "0.1.0");
+        let one = recipe(&desired(vec![import(11, &[ou(21), ou(22)], &[])]), &all, &NeverRead::default(), "0.1.0");
+        let same = recipe(&desired(vec![import(11, &[ou(22), ou(21)], &[])]), &all, &NeverRead::default(), "0.1.0");
+        let other = recipe(&desired(vec![import(11, &[ou(21)], &[])]), &all, &NeverRead::default(), "0.1.0");
 
         assert_eq!(one, same);
         assert_ne!(one, other);

@@ -21,5 +21,6 @@ pub mod domain;
 pub mod names;
 pub mod controllers;
 pub mod people;
+pub mod ceiling;
 pub mod group;
 pub mod structure;

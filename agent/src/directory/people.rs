@@ -66,6 +66,11 @@ impl AttributeList {
         Ok(Self(MANDATORY.iter().chain(OPTIONAL).filter(|name| !out.contains(*name)).copied().collect()))
     }
 
+    /// The ones that the file on this machine keeps back.
+    pub fn withheld(&self) -> Vec<String> {
+        OPTIONAL.iter().filter(|name| !self.holds(name)).map(|name| (*name).to_owned()).collect()
+    }
+
     pub fn names(&self) -> &[&'static str] {
         &self.0
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rollcall_protocol::structure::{Blocked, Group as ListedGroup, OrgUnit};
 use uuid::Uuid;
 
+use super::ceiling::Barred;
 use super::dn::Dn;
 use super::domain::Domain;
 use super::entry::Entry;
@@ -19,8 +20,10 @@ use super::values;
 pub struct Structure {
     pub ous: Vec<OrgUnit>,
     pub groups: Vec<ListedGroup>,
-    /// People in the whole domain.
+    /// People in the whole domain, but for those left out.
     pub people: u64,
+    /// People in places that are never read.
+    pub left_out: u64,
 }
 
 const OU_FILTER: &str = "(objectClass=organizationalUnit)";
@@ -30,22 +33,28 @@ const OTHERS_FILTER: &str = "(&(|(sAMAccountType=805306369)(objectClass=contact)
 const COUNTED: &[&str] = &["objectSid", "sAMAccountName", "isCriticalSystemObject", "primaryGroupID", "memberOf"];
 
 /// Reads the structure of the whole domain, and which groups lie in which.
-pub async fn read(reader: &mut DirectoryReader, domain: &Domain) -> Result<(Structure, GroupMap), Incomplete> {
+pub async fn read(
+    reader: &mut DirectoryReader,
+    domain: &Domain,
+    barred: &Barred,
+) -> Result<(Structure, GroupMap), Incomplete> {
     let base = domain.head.as_str();
     let people = Search { base, filter: people::FILTER, attributes: COUNTED, page_size: PAGE_SIZE };
-    let counts = reader.search_into(&people, Counts::default()).await?.sink;
+    let counts = reader.search_into(&people, Counts { barred: barred.clone(), ..Counts::default() }).await?.sink;
     let others = Search { base, filter: OTHERS_FILTER, attributes: &["objectClass", "memberOf"], page_size: PAGE_SIZE };
     let others = reader.search_into(&others, Others::default()).await?.sink;
     let units = read_units(reader, domain, &counts).await?;
     let found = read_groups(reader, domain).await?;
-    let people = counts.people;
+    let (people, left_out) = (counts.people, counts.left_out);
     let groups = found.listed(domain, &units, &counts, &others);
-    Ok((Structure { ous: units.listed(&counts), groups, people }, found.map))
+    Ok((Structure { ous: units.listed(&counts), groups, people, left_out }, found.map))
 }
 
 /// How many people lie where. Keys are names in small letters: a count needs no more than that.
 #[derive(Debug, Default)]
 struct Counts {
+    barred: Barred,
+    left_out: u64,
     people: u64,
     by_parent: HashMap<String, u32>,
     by_group: HashMap<String, u32>,
@@ -62,6 +71,12 @@ impl Sink for Counts {
             return Ok(());
         }
         let dn = Dn::parse(&entry.dn).ok_or(Refused::Unreadable("its name"))?;
+        if self.barred.holds(&dn) {
+            self.left_out += 1;
+            // Counted like Windows' own accounts, so that they are not taken for somebody of another domain.
+            count_groups(&mut self.own_by_group, &entry);
+            return Ok(());
+        }
         self.people += 1;
         *self.by_parent.entry(dn.parent().unwrap_or_default().to_lowercase()).or_default() += 1;
         count_groups(&mut self.by_group, &entry);
@@ -141,9 +156,11 @@ impl Units {
             dn: dn.to_string(),
             name: dn.leaf(),
             people: counts.directly_in(dn),
-            blocked: None,
+            blocked: counts.barred.is_one(dn).then_some(Blocked::LocalCeiling),
         };
-        let mut listed: Vec<_> = self.0.values().map(unit).collect();
+        // A place that is never read is named, so that the portal can say why nobody comes from it; what lies in it is not.
+        let is_told = |(_, dn): &&(Uuid, Dn)| counts.barred.is_one(dn) || !counts.barred.holds(dn);
+        let mut listed: Vec<_> = self.0.values().filter(is_told).map(unit).collect();
         listed.sort_by_key(|unit| unit.guid);
         listed
     }
@@ -216,7 +233,7 @@ impl Sink for Groups {
 impl Groups {
     fn listed(&self, domain: &Domain, units: &Units, counts: &Counts, others: &Others) -> Vec<ListedGroup> {
         let list = |(guid, members): (&Uuid, &usize)| {
-            let group = self.map.get(*guid)?;
+            let group = self.map.get(*guid).filter(|group| !counts.barred.holds(&group.dn))?;
             let direct = counts.members_of(&group.dn);
             let left = u32::try_from(*members).unwrap_or(u32::MAX).saturating_sub(direct);
             let nested = count_of(&self.by_group, &group.dn);

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use rollcall_protocol::catalogue::Fault;
+use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::chain::Epoch;
 use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, Clearing, CycleReport, EpochWish, Phase, Problem};
 use rollcall_protocol::desired::DesiredState;
@@ -53,6 +54,7 @@ struct Shown {
     transport: Option<String>,
     waiting: Waiting,
     last_cycle: Option<CycleReport>,
+    ceiling: Option<Ceiling>,
     done: Vec<Uuid>,
     epoch_wish: EpochWish,
     last_epoch: u64,
@@ -78,6 +80,7 @@ impl Desk {
                 transport: None,
                 waiting: Waiting::default(),
                 last_cycle,
+                ceiling: None,
                 done: Vec::new(),
                 epoch_wish: EpochWish::Keep,
                 last_epoch: 0,
@@ -142,6 +145,7 @@ impl Desk {
                 spool_bytes: shown.waiting.bytes,
                 clock_offset_ms,
                 last_cycle: shown.last_cycle.clone(),
+                ceiling: shown.ceiling.clone(),
                 problems: shown.problems.values().cloned().collect(),
                 platform: Some(Platform::here()),
                 update: shown.update.clone(),
@@ -234,6 +238,17 @@ impl Desk {
     pub fn set_last_cycle(&self, report: CycleReport) {
         self.shown().last_cycle = Some(report);
         self.news.notify_one();
+    }
+
+    /// What the file on this machine keeps back.
+    pub fn set_ceiling(&self, ceiling: Ceiling) {
+        let changed = {
+            let mut shown = self.shown();
+            shown.ceiling.replace(ceiling.clone()) != Some(ceiling)
+        };
+        if changed {
+            self.news.notify_one();
+        }
     }
 
     /// Notes a problem; the moment it began stays while it lasts.

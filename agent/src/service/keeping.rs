@@ -5,19 +5,23 @@ use std::io;
 use std::path::Path;
 
 use rollcall_protocol::catalogue;
-use rollcall_protocol::checkin::CycleReport;
+use rollcall_protocol::ceiling::Ceiling;
+use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::DomainPin;
 
 use crate::cloud::checkin::{self, Instructions};
+use crate::config::Config;
 use crate::cycle::Reached;
 use crate::diagnostic::Diagnostic;
+use crate::directory::ceiling;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::platform::private_file;
 
 const DESIRED: &str = "desired.jws";
 const REPORT: &str = "last-cycle.json";
+const CEILING: &str = "ceiling.json";
 const REACHED: &str = "reached.json";
 
 /// Held as long as a process may write the data folder.
@@ -73,11 +77,35 @@ pub fn find_report(folder: &Path) -> Option<CycleReport> {
     serde_json::from_slice(&std::fs::read(folder.join(REPORT)).ok()?).ok()
 }
 
+/// Whether the directory refused the sign-in in that cycle: trying again could lock the account.
+pub fn was_refused(report: &CycleReport) -> bool {
+    match &report.outcome {
+        CycleOutcome::Complete => false,
+        CycleOutcome::Incomplete { problem, .. } => problem.code.starts_with("RC-22"),
+    }
+}
+
 /// Keeps it for `status`. Losing it loses nothing that matters.
 pub fn save_report(folder: &Path, report: &CycleReport) {
     let saved = serde_json::to_vec(report).map_err(io::Error::from);
     if let Err(error) = saved.and_then(|json| private_file::write(&folder.join(REPORT), &json)) {
         tracing::warn!(%error, "the report of the last cycle could not be kept");
+    }
+}
+
+/// What the file on this machine keeps back: as it took effect in the last reading, or as it is written since.
+pub fn ceiling(config: &Config) -> Option<Ceiling> {
+    let (attributes, places) = (config.privacy.attributes().ok()?, config.privacy.never_read().ok()?);
+    let last = std::fs::read(config.data_dir.join(CEILING)).ok();
+    let last = last.and_then(|json| serde_json::from_slice(&json).ok());
+    Some(ceiling::tell_before_reading(&attributes, &places, last))
+}
+
+/// Keeps the effect for the next start. Losing it loses nothing that matters.
+pub fn save_ceiling(folder: &Path, ceiling: &Ceiling) {
+    let saved = serde_json::to_vec(ceiling).map_err(io::Error::from);
+    if let Err(error) = saved.and_then(|json| private_file::write(&folder.join(CEILING), &json)) {
+        tracing::warn!(%error, "the effect of the local ceiling could not be kept");
     }
 }
 
@@ -99,7 +127,7 @@ pub fn save_reached(folder: &Path, reached: &Reached) {
 
 /// After a revocation nothing of the customer stays.
 pub fn wipe(folder: &Path) {
-    for file in [DESIRED, REPORT, REACHED] {
+    for file in [DESIRED, REPORT, REACHED, CEILING] {
         let _ = std::fs::remove_file(folder.join(file));
     }
     if let Err(error) = Identity::remove(folder) {

@@ -8,6 +8,8 @@ pub mod joining;
 pub mod desk;
 pub mod schedule;
 pub mod listener;
+pub mod errands;
+pub mod clerk;
 pub mod mending;
 pub mod guarded;
 mod readings;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::catalogue;
+use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport, Phase};
 use rollcall_protocol::desired::{DesiredState, Order};
 use uuid::Uuid;
@@ -90,6 +91,7 @@ impl Worker<'_> {
             let detail = "the account is an administrator";
             self.desk.raise(&Diagnostic::new(catalogue::TOO_POWERFUL, detail, crate::exit::Exit::Attention), at);
         }
+        self.tell_ceiling(&summary.ceiling, at);
         tracing::info!(
             event = READ,
             people = summary.people,
@@ -106,6 +108,16 @@ impl Worker<'_> {
             started_at: summary.started_at,
             finished_at: at,
             outcome: CycleOutcome::Complete,
+        }
+    }
+
+    /// What the file on this machine kept back, for the portal; and a place of it that is not there, as a problem.
+    fn tell_ceiling(&self, ceiling: &Ceiling, at: DateTime<Utc>) {
+        keeping::save_ceiling(self.folder, ceiling);
+        self.desk.set_ceiling(ceiling.clone());
+        match Diagnostic::of_lost_place(ceiling) {
+            None => self.desk.clear(&catalogue::CEILING_LOST),
+            Some(diagnostic) => self.desk.raise(&diagnostic, at),
         }
     }
 
@@ -178,7 +190,9 @@ fn finished_commands(desired: &DesiredState, run: &Run, summary: &Summary) -> Ve
             | Order::RefreshStructure
             | Order::FullSnapshot
             | Order::AcceptClearing { .. }
-            | Order::RotateKey => true,
+            | Order::RotateKey
+            | Order::Bundle
+            | Order::Unknown => true,
             Order::Confirm { .. } => summary.counts.awaiting == 0,
         })
     };

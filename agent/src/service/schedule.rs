@@ -91,7 +91,7 @@ fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger>
         .filter_map(|command| match command.order {
             Order::SyncNow | Order::RefreshStructure | Order::AcceptClearing { .. } => Some(Trigger::SyncNow),
             Order::FullSnapshot | Order::Confirm { .. } => Some(Trigger::FullSnapshotOrdered),
-            Order::RotateKey => None,
+            Order::RotateKey | Order::Bundle | Order::Unknown => None,
         })
         .next()
 }
@@ -144,7 +144,7 @@ fn run(desired: &DesiredState, trigger: Trigger) -> Run {
     for command in desired.commands.iter().filter(|command| command.order.needs_cycle()) {
         run.commands.push(command.id);
         match &command.order {
-            Order::SyncNow | Order::RefreshStructure | Order::RotateKey => {}
+            Order::SyncNow | Order::RefreshStructure | Order::RotateKey | Order::Bundle | Order::Unknown => {}
             Order::FullSnapshot => run.extent = Extent::Everybody,
             Order::Confirm { guids } => run.confirm.extend_from_slice(guids),
             Order::AcceptClearing { attributes } => run.accepted.extend_from_slice(attributes),

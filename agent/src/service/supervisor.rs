@@ -5,6 +5,7 @@ use std::path::Path;
 use rollcall_protocol::catalogue;
 use rollcall_protocol::directory::DomainPin;
 
+use super::clerk;
 use super::desk::Desk;
 use super::keeping;
 use super::listener;
@@ -34,6 +35,9 @@ pub async fn run(
     let pinned = find_pinned(folder);
     let desired = keeping::find_desired(folder, &identity, pinned.as_ref());
     let desk = Desk::new(desired, keeping::find_report(folder), clock.now());
+    if let Some(ceiling) = keeping::ceiling(config) {
+        desk.set_ceiling(ceiling);
+    }
     tracing::info!(event = STARTED, agent = %identity.agent, cloud = link.url(), "started");
     let worker = Worker::new(config, folder, identity.clone(), &link, &desk).work();
     let listener = listener::listen(&link, &identity, folder, &desk);
@@ -41,6 +45,7 @@ pub async fn run(
     tokio::select! {
         () = stop => Ok(stopped()),
         () = updater::keep_current(&link, &store, &desk) => Ok(Exit::Updated),
+        never = clerk::serve(config, &link, &desk) => match never {},
         listener::Ended::Revoked = listener => Ok(revoked(folder, clock)),
         Ended::Revoked = worker => Ok(revoked(folder, clock)),
     }

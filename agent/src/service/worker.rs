@@ -284,8 +284,9 @@ impl<'a> Worker<'a> {
     }
 
     fn recipe(&self, desired: &DesiredState) -> Option<rollcall_protocol::hash::Hash> {
-        let attributes = crate::directory::people::AttributeList::without(&self.config.privacy.withhold).ok()?;
-        Some(scope::recipe(desired, &attributes, crate::version::text()))
+        let privacy = &self.config.privacy;
+        let (attributes, never_read) = (privacy.attributes().ok()?, privacy.never_read().ok()?);
+        Some(scope::recipe(desired, &attributes, &never_read, crate::version::text()))
     }
 
     async fn push(&mut self, spool: &mut Spool) -> Result<Option<Ended>, SpoolError> {

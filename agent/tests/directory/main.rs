@@ -9,6 +9,7 @@ mod unsent;
 mod damage;
 mod mangled;
 mod departures;
+mod ceiling;
 mod troubles;
 mod refusals;
 mod controllers;

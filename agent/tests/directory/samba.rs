@@ -93,6 +93,7 @@ fn access(samba: &Samba) -> Access {
         },
         methods: methods(samba, Tls::Ldaps, samba.ldaps().port()),
         attributes: AttributeList::without(&[]).unwrap(),
+        never_read: rollcall_agent::directory::ceiling::NeverRead::default(),
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_agent::clock::{Chance, Clock};
 use rollcall_agent::cycle::{Access, Cycle, CycleError, Extent, Purpose, Summary, Wish};
+use rollcall_agent::directory::ceiling::NeverRead;
 use rollcall_agent::directory::connect::{Target, Timeouts};
 use rollcall_agent::directory::controllers::Controllers;
 use rollcall_agent::directory::method::{Credentials, Method, Tls};
@@ -353,6 +354,7 @@ fn access(directory: &Directory, folder: &std::path::Path) -> Access {
             credentials: Credentials { user: directory.bind_name(), password: directory.password().to_owned().into() },
         }],
         attributes: AttributeList::without(&[]).unwrap(),
+        never_read: NeverRead::default(),
     }
 }
 

@@ -10,15 +10,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::answer::{Receipt, Refusal, TokenFault};
 use rollcall_protocol::batch::{BatchClaims, CycleKind};
 use rollcall_protocol::body::Reader;
+use rollcall_protocol::bundle::{BundleLink, BundleReceipt, Farewell};
 use rollcall_protocol::chain::{self, ChainHead, Epoch};
 use rollcall_protocol::checkin::{CheckinRequest, CheckinResponse, EpochWish};
 use rollcall_protocol::desired::{Command, DesiredImport, DesiredState, Order, Role};
 use rollcall_protocol::digest::{SetDigester, SetSummary};
+use rollcall_protocol::directory::DomainPin;
 use rollcall_protocol::enrol::{EnrolLink, EnrolRequest, EnrolResponse, EnrolToken};
 use rollcall_protocol::hash::{BodyDigest, Hash};
 use rollcall_protocol::item::Item;
 use rollcall_protocol::jws::{Kind, Unverified};
 use rollcall_protocol::key::{KeyId, PrivateKey, PublicKey};
+use rollcall_protocol::path;
 use rollcall_protocol::person::Person;
 use rollcall_protocol::request::RequestClaims;
 use rollcall_protocol::revocation::Revocation;
@@ -67,6 +70,12 @@ pub struct Books {
     /// Answered in this order before anything is looked at.
     pub refuse_batches: VecDeque<Refusal>,
     pub refuse_checkins: VecDeque<Refusal>,
+    pub refuse_bundles: VecDeque<Refusal>,
+    /// The order each answers, and the zip.
+    pub bundles: Vec<(Uuid, Vec<u8>)>,
+    pub farewells: u32,
+    /// What an inspecting proxy would try with the instructions.
+    pub forge: Option<Forgery>,
     /// The cloud's clock minus this machine's.
     pub ahead: TimeDelta,
     /// Stores the batch and then hangs up, as a lost acknowledgement.
@@ -110,6 +119,10 @@ impl Cloud {
             bytes: 0,
             refuse_batches: VecDeque::new(),
             refuse_checkins: VecDeque::new(),
+            refuse_bundles: VecDeque::new(),
+            bundles: Vec::new(),
+            farewells: 0,
+            forge: None,
             ahead: TimeDelta::zero(),
             swallow_receipts: 0,
             hang_up_on_rotation: None,
@@ -238,6 +251,8 @@ impl Cloud {
                 }
                 reply(taken)
             }
+            path::BUNDLES => reply(self.books(|books| books.take_bundle(request))),
+            path::LEAVE => reply(self.books(|books| books.take_leave(request))),
             _ => (404, Vec::new()),
         })
     }
@@ -361,9 +376,13 @@ impl Books {
     fn tell(&mut self, said: &CheckinRequest) -> CheckinResponse {
         let is_newer = self.desired.version > said.desired_version;
         self.desired.issued_at = now();
+        let desired = match &self.forge {
+            None => is_newer.then(|| self.desired.sign(&self.key).unwrap()),
+            Some(forgery) => Some(forgery.make(&self.desired, &self.key)),
+        };
         CheckinResponse {
             server_time: self.time(),
-            desired: is_newer.then(|| self.desired.sign(&self.key).unwrap()),
+            desired,
             epoch: (said.epoch == EpochWish::New).then_some(self.epoch),
         }
     }
@@ -411,6 +430,26 @@ impl Books {
             self.apply();
         }
         Ok(Receipt { head: self.head })
+    }
+
+    fn take_bundle(&mut self, request: &Request) -> Result<BundleReceipt, Refusal> {
+        if let Some(refusal) = self.refuse_bundles.pop_front() {
+            return Err(refusal);
+        }
+        let claims: RequestClaims<BundleLink> = self.verify(request, Kind::Bundle)?;
+        self.check_fresh(&claims)?;
+        claims.check_body(&BodyDigest::of(&request.body)).map_err(|_| Refusal::Unauthorized)?;
+        self.bundles.push((claims.link.command, request.body.clone()));
+        Ok(BundleReceipt { bundle: Uuid::from_u128(0xb0 + self.bundles.len() as u128) })
+    }
+
+    fn take_leave(&mut self, request: &Request) -> Result<serde_json::Value, Refusal> {
+        let claims: RequestClaims = self.verify(request, Kind::Request)?;
+        claims.check_body(&BodyDigest::of(&request.body)).map_err(|_| Refusal::Unauthorized)?;
+        let said: Farewell = serde_json::from_slice(&request.body).map_err(|_| Refusal::Malformed)?;
+        assert_eq!(said.leaves, AGENT);
+        self.farewells += 1;
+        Ok(serde_json::json!({}))
     }
 
     /// Forgets everything after a number, as a database restored from a backup.
@@ -473,6 +512,33 @@ fn no_imports() -> DesiredState {
         imports: Vec::new(),
         commands: Vec::new(),
         update: None,
+    }
+}
+
+/// Instructions that must not be obeyed.
+#[derive(Debug, Clone, Copy)]
+pub enum Forgery {
+    OtherKey,
+    Older,
+    OtherAgent,
+    OtherDomain,
+}
+
+impl Forgery {
+    /// With an empty list of imports, so that obeying would be seen.
+    fn make(self, desired: &DesiredState, key: &PrivateKey) -> String {
+        let mut forged = DesiredState { imports: Vec::new(), version: desired.version + 1, ..desired.clone() };
+        match self {
+            Self::OtherKey => return forged.sign(&PrivateKey::from_seed(&[66; 32])).unwrap(),
+            Self::Older => forged.version = 1,
+            Self::OtherAgent => forged.agent = Uuid::from_u128(0xbad),
+            Self::OtherDomain => {
+                let pin =
+                    DomainPin { guid: Uuid::from_u128(0xbad), sid: "S-1-5-21-6-6-6".into(), dns_name: "bad".into() };
+                forged.domain = Some(pin);
+            }
+        }
+        forged.sign(key).unwrap()
     }
 }
 

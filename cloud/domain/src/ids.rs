@@ -103,6 +103,7 @@ id! {
     HistoryId = "his",
     JobId = "job",
     CommandId = "cmd",
+    BundleId = "bun",
 }
 
 /// Exactly the form that `Display` writes: one spelling per id, so that an id can be compared as text.

@@ -57,6 +57,21 @@ pub async fn list_open(tx: &mut Tx, agent: AgentId) -> Result<Vec<Command>> {
     )
 }
 
+/// Whether this agent was given this very command and has not reported it done.
+pub async fn is_open(tx: &mut Tx, scope: &AgentScope, id: CommandId, kind: &str) -> Result<bool> {
+    let (count,): (i64,) = fetch_one!(
+        tx,
+        (i64,),
+        "select count(*)
+         from commands
+         where msp_id = $1 and agent_id = $2 and id = $3 and kind = $4 and done_at is null",
+        scope.agent().uuid(),
+        id.uuid(),
+        kind,
+    )?;
+    Ok(count > 0)
+}
+
 /// Commands of other agents, and those already done, are left as they are.
 pub async fn mark_done(tx: &mut WriteTx, scope: &AgentScope, ids: &[Uuid], now: DateTime<Utc>) -> Result<()> {
     for id in ids.iter().take(100) {

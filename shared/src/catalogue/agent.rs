@@ -25,6 +25,14 @@ faults! {
         ["Stop the other one, or let it do the work: sync now from the portal."];
     SECRET_FILE_OPEN = "RC-1012", "Secret file readable by others", "A file that holds a key or a password may be read by other accounts of this machine.",
         ["Restrict the file to the account of the agent (chmod 600 on Linux)."];
+    DISK_LOW = "RC-1021", "Little disk space left", "The disk that holds the data folder is nearly full; a full one stops reading and sending.",
+        ["Free space on that disk, or move data_dir to a larger one."], event 240;
+    CEILING_LOST = "RC-1022", "Local ceiling names a place that is not there", "A place in privacy.never_read cannot be found, so nobody can say who is in it; every import stands still and nobody joins or leaves.",
+        ["Write the place as it is now, or its objectGUID, which stays through renames.", "Remove the line if the place is gone for good."], event 310;
+    LEDGER_ALTERED = "RC-1023", "Ledger does not match its signatures", "What the agent keeps as sent is not what it once signed: the file was changed or damaged.",
+        ["Trust the cloud's copy: rollcall verify checks it.", "See who can write the data folder, and check the disk."], event 240;
+    BUNDLE_FAILED = "RC-1024", "Bundle could not be made or sent", "The support bundle did not come to be, or did not arrive.",
+        ["Run rollcall-agent bundle on the machine and send the file by hand."], event 410;
     UPDATE_UNAVAILABLE = "RC-1040", "Update cannot be fetched", "The cloud offered a version but does not hand out its files.",
         ["Look at Updates in the portal: the release folder of the cloud may be incomplete.", "Nothing on this machine: it tries again by itself."], event 500;
     UPDATE_UNREADABLE = "RC-1041", "Update information unreadable", "A document about updates is not of the expected form.",

@@ -23,6 +23,8 @@ faults! {
         ["Allow port 88 (TCP and UDP) to the domain controllers.", "On Linux: see that /etc/krb5.conf or DNS (_kerberos._tcp) names the realm's key servers."], event 300;
     SEALING_REFUSED = "RC-2111", "Domain controller does not offer Kerberos sealing", "It does not grant a protection that the agent insists on, or does not take Kerberos at all.",
         ["Use LDAPS or StartTLS: set ldap.transport, or leave it out so that every way is tried.", "Check that no proxy stands between the agent and port 389."], event 301;
+    CERT_EXPIRING = "RC-2121", "LDAPS certificate expires soon", "The domain controller's certificate ends within 30 days; then nothing can be read over TLS.",
+        ["Renew the certificate on the domain controller before that day."], event 300;
     BIND_REFUSED = "RC-2201", "Sign-in refused: name or password", "The directory does not accept the name and password (52e, 525).",
         ["Both forms work: user@domain and the distinguished name.", "Set the password again; the agent does not retry before that or the next cycle, so that it locks no account."], event 301;
     BIND_LOCKED = "RC-2202", "Sign-in refused: account locked", "The directory has locked the agent's account (775).",
@@ -47,6 +49,8 @@ faults! {
         ["Renew it (kinit), or give the agent a keytab, with which it gets tickets itself."], event 301;
     KERBEROS_MISSING = "RC-2212", "Kerberos is not installed", "The agent found no Kerberos library on this machine.",
         ["Install it (Debian: apt-get install libgssapi-krb5-2).", "Or sign in with a password over LDAPS."], event 301;
+    BIND_NAME_FORM = "RC-2221", "Sign-in name has an unusual form", "Only user@domain and a distinguished name are understood by every directory; DOMAIN\\user and a bare name are not.",
+        ["Write ldap.bind_user as user@domain.example or as CN=user,OU=Service,DC=domain,DC=example."], event 301;
     OUTSIDE_DOMAIN = "RC-2301", "Base is outside this domain", "What was asked for belongs to another domain (result 10), which is no empty answer.",
         ["Choose the selection again from the tree; its people stay until then.", "For another domain enrol an agent of its own."], event 310;
     OTHER_DOMAIN = "RC-2302", "Another domain answers", "The domain that answers is not the one this agent is pinned to.",
@@ -65,4 +69,6 @@ faults! {
         ["Check what listens on that port.", "Nothing was removed."], event 230;
     SEAL_BROKEN = "RC-2309", "Sealed connection was disturbed", "A buffer was changed, lost, repeated or cut off on its way, so the whole reading was discarded.",
         ["Nothing was removed; the agent tries again by itself.", "If it stays: something between agent and domain controller interferes with port 389."], event 230;
+    OU_UNREADABLE = "RC-2321", "Nothing can be read below the domain's head", "The account signs in but sees no OU, so it would see nobody.",
+        ["Give the account List Contents and Read All Properties below the domain's head; Domain Users have both unless somebody took them away."], event 310;
 }

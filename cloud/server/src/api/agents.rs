@@ -6,6 +6,7 @@ use rollcall_domain::{
     agent,
     ids::{AgentId, CustomerId, EnrolTokenId},
 };
+use rollcall_protocol::ceiling::Ceiling;
 use rollcall_store::agents as store;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -20,7 +21,7 @@ use crate::{
     services::{
         agents,
         installing::{self, Way},
-        reach, tokens,
+        reach, tokens, told,
     },
     state::AppState,
 };
@@ -90,8 +91,36 @@ pub struct Agent {
     pub clock_skew_ms: Option<i64>,
     pub enrolled_at: DateTime<Utc>,
     pub last_seen_at: Option<DateTime<Utc>>,
-    /// What is wrong, as the agent last said.
+    /// What is wrong first of all, as the agent last said.
     pub reason: Option<AgentReason>,
+    /// Everything that is wrong, as the agent last said.
+    pub problems: Vec<AgentReason>,
+    /// What the customer's own file keeps back; absent until the agent has told it.
+    pub ceiling: Option<AgentCeiling>,
+}
+
+/// The local ceiling: it narrows what the imports want, and nothing here can widen it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AgentCeiling {
+    /// Attributes by their LDAP names.
+    pub withheld: Vec<String>,
+    /// Distinguished names or objectGUIDs, as the file says them.
+    pub never_read: Vec<String>,
+    /// Those of them that cannot be found: then nobody joins or leaves.
+    pub not_found: Vec<String>,
+    pub people_left_out: Option<u64>,
+}
+
+impl From<Ceiling> for AgentCeiling {
+    fn from(told: Ceiling) -> Self {
+        let lost = told.never_read.iter().filter(|place| told.people_left_out.is_some() && place.guid.is_none());
+        Self {
+            not_found: lost.map(|place| place.place.clone()).collect(),
+            never_read: told.never_read.into_iter().map(|place| place.place).collect(),
+            withheld: told.withheld,
+            people_left_out: told.people_left_out,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -105,6 +134,7 @@ pub struct AgentReason {
 impl Agent {
     fn show(agent: store::Agent, now: DateTime<Utc>) -> Self {
         let contact = if agent::is_silent(agent.last_seen_at, now) { "silent" } else { "online" };
+        let (problems, ceiling) = (told::problems(&agent), told::ceiling(&agent));
         let (detail, since) = (agent.reason_detail, agent.reason_since);
         Self {
             id: agent.id,
@@ -121,6 +151,11 @@ impl Agent {
             enrolled_at: agent.enrolled_at,
             last_seen_at: agent.last_seen_at,
             reason: agent.reason_code.map(|code| AgentReason { code, detail, since }),
+            problems: problems
+                .into_iter()
+                .map(|told| AgentReason { code: told.code, detail: Some(told.detail), since: Some(told.since) })
+                .collect(),
+            ceiling: ceiling.map(AgentCeiling::from),
         }
     }
 }

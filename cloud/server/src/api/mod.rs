@@ -5,6 +5,7 @@ pub mod asking;
 pub mod idempotency;
 pub mod customers;
 pub mod agents;
+pub mod bundles;
 pub mod updates;
 pub mod directories;
 pub mod imports;
@@ -67,6 +68,7 @@ fn described() -> OpenApiRouter<AppState> {
         OpenApiRouter::new()
             .merge(customers::routes())
             .merge(agents::routes())
+            .merge(bundles::routes())
             .merge(updates::routes())
             .merge(directories::routes())
             .merge(imports::routes())

@@ -43,6 +43,7 @@ fn word(blocked: Blocked) -> String {
         Blocked::System => "system",
         Blocked::UsersContainer => "users_container",
         Blocked::Distribution => "distribution",
+        Blocked::LocalCeiling => "local_ceiling",
     }
     .to_owned()
 }

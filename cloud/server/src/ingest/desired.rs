@@ -106,7 +106,7 @@ fn desired_import(import: &Import, now: DateTime<Utc>) -> DesiredImport {
 async fn list_commands(tx: &mut Tx, scope: &AgentScope) -> Result<Vec<Command>, Refused> {
     let open = commands::list_open(tx, scope.agent()).await?;
     let spell = |command: commands::Command| {
-        let order: Order = serde_json::from_value(command.payload.0).ok()?;
+        let order: Order = serde_json::from_value(command.payload.0).ok().filter(|order| *order != Order::Unknown)?;
         Some(Command { id: command.id.uuid(), order })
     };
     Ok(open.into_iter().filter_map(spell).collect())

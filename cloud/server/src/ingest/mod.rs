@@ -8,6 +8,8 @@ mod desired;
 mod quarantine;
 mod batches;
 mod rotate;
+mod bundles;
+mod leave;
 mod installer;
 mod updates;
 mod updating;
@@ -28,6 +30,8 @@ pub fn router() -> Router<AppState> {
         .route(path::CHECKIN, post(checkin::handle))
         .route(path::BATCHES, post(batches::handle))
         .route(path::ROTATE, post(rotate::handle))
+        .route(path::BUNDLES, post(bundles::handle))
+        .route(path::LEAVE, post(leave::handle))
         .route(path::INSTALLER, get(installer::handle))
         .route(&format!("{}/{{name}}", path::UPDATES), get(updates::handle))
         // Each handler has its own limit, which answers in the words of the protocol.
@@ -36,3 +40,5 @@ pub fn router() -> Router<AppState> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod bundle_tests;

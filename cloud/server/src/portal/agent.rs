@@ -12,7 +12,10 @@ use rollcall_domain::{
     ids::AgentId,
     role::Act,
 };
-use rollcall_protocol::{catalogue, checkin::Clearing};
+use rollcall_protocol::{
+    catalogue,
+    checkin::{Clearing, Problem},
+};
 use rollcall_store::{
     agent_keys,
     agents::{self as store, Agent},
@@ -22,6 +25,8 @@ use serde::Deserialize;
 
 use super::{
     answer::{PageError, page, see},
+    bundles::BundleLine,
+    ceiling::CeilingView,
     customer_head::{CustomerHead, Place, Tab, open},
     guard::{Done, SignedIn, require},
     pages::Pages,
@@ -30,7 +35,7 @@ use super::{
     view::{Frame, Link, Moment, Pill, Tone, Trouble, grouped},
 };
 use crate::{
-    services::{agents, reach},
+    services::{agents, bundles, reach, told},
     state::AppState,
 };
 
@@ -56,6 +61,10 @@ pub struct AgentPage {
     pub last_seen: Option<Moment>,
     pub identity: Vec<Fact>,
     pub enrolled: Moment,
+    /// `None` until the agent has told it.
+    pub ceiling: Option<CeilingView>,
+    /// Only for those who may ask for one.
+    pub bundles: Option<BundleShelf>,
     pub may_revoke: bool,
     pub may_release: bool,
     pub may_rotate: bool,
@@ -69,6 +78,39 @@ pub struct AgentPage {
 pub struct Lost {
     pub attribute: String,
     pub sentence: String,
+}
+
+/// The support bundles of this agent.
+#[derive(Debug, Clone)]
+pub struct BundleShelf {
+    pub lines: Vec<BundleLine>,
+    pub is_awaited: bool,
+    pub may_ask: bool,
+}
+
+/// Everything that is wrong with an agent, worst first.
+fn troubles(agent: &Agent, slug: &str, now: DateTime<Utc>) -> Vec<Trouble> {
+    let first = trouble(agent, slug, now);
+    let is_told = |code: &str| first.as_ref().is_some_and(|first| first.code == code);
+    let others = told::problems(agent).into_iter().filter(|problem| !is_told(&problem.code));
+    let others: Vec<Trouble> = match (agent.state, &first) {
+        // One that is gone or stopped tells nothing new.
+        (AgentState::Revoked | AgentState::Quarantined, _) | (_, None) => Vec::new(),
+        (AgentState::Active | AgentState::Standby, Some(_)) => others.map(|told| told_trouble(&told, now)).collect(),
+    };
+    first.into_iter().chain(others).collect()
+}
+
+fn told_trouble(told: &Problem, now: DateTime<Utc>) -> Trouble {
+    let fix = catalogue::find(&told.code).and_then(|fault| fault.fix.first().copied()).unwrap_or_default();
+    Trouble {
+        tone: Tone::Warn,
+        title: states::title_of(&told.code),
+        detail: Some([told.detail.as_str(), fix].join(" ").trim().to_owned()),
+        since: Moment::new(told.since, now),
+        action: Link::to("Read what to do", format!("/docs/codes#{}", told.code.to_lowercase())),
+        code: told.code.clone(),
+    }
 }
 
 /// What is wrong with an agent, worst first; `None` if it is well.
@@ -125,15 +167,21 @@ async fn show(
     opened.frame.notice = done.notice();
     let keys = agent_keys::list(&mut opened.tx, &scope).await?;
     let now = opened.now;
+    let shelf = match signed.may(Act::InstallAgent) {
+        true => Some(shelf(&state, &signed, &agent, now).await?),
+        false => None,
+    };
     Ok(page(&AgentPage {
         here: format!("/agents/{id}"),
         host: agent.hostname.clone(),
         state: states::agent(&agent, now),
-        troubles: trouble(&agent, &slug, now).into_iter().collect(),
+        troubles: troubles(&agent, &slug, now),
         health: health_facts(&agent),
         last_seen: agent.last_seen_at.map(|at| Moment::new(at, now)),
         identity: identity_facts(&agent, &keys),
         enrolled: Moment::new(agent.enrolled_at, now),
+        ceiling: told::ceiling(&agent).map(CeilingView::of),
+        bundles: shelf,
         may_revoke: signed.may(Act::RevokeAgent) && agent.state != AgentState::Revoked,
         clearings: agents::clearings(&agent).into_iter().map(lost).collect(),
         may_accept: signed.may(Act::DecideHeldRemovals),
@@ -142,6 +190,20 @@ async fn show(
         frame: opened.frame,
         customer: opened.customer,
     }))
+}
+
+async fn shelf(
+    state: &AppState,
+    signed: &SignedIn,
+    agent: &Agent,
+    now: DateTime<Utc>,
+) -> Result<BundleShelf, PageError> {
+    let shelf = bundles::list(state, &signed.who, agent.id).await?;
+    Ok(BundleShelf {
+        lines: shelf.bundles.iter().map(|bundle| BundleLine::of(bundle, now)).collect(),
+        is_awaited: shelf.is_awaited,
+        may_ask: matches!(agent.state, AgentState::Active | AgentState::Standby),
+    })
 }
 
 fn lost(clearing: Clearing) -> Lost {

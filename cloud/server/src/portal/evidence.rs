@@ -1,6 +1,6 @@
 //! Says in a sentence why somebody left, or would leave.
 
-use rollcall_protocol::evidence::Evidence;
+use rollcall_protocol::evidence::{Evidence, LOCAL_CEILING};
 use serde_json::Value;
 
 /// Evidence of a newer agent is named by its kind.
@@ -9,6 +9,9 @@ pub fn sentence(value: &Value) -> String {
         Ok(Evidence::Deleted) => "Deleted in the directory.".to_owned(),
         Ok(Evidence::LeftScope { dn }) => format!("Moved out of the chosen units, to {}.", parent(&dn)),
         Ok(Evidence::LeftGroup { .. }) => "No longer in the chosen group.".to_owned(),
+        Ok(Evidence::Excluded { by }) if by == LOCAL_CEILING => {
+            "In a place that the customer's own file says never to read.".to_owned()
+        }
         Ok(Evidence::Excluded { by }) => format!("Excluded by {by}."),
         Ok(Evidence::Deselected) => "The unit or group is no longer chosen.".to_owned(),
         Ok(Evidence::Absent { .. }) => {

@@ -81,6 +81,7 @@ pub fn reason(blocked: &str) -> &'static str {
         "system" => "system object",
         "users_container" => "in the Users container",
         "distribution" => "distribution group",
+        "local_ceiling" => "never read, by the customer's own file",
         _ => "cannot be chosen",
     }
 }

@@ -36,6 +36,8 @@ pub mod run;
 pub mod held;
 pub mod agents;
 pub mod agent;
+pub mod ceiling;
+pub mod bundles;
 pub mod updates;
 pub mod pinning;
 pub mod settings;
@@ -70,6 +72,7 @@ pub fn pages() -> Pages {
         .merge(held::routes())
         .merge(agents::routes())
         .merge(agent::routes())
+        .merge(bundles::routes())
         .merge(updates::routes())
         .merge(pinning::routes())
         .merge(settings::routes())

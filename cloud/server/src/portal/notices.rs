@@ -21,6 +21,7 @@ pub fn find(word: &str) -> Option<Notice> {
         "agent-retired" => (Tone::Good, "Agent retired", "Its key is refused from now on."),
         "clearing-accepted" => (Tone::Good, "Accepted", "The agent reads again and takes the empty values over."),
         "agent-released" => (Tone::Good, "Agent released", "It may send again; the other copy must enrol anew."),
+        "bundle" => (Tone::Good, "Bundle asked for", "It appears here when the agent has made and sent it."),
         "key-asked" => (Tone::Good, "New key requested", "The agent signs with it from its next reading on."),
         "key-revoked" => (Tone::Good, "API key revoked", "It is refused from now on."),
         "operator-disabled" => (Tone::Good, "Operator disabled", "All their sign-ins have ended."),

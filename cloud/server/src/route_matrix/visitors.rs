@@ -70,6 +70,7 @@ impl Ids {
             ("{operator}", id("opr")),
             ("{session}", "ab".repeat(32)),
             ("{job}", id("job")),
+            ("{bundle}", id("bun")),
             ("{version}", "0.0.1".to_owned()),
             ("{link}", "nothing".to_owned()),
             ("{*path}", "portal.css".to_owned()),
@@ -115,7 +116,8 @@ impl World {
         agent.sync(&cloud, crowd.clone(), &Evidence::Deleted).await;
         agent.sync(&cloud, crowd[..20].to_vec(), &Evidence::Deleted).await;
         let token = tokens::issue(&cloud.state, &cloud.who, cloud.customer, None).await.unwrap();
-        let own = ids_of(&cloud, import.to_string(), token.id.to_string()).await;
+        let bundle = agent.bundle(&cloud).await;
+        let own = ids_of(&cloud, import.to_string(), token.id.to_string(), bundle.to_string()).await;
         let scope = cloud.who.scope.clone();
         let stranger = found(cloud.db(), &cloud.state, "Southwind").await;
         let mut world = Self {
@@ -212,7 +214,7 @@ impl World {
     }
 }
 
-async fn ids_of(cloud: &TestCloud, import: String, token: String) -> Ids {
+async fn ids_of(cloud: &TestCloud, import: String, token: String, bundle: String) -> Ids {
     let scope = &cloud.who.scope;
     let mut tx = cloud.db().read(&cloud.scope).await.unwrap();
     let customer = rollcall_store::customers::get(&mut tx, &cloud.scope).await.unwrap();
@@ -235,6 +237,7 @@ async fn ids_of(cloud: &TestCloud, import: String, token: String) -> Ids {
         ("{accounts}", account.to_string()),
         ("{runs}", run.to_string()),
         ("{token}", token),
+        ("{bundle}", bundle),
         ("{key}", key_id.to_string()),
         ("{operator}", operator.to_string()),
         ("{session}", session),

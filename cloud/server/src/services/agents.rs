@@ -1,5 +1,6 @@
 //! Agents: sync now, refresh the structure, change the key, revoke, and let a quarantined one start again.
 
+use chrono::{DateTime, Utc};
 use rollcall_domain::{
     agent::AgentState,
     ids::{AgentId, CommandId, CustomerId, DirectoryId},
@@ -8,7 +9,7 @@ use rollcall_domain::{
 use rollcall_protocol::checkin::Clearing;
 use rollcall_protocol::desired::Order;
 use rollcall_store::{
-    AgentScope, WriteTx,
+    AgentScope, StoreError, WriteTx,
     agents::{self, Agent},
     commands::{self, NewCommand},
     directories, inbox,
@@ -25,6 +26,7 @@ pub enum Ask {
     RefreshStructure,
     FullSnapshot,
     RotateKey,
+    Bundle,
 }
 
 impl Ask {
@@ -34,15 +36,18 @@ impl Ask {
             Self::RefreshStructure => Order::RefreshStructure,
             Self::FullSnapshot => Order::FullSnapshot,
             Self::RotateKey => Order::RotateKey,
+            Self::Bundle => Order::Bundle,
         }
     }
 
-    const fn action(self) -> &'static str {
+    /// The word of the audit log and of the stored command.
+    pub const fn action(self) -> &'static str {
         match self {
             Self::SyncNow => "sync.now",
             Self::RefreshStructure => "structure.refresh",
             Self::FullSnapshot => "sync.full",
             Self::RotateKey => "agent.rotate_key",
+            Self::Bundle => "bundle.request",
         }
     }
 }
@@ -69,7 +74,13 @@ pub async fn ask(state: &AppState, who: &Who, customer: CustomerId, ask: Ask) ->
 
 /// An order that the agent has not seen yet is not doubled: pressing a button twice is one sync. One that it is already
 /// carrying out is: it began before whatever made somebody press again.
-async fn give(tx: &mut WriteTx, state: &AppState, who: &Who, agent: &Agent, ask: Ask) -> Result<bool, ServiceError> {
+pub(super) async fn give(
+    tx: &mut WriteTx,
+    state: &AppState,
+    who: &Who,
+    agent: &Agent,
+    ask: Ask,
+) -> Result<bool, ServiceError> {
     let Some((scope, _)) = agents::find(tx, &who.scope, agent.id).await? else { return Ok(false) };
     let payload = json!(ask.order());
     let open = commands::list_open(tx, agent.id).await?;
@@ -154,7 +165,7 @@ pub async fn revoke(state: &AppState, who: &Who, agent: AgentId) -> Result<(), S
         return Err(ServiceError::invalid("agent", "is revoked for ever"));
     }
     agents::set_state(&mut tx, &scope, AgentState::Revoked, state.now()).await?;
-    hand_over(&mut tx, state, who, &scope, &before).await?;
+    hand_over(&mut tx, state.now(), &scope, &before).await?;
     tell(tx, state, who, &scope, &before, AgentState::Revoked, "agent.revoke").await
 }
 
@@ -201,13 +212,12 @@ async fn tell(
 
 /// The reader of a directory is gone: the longest enrolled agent that stands by takes its place. It begins with a full
 /// snapshot, so nothing is applied twice.
-async fn hand_over(
+pub async fn hand_over(
     tx: &mut WriteTx,
-    state: &AppState,
-    who: &Who,
+    now: DateTime<Utc>,
     leaving: &AgentScope,
     before: &Agent,
-) -> Result<(), ServiceError> {
+) -> Result<(), StoreError> {
     let customer = leaving.customer();
     let Some(directory) = before.directory_id.map(DirectoryId::from) else { return Ok(()) };
     let reads = directories::find(tx, &customer, directory).await?.is_some_and(|found| found.agent_id == before.id);
@@ -218,12 +228,12 @@ async fn hand_over(
     let stands_by = |agent: &&Agent| agent.state == AgentState::Standby && agent.directory_id == Some(directory.uuid());
     // The list is newest first.
     let Some(next) = agents.iter().rev().find(stands_by) else { return Ok(()) };
-    let (next, _) = find(tx, who, next.id).await?;
+    let Some((next, _)) = agents::find_for_job(tx, next.id).await? else { return Ok(()) };
     directories::set_reader(tx, &customer, directory, next.agent()).await?;
-    agents::set_state(tx, &next, AgentState::Active, state.now()).await?;
-    Ok(agents::renew_desired(tx, &next).await?)
+    agents::set_state(tx, &next, AgentState::Active, now).await?;
+    agents::renew_desired(tx, &next).await
 }
 
-async fn find(tx: &mut WriteTx, who: &Who, agent: AgentId) -> Result<(AgentScope, Agent), ServiceError> {
+pub(super) async fn find(tx: &mut WriteTx, who: &Who, agent: AgentId) -> Result<(AgentScope, Agent), ServiceError> {
     agents::find(tx, &who.scope, agent).await?.ok_or(ServiceError::NotFound)
 }

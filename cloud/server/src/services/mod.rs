@@ -15,6 +15,8 @@ pub mod tokens;
 pub mod imports;
 pub mod pauses;
 pub mod agents;
+pub mod bundles;
+pub mod told;
 pub mod updates;
 pub mod held;
 

@@ -7,15 +7,17 @@ use axum::{
     http::{Request, header},
 };
 use chrono::{DateTime, Utc};
-use rollcall_domain::ids::ImportId;
+use rollcall_domain::ids::{AgentId, BundleId, ImportId};
 use rollcall_protocol::{
     PROTO,
     answer::{Answer, Receipt, classify},
     batch::{BatchClaims, BatchLink, CycleKind, CyclePart, StructurePart, Trigger},
     body,
+    bundle::{BundleLink, BundleReceipt, Farewell},
+    ceiling::Ceiling,
     chain::ChainHead,
     checkin::{AgentStatus, CheckinRequest, CheckinResponse, EpochWish, Phase},
-    desired::{DesiredState, Reader},
+    desired::{DesiredState, Order, Reader},
     digest::SetDigester,
     directory::{DcIdentity, DomainPin},
     enrol::{EnrolLink, EnrolRequest, EnrolResponse, MachineFacts},
@@ -34,6 +36,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::TestCloud;
+use crate::services::bundles;
 
 pub struct TestAgent {
     pub key: PrivateKey,
@@ -283,6 +286,28 @@ impl TestAgent {
         }
     }
 
+    /// Somebody asks for a bundle, and the agent sends one.
+    pub async fn bundle(&mut self, cloud: &TestCloud) -> BundleId {
+        bundles::request(&cloud.state, &cloud.who, AgentId::from(self.id)).await.unwrap();
+        let desired = self.check_in(cloud).await.unwrap();
+        let order = desired.commands.iter().find(|command| command.order == Order::Bundle).unwrap().id;
+        let request = self.bundle_request(cloud, order, b"PK\x03\x04 a bundle");
+        let Answer::Accepted(receipt) = ask::<BundleReceipt>(cloud, request).await else { panic!("bundle refused") };
+        self.check_in_saying(cloud, EpochWish::Keep, |said| said.done = vec![order]).await;
+        receipt.bundle.into()
+    }
+
+    pub fn bundle_request(&mut self, cloud: &TestCloud, command: Uuid, zip: &[u8]) -> Request<Body> {
+        let claims = self.claims(cloud, path::BUNDLES, zip, BundleLink { command });
+        to_request(path::BUNDLES, &jws::sign(Kind::Bundle, &self.key, &claims).unwrap(), zip.to_vec())
+    }
+
+    pub fn leave_request(&mut self, cloud: &TestCloud, leaves: Uuid) -> Request<Body> {
+        let body = serde_json::to_vec(&Farewell { leaves }).unwrap();
+        let claims = self.claims(cloud, path::LEAVE, &body, ());
+        to_request(path::LEAVE, &jws::sign(Kind::Request, &self.key, &claims).unwrap(), body)
+    }
+
     pub async fn push(&self, cloud: &TestCloud, sealed: &Sealed) -> Answer<Receipt> {
         ask(cloud, to_request(path::BATCHES, &sealed.jws, sealed.body.clone())).await
     }
@@ -315,6 +340,7 @@ fn status(now: DateTime<Utc>, domain: &DomainPin) -> AgentStatus {
         spool_bytes: 0,
         clock_offset_ms: 0,
         last_cycle: None,
+        ceiling: Some(Ceiling::default()),
         problems: vec![],
         platform: Some(Platform::new("x86_64-windows")),
         update: None,

@@ -32,6 +32,8 @@ pub struct Controller {
     /// Short name, `dc1`.
     pub name: String,
     pub invocation_id: Uuid,
+    /// Its clock minus this machine's, in seconds.
+    pub clock_ahead: i64,
 }
 
 /// Objects with a fixed meaning (MS-ADTS 6.1.1.4).
@@ -97,7 +99,7 @@ impl Forest {
             rest.split('.').filter(|part| !part.is_empty()).fold(String::new(), |text, part| text + ",DC=" + part);
         let sid = Sid::domain(chance.next().random());
         let head = EntryId(0);
-        let controller = Controller { name: controller_name.to_owned(), invocation_id: chance.guid() };
+        let controller = Controller { name: controller_name.to_owned(), invocation_id: chance.guid(), clock_ahead: 0 };
         let mut forest = Self {
             entries: Vec::new(),
             by_guid: HashMap::new(),

@@ -68,6 +68,11 @@ impl Directory {
         forest.set_highest_usn(usn);
     }
 
+    /// The controller's clock runs ahead of this machine's, or behind it.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.shared.forest_mut().controller.clock_ahead = seconds;
+    }
+
     /// Another domain answers under the same name.
     pub fn become_other_domain(&self) {
         let mut forest = self.shared.forest_mut();

@@ -62,7 +62,7 @@ fn facts(forest: &Forest) -> Vec<(&'static str, Vec<String>)> {
     let schema = forest.schema_dn();
     let texts = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
     vec![
-        ("currentTime", vec![super::reading::generalized_time(forest.seconds())]),
+        ("currentTime", vec![current_time(forest.controller.clock_ahead)]),
         ("defaultNamingContext", vec![domain.clone()]),
         ("rootDomainNamingContext", vec![domain.clone()]),
         ("configurationNamingContext", vec![configuration.clone()]),
@@ -86,6 +86,13 @@ fn facts(forest: &Forest) -> Vec<(&'static str, Vec<String>)> {
         ("forestFunctionality", texts(&["7"])),
         ("domainControllerFunctionality", texts(&["7"])),
     ]
+}
+
+/// The objects have a time of their own that repeats; the controller's clock is the machine's, or as far off as a test wants.
+#[expect(clippy::disallowed_methods, reason = "a domain controller has a real clock")]
+fn current_time(ahead: i64) -> String {
+    let now = chrono::Utc::now().timestamp().saturating_add(ahead);
+    super::reading::generalized_time(u64::try_from(now).unwrap_or_default())
 }
 
 /// The caller's own identifiers: its groups, however deep, and those that everyone who signed in has.

@@ -9,7 +9,9 @@ use super::{
     lists::{people_list, tile},
 };
 use crate::portal::{
-    agent::{AgentPage, Lost},
+    agent::{AgentPage, BundleShelf, Lost},
+    bundles::BundleLine,
+    ceiling::{CeilingView, PlaceLine},
     customer::{AgentLine, CustomerPage, ImportLine, LastSync},
     customer_head::{CustomerHead, Tab},
     held::{HeldImport, HeldPage, HeldRow},
@@ -131,6 +133,8 @@ pub fn all() -> Vec<(&'static str, String)> {
                 ..agent()
             }),
         ),
+        ("agent_ceiling_and_bundles", draw(&AgentPage { ceiling: Some(ceiling()), bundles: Some(shelf()), ..agent() })),
+        ("agent_for_helpdesk", draw(&AgentPage { ceiling: None, bundles: None, may_revoke: false, ..agent() })),
         ("agent_quarantined", draw(&AgentPage { may_release: true, may_rotate: false, ..agent() })),
         (
             "agent_clearing",
@@ -636,12 +640,34 @@ fn agent() -> AgentPage {
             Fact::new("Id", "agt_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b21").mono(),
         ],
         enrolled: ago(60 * 24 * 40),
+        ceiling: Some(CeilingView::default()),
+        bundles: Some(BundleShelf { lines: vec![], is_awaited: false, may_ask: true }),
         may_revoke: true,
         clearings: vec![],
         may_accept: false,
         may_rotate: true,
         may_release: false,
     }
+}
+
+fn ceiling() -> CeilingView {
+    let place = |place: &str, is_lost| PlaceLine { place: place.into(), is_lost };
+    CeilingView {
+        withheld: vec!["mobile".into(), "manager".into()],
+        places: vec![place("OU=Board,DC=contoso,DC=local", false), place("OU=Founders,DC=contoso,DC=local", true)],
+        effect: "12 people are left out by it.".into(),
+    }
+}
+
+fn shelf() -> BundleShelf {
+    let line = BundleLine {
+        href: "/agents/agt_1/bundles/bun_1".into(),
+        received: ago(3),
+        expires: ago(-60 * 24 * 7),
+        size: "9 KiB".into(),
+        sha256: "9c21440bae715de29011".repeat(3) + "08f6",
+    };
+    BundleShelf { lines: vec![line], is_awaited: true, may_ask: true }
 }
 
 fn customer_updates() -> crate::portal::pinning::PinningPage {

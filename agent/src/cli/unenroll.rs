@@ -1,0 +1,74 @@
+//! `unenroll`: tells the cloud that this agent leaves for good, and then wipes what it kept here.
+
+use rollcall_protocol::answer::Refusal;
+
+use super::output::Output;
+use crate::clock::{Chance, Clock};
+use crate::cloud::leave;
+use crate::cloud::link::LinkError;
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::exit::Exit;
+use crate::identity::Identity;
+use crate::service::{keeping, supervisor};
+use crate::spool::Spool;
+
+/// What happens when the cloud cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Then nothing is wiped, so that it can be tried again.
+    TellFirst,
+    /// Wiped all the same; an operator then retires the agent in the portal.
+    EvenUnheard,
+}
+
+impl Manner {
+    pub fn of(even_unheard: bool) -> Self {
+        if even_unheard { Self::EvenUnheard } else { Self::TellFirst }
+    }
+}
+
+pub async fn run(
+    config: &Config,
+    manner: Manner,
+    clock: &Clock,
+    chance: &Chance,
+    output: &Output,
+) -> Result<Exit, Diagnostic> {
+    let folder = config.data_dir.as_path();
+    let identity = Identity::get(folder)?;
+    let _lock = keeping::lock(folder)?;
+    let told = tell(config, &identity, clock, chance).await;
+    let is_told = match (told, manner) {
+        (Ok(()), _) => true,
+        (Err(error), Manner::TellFirst) => return Err(error),
+        (Err(error), Manner::EvenUnheard) => {
+            output.notice(format!("The cloud was not told: {error}"));
+            false
+        }
+    };
+    wipe(config, clock)?;
+    let rest = if is_told { "" } else { " Retire it in the portal: the cloud does not know yet." };
+    let text = format!("agt_{} is no agent of {} any more.{rest}", identity.agent, identity.customer);
+    output.result(text, &serde_json::json!({ "agent": format!("agt_{}", identity.agent), "cloud_told": is_told }));
+    Ok(if is_told { Exit::Ok } else { Exit::Attention })
+}
+
+/// One that was revoked already has nothing left to say.
+async fn tell(config: &Config, identity: &Identity, clock: &Clock, chance: &Chance) -> Result<(), Diagnostic> {
+    let link = supervisor::open_link(config, identity, clock, chance)?;
+    match leave::leave(&link, identity).await {
+        Ok(()) | Err(LinkError::Refused(Refusal::Revoked { .. })) => Ok(()),
+        Err(error) => Err(Diagnostic::from(&error)),
+    }
+}
+
+/// Nobody of the customer and no key stays on this machine.
+fn wipe(config: &Config, clock: &Clock) -> Result<(), Diagnostic> {
+    let folder = config.data_dir.as_path();
+    let (mut spool, _) = Spool::open(folder, clock.now()).map_err(|error| Diagnostic::from(&error))?;
+    spool.wipe().map_err(|error| Diagnostic::from(&error))?;
+    drop(spool);
+    keeping::wipe(folder);
+    Ok(())
+}

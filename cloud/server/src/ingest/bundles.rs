@@ -1,0 +1,67 @@
+//! `POST /agent/v1/bundles`: the zip that somebody in the portal asked for, stored with the signature it came with.
+
+use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use rollcall_domain::ids::{BundleId, CommandId};
+use rollcall_protocol::{
+    answer::Refusal,
+    bundle::{BundleLink, BundleReceipt},
+    hash::Hash,
+    jws::Kind,
+    limits, path,
+};
+use rollcall_store::{
+    agents,
+    audit::{self, Actor, Entry, Source},
+    bundles::{self, NewBundle},
+    commands,
+    live::{Event, Topic},
+};
+use serde_json::json;
+
+use super::{
+    refuse::Refused,
+    verify::{self, Route, Verified},
+};
+use crate::{services::agents::Ask, state::AppState};
+
+const ROUTE: Route = Route { kind: Kind::Bundle, path: path::BUNDLES, body_limit: limits::BUNDLE };
+
+pub async fn handle(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<BundleReceipt>, Refused> {
+    let sent: Verified<BundleLink> = verify::verify(&state, &headers, body, ROUTE).await?;
+    verify::check_fresh(&state, &sent.claims)?;
+    let now = state.now();
+    let command = CommandId::from(sent.claims.link.command);
+    let mut tx = state.db.write(&sent.scope).await?;
+    verify::take_once(&mut tx, &state, &sent.scope, &sent.claims).await?;
+    if let Some(stored) = bundles::find_by_command(&mut tx, &sent.scope, command).await? {
+        return Ok(Json(BundleReceipt { bundle: stored.uuid() }));
+    }
+    // Nobody asked: an agent must not fill the store on its own account.
+    if !commands::is_open(&mut tx, &sent.scope, command, Ask::Bundle.action()).await? {
+        return Err(Refusal::Malformed.into());
+    }
+    let agent = agents::get(&mut tx, &sent.scope).await?;
+    let id = state.mint(BundleId::mint);
+    let sha256 = *Hash::of(&sent.body).as_bytes();
+    let bundle = NewBundle { id, command, sha256, jws: &sent.jws, body: &sent.body, received_at: now };
+    bundles::insert(&mut tx, &sent.scope, bundle).await?;
+    let actor = Actor { name: agent.hostname.clone(), source: Source::Agent, ip: None };
+    let entry = Entry {
+        at: now,
+        actor: &actor,
+        action: "bundle.receive",
+        customer: Some(agent.customer_id),
+        object: Some(agent.id.to_string()),
+        before: None,
+        after: Some(json!({ "bundle": id, "bytes": sent.body.len() })),
+    };
+    audit::append(&mut tx, entry).await?;
+    let event = Event::of(tx.msp(), Topic::Agent).customer(agent.customer_id).agent(agent.id);
+    tx.tell(event);
+    tx.commit().await?;
+    Ok(Json(BundleReceipt { bundle: id.uuid() }))
+}

@@ -1,0 +1,47 @@
+//! `POST /agent/v1/leave`: an agent that is taken off its machine ends its own identity, as an operator's revoking would.
+
+use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use rollcall_domain::agent::AgentState;
+use rollcall_protocol::{answer::Refusal, bundle::Farewell, jws::Kind, limits, path};
+use rollcall_store::{
+    agents,
+    audit::{self, Actor, Entry, Source},
+};
+use serde_json::{Value, json};
+
+use super::{
+    refuse::Refused,
+    verify::{self, Route, Verified},
+};
+use crate::{services::agents::hand_over, state::AppState};
+
+const ROUTE: Route = Route { kind: Kind::Request, path: path::LEAVE, body_limit: limits::MESSAGE };
+
+pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Json<Value>, Refused> {
+    let sent: Verified<()> = verify::verify(&state, &headers, body, ROUTE).await?;
+    verify::check_fresh(&state, &sent.claims)?;
+    let farewell: Farewell = verify::read_message(&sent.body)?;
+    if farewell.leaves != sent.scope.agent().uuid() {
+        return Err(Refusal::Malformed.into());
+    }
+    let now = state.now();
+    let mut tx = state.db.write(&sent.scope).await?;
+    verify::take_once(&mut tx, &state, &sent.scope, &sent.claims).await?;
+    let agent = agents::get(&mut tx, &sent.scope).await?;
+    agents::set_state(&mut tx, &sent.scope, AgentState::Revoked, now).await?;
+    hand_over(&mut tx, now, &sent.scope, &agent).await?;
+    let actor = Actor { name: agent.hostname.clone(), source: Source::Agent, ip: None };
+    let entry = Entry {
+        at: now,
+        actor: &actor,
+        action: "agent.leave",
+        customer: Some(agent.customer_id),
+        object: Some(agent.id.to_string()),
+        before: Some(json!({ "state": agent.state })),
+        after: Some(json!({ "state": AgentState::Revoked })),
+    };
+    audit::append(&mut tx, entry).await?;
+    agents::renew_desired(&mut tx, &sent.scope).await?;
+    tx.commit().await?;
+    Ok(Json(json!({})))
+}
