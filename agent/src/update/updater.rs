@@ -44,7 +44,7 @@ pub async fn keep_current(link: &Link, store: &Store, desk: &Desk) {
             }
             tokio::select! {
                 () = tokio::time::sleep(RETRY + RETRY.mul_f64(link.chance.fraction())) => {}
-                () = wait_for_other(&mut desired, &wanted) => {}
+                () = wait_for_other(&mut desired, &wanted) => forget_refusal(desk),
             }
         }
     };
@@ -84,23 +84,20 @@ async fn wait_for_other(
 
 /// Whether the version lies ready now.
 async fn try_once(link: &Link, store: &Store, desk: &Desk, wanted: &Version) -> bool {
-    let now = link.clock.now();
-    match fetch_wanted(link, store, wanted).await {
-        Ok(installed) if store.open(now).is_barred(&installed, now) => {
-            tell_failure(link, store, desk);
-            false
+    let staged = match fetch_wanted(link, store, wanted).await {
+        Ok(installed) => store
+            .stage(&mut Disk, &installed)
+            .map_err(|error| Diagnostic::new(catalogue::NOT_WRITABLE, error.kind(), Exit::Failed)),
+        // It was told when this version started.
+        Err(diagnostic) if diagnostic.fault == catalogue::UPDATE_TAKEN_BACK => return false,
+        Err(diagnostic) => Err(diagnostic),
+    };
+    match staged {
+        Ok(()) => {
+            tracing::info!(version = %wanted, "a new version lies ready");
+            desk.set_update(UpdateReport { version: wanted.clone(), outcome: UpdateOutcome::Fetched });
+            true
         }
-        Ok(installed) => match store.stage(&mut Disk, &installed) {
-            Ok(()) => {
-                tracing::info!(version = %wanted, "a new version lies ready");
-                desk.set_update(UpdateReport { version: wanted.clone(), outcome: UpdateOutcome::Fetched });
-                true
-            }
-            Err(error) => {
-                refuse(link, desk, wanted, &Diagnostic::new(catalogue::NOT_WRITABLE, error.kind(), Exit::Failed));
-                false
-            }
-        },
         Err(diagnostic) => {
             refuse(link, desk, wanted, &diagnostic);
             false
@@ -116,13 +113,21 @@ async fn fetch_wanted(link: &Link, store: &Store, wanted: &Version) -> Result<In
         }
     }
     // The publication's own clock is the cloud's: a machine whose clock is off must not take the expired for current.
-    let wish = Wish { wanted, running: version::number(), now: link.clock.cloud_now().max(link.clock.now()) };
+    let now = link.clock.cloud_now().max(link.clock.now());
+    let ledger = store.open(now);
+    let wish = Wish { wanted, running: version::number(), ledger: &ledger, now };
     fetch::fetch(link, store, &mut Disk, wish).await.map_err(|error| Diagnostic::from(&error))
+}
+
+/// What was wrong with a version is no trouble any more when it is not wanted.
+fn forget_refusal(desk: &Desk) {
+    desk.clear_all("RC-104");
+    desk.clear(&catalogue::UPDATE_TEST_KEYS);
 }
 
 fn refuse(link: &Link, desk: &Desk, wanted: &Version, diagnostic: &Diagnostic) {
     tracing::error!(code = diagnostic.fault.code, detail = %diagnostic.detail, version = %wanted, "no update");
-    desk.clear_all("RC-104");
+    forget_refusal(desk);
     desk.raise(diagnostic, link.clock.now());
     desk.set_update(UpdateReport { version: wanted.clone(), outcome: UpdateOutcome::Refused });
 }
