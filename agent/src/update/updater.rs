@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rollcall_protocol::catalogue;
+use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::update::Version;
 use rollcall_protocol::update::report::{UpdateOutcome, UpdateReport};
 use tokio::sync::watch;
@@ -56,7 +57,7 @@ pub async fn keep_current(link: &Link, store: &Store, desk: &Desk) {
 }
 
 /// A newer version than this one, as soon as one is wanted.
-async fn wait_for_wish(desired: &mut watch::Receiver<Option<rollcall_protocol::desired::DesiredState>>) -> Version {
+async fn wait_for_wish(desired: &mut watch::Receiver<Option<DesiredState>>) -> Version {
     loop {
         let wanted = desired.borrow_and_update().as_ref().and_then(|desired| desired.update.clone());
         match wanted {
@@ -69,11 +70,8 @@ async fn wait_for_wish(desired: &mut watch::Receiver<Option<rollcall_protocol::d
     }
 }
 
-async fn wait_for_other(
-    desired: &mut watch::Receiver<Option<rollcall_protocol::desired::DesiredState>>,
-    tried: &Version,
-) {
-    let is_other = |desired: &Option<rollcall_protocol::desired::DesiredState>| {
+async fn wait_for_other(desired: &mut watch::Receiver<Option<DesiredState>>, tried: &Version) {
+    let is_other = |desired: &Option<DesiredState>| {
         let wanted = desired.as_ref().and_then(|desired| desired.update.as_ref());
         wanted.is_none_or(|wanted| wanted.version != *tried)
     };
