@@ -138,11 +138,13 @@ pub struct Privacy {
 pub struct Log {
     #[serde(default)]
     pub level: Level,
+    /// Where the service keeps log files.
+    pub folder: Option<PathBuf>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: Level::Info }
+        Self { level: Level::Info, folder: None }
     }
 }
 
@@ -156,7 +158,8 @@ pub enum Level {
     Debug,
 }
 
-fn default_data_dir() -> PathBuf {
+/// Where an installation keeps its data unless the file says otherwise.
+pub fn default_data_dir() -> PathBuf {
     if cfg!(windows) { PathBuf::from(r"C:\ProgramData\Rollcall") } else { PathBuf::from("/var/lib/rollcall-agent") }
 }
 

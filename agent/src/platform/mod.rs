@@ -8,3 +8,9 @@ pub mod kerberos;
 mod gssapi;
 #[cfg(windows)]
 mod sspi;
+pub mod acl;
+pub mod secret;
+pub mod event_log;
+pub mod service;
+#[cfg(windows)]
+mod wide;

@@ -34,6 +34,7 @@ pub use agent::{TestAgent, ana, person};
 
 use crate::{
     clock::{Clock, Entropy},
+    installer::{self, Shelf},
     jobs,
     keys::CloudIdentity,
     live::Hub,
@@ -53,6 +54,7 @@ pub struct TestCloud {
     /// The folder of published releases; empty at first.
     pub releases: tempfile::TempDir,
     _switch: ShutdownSwitch,
+    _installers: tempfile::TempDir,
     _db: TestDb,
 }
 
@@ -65,6 +67,8 @@ impl TestCloud {
         let seconds = Arc::new(AtomicI64::new(1_800_000_000));
         let tell = Arc::clone(&seconds);
         let (switch, shutdown) = Shutdown::new();
+        let installers = tempfile::tempdir().unwrap();
+        std::fs::write(installers.path().join(installer::NAME), "an installer").unwrap();
         let releases = tempfile::tempdir().unwrap();
         let state = AppState {
             db: test.db.clone(),
@@ -75,6 +79,7 @@ impl TestCloud {
             releases: Releases::of(Some(releases.path().to_path_buf())),
             public_url: "http://127.0.0.1:8080".into(),
             settings: Arc::from([]),
+            installer: Shelf::new(installers.path()),
             shutdown,
         };
         tokio::spawn(state.hub.clone().run(test.db.live().subscribe()));
@@ -87,7 +92,18 @@ impl TestCloud {
         let (scope, _) = customers::find(&mut tx, &who.scope, made.id).await.unwrap().unwrap();
         drop(tx);
         let app = crate::http::app(state.clone());
-        Self { state, who, customer: made.id, scope, app, seconds, releases, _switch: switch, _db: test }
+        Self {
+            state,
+            who,
+            customer: made.id,
+            scope,
+            app,
+            seconds,
+            releases,
+            _switch: switch,
+            _installers: installers,
+            _db: test,
+        }
     }
 
     pub fn db(&self) -> &Db {

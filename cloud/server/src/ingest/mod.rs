@@ -8,6 +8,7 @@ mod desired;
 mod quarantine;
 mod batches;
 mod rotate;
+mod installer;
 mod updates;
 mod updating;
 
@@ -27,6 +28,7 @@ pub fn router() -> Router<AppState> {
         .route(path::CHECKIN, post(checkin::handle))
         .route(path::BATCHES, post(batches::handle))
         .route(path::ROTATE, post(rotate::handle))
+        .route(path::INSTALLER, get(installer::handle))
         .route(&format!("{}/{{name}}", path::UPDATES), get(updates::handle))
         // Each handler has its own limit, which answers in the words of the protocol.
         .layer(DefaultBodyLimit::disable())

@@ -20,9 +20,11 @@ pub mod customers;
 pub mod customer_head;
 pub mod customer;
 pub mod install;
+pub mod download;
 pub mod imports;
 pub mod tree;
 pub mod import_choice;
+pub mod import_groups;
 pub mod import_form;
 pub mod pause;
 pub mod people;
@@ -56,6 +58,7 @@ pub fn pages() -> Pages {
         .merge(customers::routes())
         .merge(customer::routes())
         .merge(install::routes())
+        .merge(download::routes())
         .merge(imports::routes())
         .merge(import_form::routes())
         .merge(pause::routes())
