@@ -12,7 +12,7 @@ use rollcall_protocol::update::{Refused, Version, name};
 use rollcall_protocol::{limits, path};
 
 use super::files::Files;
-use super::ledger::Installed;
+use super::ledger::{Installed, Ledger};
 use super::pinned;
 use super::store::Store;
 use crate::cloud::link::{Link, LinkError};
@@ -28,6 +28,8 @@ pub enum FetchError {
     Missing(String),
     #[error(transparent)]
     Refused(#[from] Refused),
+    #[error("version {0} was tried and taken back")]
+    Barred(Version),
     #[error("{}", .0.kind())]
     Disk(#[from] io::Error),
 }
@@ -38,6 +40,7 @@ impl From<&FetchError> for Diagnostic {
             FetchError::Link(error) => return error.into(),
             FetchError::Missing(_) => catalogue::UPDATE_UNAVAILABLE,
             FetchError::Refused(refused) => refused.fault(),
+            FetchError::Barred(_) => catalogue::UPDATE_TAKEN_BACK,
             FetchError::Disk(_) => catalogue::NOT_WRITABLE,
         };
         Self::new(fault, error, Exit::Failed)
@@ -69,11 +72,12 @@ impl Source for Link {
 /// Longest wait for the next bytes.
 const IDLE: Duration = Duration::from_mins(1);
 
-/// Which version is wanted, which runs, and what time it is.
+/// Which version is wanted, which runs, what is known of earlier ones, and what time it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Wish<'a> {
     pub wanted: &'a Version,
     pub running: &'a Version,
+    pub ledger: &'a Ledger,
     pub now: DateTime<Utc>,
 }
 
@@ -88,6 +92,9 @@ pub async fn fetch(
     store.remember(files, &current.remembered)?;
     let release = current.release(wish.wanted, &Platform::here(), wish.running)?;
     let installed = Installed { version: release.version.clone(), length: release.length, sha256: release.sha256 };
+    if wish.ledger.is_barred(&installed, wish.now) {
+        return Err(FetchError::Barred(installed.version));
+    }
     // A power cut may have come after the last byte.
     if !store.is_sound(&installed) {
         receive(source, store, files, release).await?;

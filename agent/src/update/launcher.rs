@@ -65,15 +65,16 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<Exit, Diagnostic> {
     tokio::pin!(stop);
-    let mut launcher = Launcher { config, launch, clock, chance, store: Store::new(&config.data_dir) };
+    let launcher = Launcher { config, launch, clock, chance, store: Store::new(&config.data_dir) };
     loop {
         let (choice, ledger) = launcher.choose();
         let ended = match choice {
-            Choice::Own => match supervisor::run(config, clock, chance, stop.as_mut()).await? {
-                Exit::Updated => Ended::Again,
-                exit => return Ok(exit),
+            Choice::Own => launcher.run_own(stop.as_mut()).await?,
+            Choice::Proven(installed) => match launcher.start(&installed) {
+                Some(running) => watch(running, stop.as_mut()).await,
+                // Its file is sound and the machine will not start it (any more): the installer's version still runs.
+                None => launcher.run_own(stop.as_mut()).await?,
             },
-            Choice::Proven(installed) => launcher.run_proven(&installed, stop.as_mut()).await,
             Choice::OnTrial(installed) => launcher.run_on_trial(&installed, ledger, stop.as_mut()).await,
         };
         match ended {
@@ -95,7 +96,7 @@ struct Launcher<'a> {
 impl Launcher<'_> {
     /// The next version to start. The ledger that led to it is on the disk before it starts; if it cannot be written,
     /// nothing is put on trial.
-    fn choose(&mut self) -> (Choice, Ledger) {
+    fn choose(&self) -> (Choice, Ledger) {
         let now = self.clock.now();
         let before = self.store.open(now);
         let has_proven_itself =
@@ -127,19 +128,14 @@ impl Launcher<'_> {
         }
     }
 
-    async fn run_proven(&mut self, installed: &Installed, stop: Pin<&mut impl Future<Output = ()>>) -> Ended {
-        let Some(mut running) = self.start(installed) else { return Ended::Over(Exit::Failed) };
-        tokio::select! {
-            () = stop => {
-                running.stop().await;
-                Ended::Told
-            }
-            status = running.ended() => judge(status.ok()),
-        }
+    /// The installer's version, in this process.
+    async fn run_own(&self, stop: Pin<&mut impl Future<Output = ()>>) -> Result<Ended, Diagnostic> {
+        let exit = supervisor::run(self.config, self.clock, self.chance, stop).await?;
+        Ok(if exit == Exit::Updated { Ended::Again } else { Ended::Over(exit) })
     }
 
     async fn run_on_trial(
-        &mut self,
+        &self,
         installed: &Installed,
         mut ledger: Ledger,
         mut stop: Pin<&mut impl Future<Output = ()>>,
@@ -164,13 +160,7 @@ impl Launcher<'_> {
         tracing::info!(version = %installed.version, "has reached the cloud and stays");
         ledger.promote();
         self.keep(&ledger);
-        tokio::select! {
-            () = stop => {
-                running.stop().await;
-                Ended::Told
-            }
-            status = running.ended() => judge(status.ok()),
-        }
+        watch(running, stop).await
     }
 
     /// The next look at the ledger counts its starts and goes back when there were enough.
@@ -214,6 +204,17 @@ fn is_sound(store: &Store, installed: &Installed) -> bool {
         tracing::error!(code = catalogue::VERSION_DAMAGED.code, version = %installed.version, "is damaged and not started");
     }
     is_sound
+}
+
+/// A version that has proven itself, until it ends or is told to.
+async fn watch(mut running: Running, stop: Pin<&mut impl Future<Output = ()>>) -> Ended {
+    tokio::select! {
+        () = stop => {
+            running.stop().await;
+            Ended::Told
+        }
+        status = running.ended() => judge(status.ok()),
+    }
 }
 
 async fn mark_appears(store: &Store, installed: &Installed) {

@@ -60,17 +60,15 @@ impl Why {
     }
 }
 
-/// Silence may have been the line's fault, so such a version gets another trial after this time.
+/// A version that was taken back gets another trial after this time, if somebody still wants it: what it failed for may
+/// have been the machine's fault or the line's.
 const SECOND_CHANCE: TimeDelta = TimeDelta::days(1);
 const KEPT: usize = 20;
 
 impl Ledger {
     /// Whether this very program was taken back and must not be tried (again) now.
     pub fn is_barred(&self, program: &Installed, now: DateTime<Utc>) -> bool {
-        self.taken_back.iter().filter(|back| back.installed == *program).any(|back| match back.why {
-            Why::Ended => true,
-            Why::Silent => now < back.at + SECOND_CHANCE,
-        })
+        self.taken_back.iter().any(|back| back.installed == *program && now < back.at + SECOND_CHANCE)
     }
 
     /// The version on trial goes; the one before runs again.

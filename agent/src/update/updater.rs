@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rollcall_protocol::catalogue;
+use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::update::Version;
 use rollcall_protocol::update::report::{UpdateOutcome, UpdateReport};
 use tokio::sync::watch;
@@ -44,7 +45,7 @@ pub async fn keep_current(link: &Link, store: &Store, desk: &Desk) {
             }
             tokio::select! {
                 () = tokio::time::sleep(RETRY + RETRY.mul_f64(link.chance.fraction())) => {}
-                () = wait_for_other(&mut desired, &wanted) => {}
+                () = wait_for_other(&mut desired, &wanted) => forget_refusal(desk),
             }
         }
     };
@@ -56,7 +57,7 @@ pub async fn keep_current(link: &Link, store: &Store, desk: &Desk) {
 }
 
 /// A newer version than this one, as soon as one is wanted.
-async fn wait_for_wish(desired: &mut watch::Receiver<Option<rollcall_protocol::desired::DesiredState>>) -> Version {
+async fn wait_for_wish(desired: &mut watch::Receiver<Option<DesiredState>>) -> Version {
     loop {
         let wanted = desired.borrow_and_update().as_ref().and_then(|desired| desired.update.clone());
         match wanted {
@@ -69,11 +70,8 @@ async fn wait_for_wish(desired: &mut watch::Receiver<Option<rollcall_protocol::d
     }
 }
 
-async fn wait_for_other(
-    desired: &mut watch::Receiver<Option<rollcall_protocol::desired::DesiredState>>,
-    tried: &Version,
-) {
-    let is_other = |desired: &Option<rollcall_protocol::desired::DesiredState>| {
+async fn wait_for_other(desired: &mut watch::Receiver<Option<DesiredState>>, tried: &Version) {
+    let is_other = |desired: &Option<DesiredState>| {
         let wanted = desired.as_ref().and_then(|desired| desired.update.as_ref());
         wanted.is_none_or(|wanted| wanted.version != *tried)
     };
@@ -84,23 +82,20 @@ async fn wait_for_other(
 
 /// Whether the version lies ready now.
 async fn try_once(link: &Link, store: &Store, desk: &Desk, wanted: &Version) -> bool {
-    let now = link.clock.now();
-    match fetch_wanted(link, store, wanted).await {
-        Ok(installed) if store.open(now).is_barred(&installed, now) => {
-            tell_failure(link, store, desk);
-            false
+    let staged = match fetch_wanted(link, store, wanted).await {
+        Ok(installed) => store
+            .stage(&mut Disk, &installed)
+            .map_err(|error| Diagnostic::new(catalogue::NOT_WRITABLE, error.kind(), Exit::Failed)),
+        // It was told when this version started.
+        Err(diagnostic) if diagnostic.fault == catalogue::UPDATE_TAKEN_BACK => return false,
+        Err(diagnostic) => Err(diagnostic),
+    };
+    match staged {
+        Ok(()) => {
+            tracing::info!(version = %wanted, "a new version lies ready");
+            desk.set_update(UpdateReport { version: wanted.clone(), outcome: UpdateOutcome::Fetched });
+            true
         }
-        Ok(installed) => match store.stage(&mut Disk, &installed) {
-            Ok(()) => {
-                tracing::info!(version = %wanted, "a new version lies ready");
-                desk.set_update(UpdateReport { version: wanted.clone(), outcome: UpdateOutcome::Fetched });
-                true
-            }
-            Err(error) => {
-                refuse(link, desk, wanted, &Diagnostic::new(catalogue::NOT_WRITABLE, error.kind(), Exit::Failed));
-                false
-            }
-        },
         Err(diagnostic) => {
             refuse(link, desk, wanted, &diagnostic);
             false
@@ -116,13 +111,21 @@ async fn fetch_wanted(link: &Link, store: &Store, wanted: &Version) -> Result<In
         }
     }
     // The publication's own clock is the cloud's: a machine whose clock is off must not take the expired for current.
-    let wish = Wish { wanted, running: version::number(), now: link.clock.cloud_now().max(link.clock.now()) };
+    let now = link.clock.cloud_now().max(link.clock.now());
+    let ledger = store.open(now);
+    let wish = Wish { wanted, running: version::number(), ledger: &ledger, now };
     fetch::fetch(link, store, &mut Disk, wish).await.map_err(|error| Diagnostic::from(&error))
+}
+
+/// What was wrong with a version is no trouble any more when it is not wanted.
+fn forget_refusal(desk: &Desk) {
+    desk.clear_all("RC-104");
+    desk.clear(&catalogue::UPDATE_TEST_KEYS);
 }
 
 fn refuse(link: &Link, desk: &Desk, wanted: &Version, diagnostic: &Diagnostic) {
     tracing::error!(code = diagnostic.fault.code, detail = %diagnostic.detail, version = %wanted, "no update");
-    desk.clear_all("RC-104");
+    forget_refusal(desk);
     desk.raise(diagnostic, link.clock.now());
     desk.set_update(UpdateReport { version: wanted.clone(), outcome: UpdateOutcome::Refused });
 }

@@ -90,7 +90,9 @@ fn shelf(number: u64, version: &str) -> Shelf {
 
 async fn get(shelf: &Shelf, store: &Store, version: &str) -> Result<Installed, FetchError> {
     let (wanted, running) = (version.parse().unwrap(), Version::new(0, 1, 0));
-    fetch(shelf, store, &mut Disk, Wish { wanted: &wanted, running: &running, now: now() }).await
+    let ledger = store.open(now());
+    let wish = Wish { wanted: &wanted, running: &running, ledger: &ledger, now: now() };
+    fetch(shelf, store, &mut Disk, wish).await
 }
 
 async fn code(shelf: &Shelf, version: &str) -> &'static str {
@@ -178,4 +180,23 @@ async fn a_connection_that_breaks_leaves_nothing_under_the_programs_name_and_the
     assert!(!store.program(&Version::new(0, 2, 0)).exists());
 
     assert!(get(&shelf(1, "0.2.0"), &store, "0.2.0").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_version_that_was_taken_back_is_not_even_fetched_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let first = shelf(1, "0.2.0");
+    let installed = get(&first, &store, "0.2.0").await.unwrap();
+    let mut ledger = Ledger::default();
+    ledger.admit(installed, now());
+    ledger.take_back(crate::update::ledger::Why::Ended, now());
+    store.write(&mut Disk, &ledger).unwrap();
+    store.tidy(&mut Disk, &ledger).unwrap();
+
+    let again = shelf(2, "0.2.0");
+    let error = get(&again, &store, "0.2.0").await.unwrap_err();
+
+    assert_eq!(Diagnostic::from(&error).fault.code, "RC-1050");
+    assert!(*again.handed_out.lock().unwrap() < PROGRAM.len(), "the program itself did not come again");
 }

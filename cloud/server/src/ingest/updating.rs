@@ -68,7 +68,12 @@ async fn settle(
     let Ok(wanted) = asked.version.parse::<Version>() else { return Ok(()) };
     let reported = status.update.as_ref().filter(|report| report.version == wanted).map(|report| report.outcome);
     let outcome = match reported {
-        _ if *running >= wanted => UpdateState::Updated,
+        // Whatever it says of the way, it has arrived.
+        Some(UpdateOutcome::Fetched | UpdateOutcome::Refused | UpdateOutcome::TakenBack) | None
+            if *running >= wanted =>
+        {
+            UpdateState::Updated
+        }
         // Told again and again; who was asked once more since then is still at it.
         Some(UpdateOutcome::TakenBack) if asked.state != UpdateState::Offered || is_news(status, &asked) => {
             UpdateState::TakenBack

@@ -28,7 +28,7 @@ pub fn find(word: &str) -> Option<Notice> {
         "session-ended" => (Tone::Good, "Sign-in ended", ""),
         "customer-added" => (Tone::Good, "Customer added", "Now install the agent on one of its servers."),
         "rollout-paused" => (Tone::Good, "Update paused", "Nobody else is asked until somebody goes on."),
-        "rollout-resumed" => (Tone::Good, "Update goes on", "Agents that went back are asked once more."),
+        "rollout-resumed" => (Tone::Good, "Update goes on", "Agents that went back try again, a day after they did."),
         "window-set" => (Tone::Good, "Hours saved", ""),
         "pinned" => (Tone::Good, "Version of this customer saved", "The agents hear of it within seconds."),
         "signed-out" => (Tone::Good, "You are signed out", ""),
