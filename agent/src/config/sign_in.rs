@@ -124,7 +124,7 @@ impl Ldap {
         let tickets = match (&self.keytab_file, &self.ticket_cache) {
             (Some(keytab), _) => {
                 // Whoever reads a keytab is the account.
-                self.refuse_if_open(keytab)?;
+                refuse_if_open(keytab)?;
                 Tickets::Keytab(keytab.clone())
             }
             (None, Some(cache)) => Tickets::Cache(cache.clone()),
@@ -137,22 +137,23 @@ impl Ldap {
         let Some(path) = &self.password_file else {
             return Err(unreadable("ldap.password_file is missing".to_owned()));
         };
-        self.refuse_if_open(path)?;
+        refuse_if_open(path)?;
         let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
         let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(cannot)?);
         Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
-
-    fn refuse_if_open(&self, path: &std::path::Path) -> Result<(), Diagnostic> {
-        let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
-        if private_file::is_readable_by_others(path).map_err(cannot)? {
-            return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
-        }
-        Ok(())
-    }
 }
 
-#[cfg(all(test, unix))]
+fn refuse_if_open(path: &std::path::Path) -> Result<(), Diagnostic> {
+    let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
+    if private_file::is_readable_by_others(path).map_err(cannot)? {
+        return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::super::Config;
     use std::io::Write;
@@ -175,7 +176,7 @@ mod tests {
     }
 
     fn password(file: &tempfile::NamedTempFile) -> String {
-        format!("bind_user = \"svc@lab.example\"\npassword_file = {:?}\n", file.path())
+        format!("bind_user = \"svc@lab.example\"\npassword_file = \"{}\"\n", file.path().display())
     }
 
     #[test]
