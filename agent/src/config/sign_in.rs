@@ -124,7 +124,7 @@ impl Ldap {
         let tickets = match (&self.keytab_file, &self.ticket_cache) {
             (Some(keytab), _) => {
                 // Whoever reads a keytab is the account.
-                self.refuse_if_open(keytab)?;
+                refuse_if_open(keytab)?;
                 Tickets::Keytab(keytab.clone())
             }
             (None, Some(cache)) => Tickets::Cache(cache.clone()),
@@ -139,17 +139,18 @@ impl Ldap {
         };
         super::read_secret(path)
     }
-
-    fn refuse_if_open(&self, path: &std::path::Path) -> Result<(), Diagnostic> {
-        let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
-        if private_file::is_readable_by_others(path).map_err(cannot)? {
-            return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
-        }
-        Ok(())
-    }
 }
 
-#[cfg(all(test, unix))]
+fn refuse_if_open(path: &std::path::Path) -> Result<(), Diagnostic> {
+    let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
+    if private_file::is_readable_by_others(path).map_err(cannot)? {
+        return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::super::Config;
     use std::io::Write;
@@ -172,7 +173,7 @@ mod tests {
     }
 
     fn password(file: &tempfile::NamedTempFile) -> String {
-        format!("bind_user = \"svc@lab.example\"\npassword_file = {:?}\n", file.path())
+        format!("bind_user = \"svc@lab.example\"\npassword_file = \"{}\"\n", file.path().display())
     }
 
     #[test]

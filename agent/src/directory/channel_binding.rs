@@ -46,11 +46,14 @@ fn named_in(oid: &[u8]) -> Option<Hash> {
     const PKCS1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
     const ECDSA_SHA1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01];
     const ECDSA_SHA2: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
-    match (oid.split_last()?, oid) {
+    if oid == ECDSA_SHA1 {
+        return Some(Hash::Sha256);
+    }
+    match oid.split_last()? {
         // md5 and sha1 with RSA, then the SHA-2 family.
-        ((4 | 5 | 11, PKCS1) | (2, ECDSA_SHA2), _) | (_, ECDSA_SHA1) => Some(Hash::Sha256),
-        ((12, PKCS1) | (3, ECDSA_SHA2), _) => Some(Hash::Sha384),
-        ((13, PKCS1) | (4, ECDSA_SHA2), _) => Some(Hash::Sha512),
+        (4 | 5 | 11, PKCS1) | (2, ECDSA_SHA2) => Some(Hash::Sha256),
+        (12, PKCS1) | (3, ECDSA_SHA2) => Some(Hash::Sha384),
+        (13, PKCS1) | (4, ECDSA_SHA2) => Some(Hash::Sha512),
         _ => None,
     }
 }
@@ -70,10 +73,13 @@ fn pss_hash(parameters: &[u8]) -> Result<Option<Hash>, Malformed> {
 fn digest_named(oid: &[u8]) -> Option<Hash> {
     const SHA1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
     const SHA2: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02];
-    match (oid.split_last()?, oid) {
-        ((1, SHA2), _) | (_, SHA1) => Some(Hash::Sha256),
-        ((2, SHA2), _) => Some(Hash::Sha384),
-        ((3, SHA2), _) => Some(Hash::Sha512),
+    if oid == SHA1 {
+        return Some(Hash::Sha256);
+    }
+    match oid.split_last()? {
+        (1, SHA2) => Some(Hash::Sha256),
+        (2, SHA2) => Some(Hash::Sha384),
+        (3, SHA2) => Some(Hash::Sha512),
         _ => None,
     }
 }

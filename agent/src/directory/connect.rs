@@ -144,7 +144,7 @@ pub(super) async fn connect(target: &Target, methods: &[Method]) -> Result<Conne
         if !without_kerberos.allows(method) {
             continue;
         }
-        match attempt(target, method).await {
+        match Box::pin(attempt(target, method)).await {
             Ok(wire) => {
                 let how = How { used: method.to_string(), protection: method.protection(), tried };
                 return Ok(Connected { wire, how });

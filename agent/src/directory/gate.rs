@@ -33,7 +33,7 @@ impl From<std::io::Error> for ConnectionEnd {
     /// A sealed connection says why it ended; of anything else the kind is enough.
     fn from(error: std::io::Error) -> Self {
         let kind = error.kind();
-        match error.into_inner().map(|inner| inner.downcast::<KerberosFault>()) {
+        match error.into_inner().map(<dyn std::error::Error + Send + Sync>::downcast::<KerberosFault>) {
             Some(Ok(fault)) => Self::Kerberos(*fault),
             Some(Err(_)) | None => Self::Broken(kind.to_string()),
         }

@@ -38,7 +38,7 @@ pub struct Context {
     library: &'static Functions,
     credentials: Owned,
     target: Owned,
-    context: Handle,
+    established: Handle,
     service: Service,
     wanted: u32,
     granted: u32,
@@ -61,7 +61,7 @@ impl Context {
             library,
             credentials: credentials(library, &request.identity, &request.service)?,
             target: name(library, &request.service.principal(), &request.service)?,
-            context: null_mut(),
+            established: null_mut(),
             service: request.service.clone(),
             wanted,
             granted: 0,
@@ -88,7 +88,7 @@ impl SecurityContext for Context {
             (self.library.init_sec_context)(
                 &raw mut minor,
                 self.credentials.handle,
-                &raw mut self.context,
+                &raw mut self.established,
                 self.target.handle,
                 &raw const mechanism,
                 self.wanted,
@@ -126,7 +126,7 @@ impl SecurityContext for Context {
         let major = unsafe {
             (self.library.wrap)(
                 &raw mut minor,
-                self.context,
+                self.established,
                 wish(sealing),
                 DEFAULT_PROTECTION,
                 &raw const input,
@@ -151,7 +151,7 @@ impl SecurityContext for Context {
         let major = unsafe {
             (self.library.unwrap)(
                 &raw mut minor,
-                self.context,
+                self.established,
                 &raw const input,
                 output.as_mut(),
                 &raw mut encrypted,
@@ -171,7 +171,7 @@ impl SecurityContext for Context {
         let major = unsafe {
             (self.library.wrap_size_limit)(
                 &raw mut minor,
-                self.context,
+                self.established,
                 wish(Sealing::Sealed),
                 DEFAULT_PROTECTION,
                 largest_wrapped,
@@ -189,7 +189,7 @@ impl Drop for Context {
     fn drop(&mut self) {
         let mut minor = 0;
         // SAFETY: the context is ours or null, which the library accepts; it is not used after this.
-        unsafe { (self.library.delete_sec_context)(&raw mut minor, &raw mut self.context, null_mut()) };
+        unsafe { (self.library.delete_sec_context)(&raw mut minor, &raw mut self.established, null_mut()) };
     }
 }
 

@@ -30,7 +30,7 @@ const NO_HANDLE: SecHandle = SecHandle { dwLower: 0, dwUpper: 0 };
 /// A security context and what it was made with.
 pub struct Context {
     credentials: Credentials,
-    context: Option<Established>,
+    established: Option<Established>,
     /// `ldap/dc1.lab.example`, as wide characters with a zero at the end.
     target: Vec<u16>,
     service: Service,
@@ -76,7 +76,7 @@ impl Context {
         };
         Ok(Self {
             credentials: own_credentials(&request.service)?,
-            context: None,
+            established: None,
             target: wide(&format!("ldap/{}", request.service.host)),
             service: request.service.clone(),
             wanted,
@@ -86,7 +86,7 @@ impl Context {
     }
 
     fn handle(&self) -> Result<*const SecHandle, KerberosFault> {
-        match &self.context {
+        match &self.established {
             Some(context) => Ok(&raw const context.0),
             None => Err(KerberosFault::NotGranted("a security context")),
         }
@@ -106,7 +106,7 @@ impl SecurityContext for Context {
     fn step(&mut self, received: &[u8]) -> Result<Step, KerberosFault> {
         let mut received = received.to_vec();
         let mut inputs = Vec::new();
-        if self.context.is_some() {
+        if self.established.is_some() {
             inputs.push(buffer(SECBUFFER_TOKEN, &mut received));
         }
         if let Some(binding) = &mut self.binding {
@@ -120,8 +120,8 @@ impl SecurityContext for Context {
         let mut token = Token(SecBuffer { cbBuffer: 0, BufferType: SECBUFFER_TOKEN, pvBuffer: null_mut() });
         let output = SecBufferDesc { ulVersion: SECBUFFER_VERSION, cBuffers: 1, pBuffers: &raw mut token.0 };
         let mut output = output;
-        let mut made = self.context.as_ref().map_or(NO_HANDLE, |context| context.0);
-        let before = self.context.as_ref().map_or(null(), |context| &raw const context.0);
+        let mut made = self.established.as_ref().map_or(NO_HANDLE, |context| context.0);
+        let before = self.established.as_ref().map_or(null(), |context| &raw const context.0);
         // SAFETY: every pointer is to a live local or field; the buffers named by `input` and `output` outlive the call;
         // the token is allocated by the system and freed by `Token`. Old and new context may be the same handle.
         let status = unsafe {
@@ -145,9 +145,9 @@ impl SecurityContext for Context {
             SEC_I_CONTINUE_NEEDED => Handshake::Continues,
             failed => return Err(handshake_fault("getting a ticket for the directory", failed, &self.service)),
         };
-        match &mut self.context {
+        match &mut self.established {
             Some(context) => context.0 = made,
-            None => self.context = Some(Established(made)),
+            None => self.established = Some(Established(made)),
         }
         Ok(Step { send: token.to_vec(), handshake })
     }

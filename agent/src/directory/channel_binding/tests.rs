@@ -9,8 +9,12 @@ macro_rules! certificate {
 }
 
 fn hex(binding: Vec<u8>) -> String {
+    use std::fmt::Write as _;
     let digest = binding.strip_prefix(PREFIX).unwrap();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 #[test]
