@@ -1,5 +1,7 @@
 //! An agent updates itself to the next version, whatever kills it on the way, and goes back from versions that fail.
 
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
 use rollcall_e2e::Customer;
 use rollcall_lab::directory::{Directory, Plan, Setup};
 use rollcall_lab::world::{AgentSetup, Binding, Cloud, CloudSetup, find};
