@@ -16,7 +16,9 @@ fn main() -> ExitCode {
         // Windows calls back on another thread, which reads the command line again.
         return service::serve(|stop| carry_out(&Arguments::parse(), Reader::Service, stop)).into();
     }
-    carry_out(&arguments, Reader::Terminal, Box::pin(service::told_to_stop())).into()
+    let is_below_service = matches!(arguments.command, Command::Work { for_service: true });
+    let reader = if is_below_service { Reader::Fetched } else { Reader::Terminal };
+    carry_out(&arguments, reader, Box::pin(service::told_to_stop())).into()
 }
 
 fn carry_out(arguments: &Arguments, reader: Reader, stop: Stop) -> Exit {

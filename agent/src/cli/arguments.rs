@@ -32,7 +32,11 @@ pub enum Command {
     Run,
     /// What `run` starts when a newer version was fetched; ends when its standard input closes
     #[command(hide = true)]
-    Work,
+    Work {
+        /// The launcher is a service: nobody reads standard error
+        #[arg(long)]
+        for_service: bool,
+    },
     /// Run under the system's service manager; waits until this machine is enrolled
     Service,
     /// The installer's own steps

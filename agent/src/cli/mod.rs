@@ -17,6 +17,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::log::Reader;
 use crate::platform::service::Stop;
 use crate::service::{standby, supervisor};
 use crate::update::child;
@@ -52,7 +53,7 @@ async fn command(
         Command::Check => Ok(Box::pin(check::run(config, clock, chance, output)).await),
         Command::Enroll { token } => enrol::run(token, &arguments.path(), config, clock, chance, output).await,
         Command::Run => Box::pin(run_launched(arguments, &config?, clock, chance, stop)).await,
-        Command::Work => Box::pin(supervisor::run(&config?, clock, chance, told_by_anybody(stop))).await,
+        Command::Work { .. } => Box::pin(supervisor::run(&config?, clock, chance, told_by_anybody(stop))).await,
         Command::Service => {
             let config = told(config)?;
             Box::pin(standby::run(&config, &launch(arguments, &config), clock, chance, stop)).await
@@ -83,7 +84,18 @@ async fn run_launched(
 }
 
 fn launch(arguments: &Arguments, config: &Config) -> Launch {
-    Launch { config_file: arguments.config.clone(), times: Times::of(config) }
+    let reader = match arguments.command {
+        Command::Service => Reader::Service,
+        Command::Run
+        | Command::Work { .. }
+        | Command::Check
+        | Command::Enroll { .. }
+        | Command::Setup { .. }
+        | Command::Sync { .. }
+        | Command::Status
+        | Command::Show { .. } => Reader::Terminal,
+    };
+    Launch { config_file: arguments.config.clone(), reader, times: Times::of(config) }
 }
 
 async fn told_by_anybody(stop: Stop) {

@@ -24,6 +24,9 @@ pub enum Reader {
     Terminal,
     /// Nobody: a Windows service has no terminal.
     Service,
+    /// Nobody either: a fetched version below a service. Its files are its own, because two processes cannot take turns
+    /// with one.
+    Fetched,
 }
 
 /// Begins to log; to be called once.
@@ -33,7 +36,7 @@ pub fn start(settings: &Log, data_dir: &Path, reader: Reader) {
         .map(|folder| tracing_subscriber::fmt::layer().with_writer(Files::open(folder)).with_ansi(false));
     let events = match reader {
         Reader::Terminal => None,
-        Reader::Service => EventLog::open().map(events::Layer::new),
+        Reader::Service | Reader::Fetched => EventLog::open().map(events::Layer::new),
     };
     // What a monitor keys on does not depend on how much somebody wants to read.
     let wanted = Targets::new().with_target("rollcall_agent", filter(settings.level));
@@ -48,11 +51,12 @@ pub fn start(settings: &Log, data_dir: &Path, reader: Reader) {
 /// The folder of the files: the one that was asked for, and on Windows never none, since there is no journal.
 fn folder(settings: &Log, data_dir: &Path, reader: Reader) -> Option<PathBuf> {
     let own = match reader {
-        Reader::Service if cfg!(windows) => Some(data_dir.join("logs")),
-        Reader::Service | Reader::Terminal => None,
+        Reader::Service | Reader::Fetched if cfg!(windows) => Some(data_dir.join("logs")),
+        Reader::Service | Reader::Fetched | Reader::Terminal => None,
     };
     match reader {
         Reader::Service => settings.folder.clone().or(own),
+        Reader::Fetched => settings.folder.clone().or(own).map(|folder| folder.join("fetched")),
         // Commands beside the service leave its files alone.
         Reader::Terminal => None,
     }

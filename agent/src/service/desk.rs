@@ -154,6 +154,10 @@ impl Desk {
         }
     }
 
+    pub fn is_answered(&self) -> bool {
+        *self.answered.borrow()
+    }
+
     /// Ready once the cloud has accepted a check-in of this process.
     pub fn watch_answered(&self) -> watch::Receiver<bool> {
         self.answered.subscribe()

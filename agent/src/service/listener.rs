@@ -29,8 +29,9 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
     let mut backoff = backoff::CLOUD;
     loop {
         let wait = u32::try_from(limits::LONG_POLL.as_secs()).unwrap_or(55);
-        // After a failure the first answer should come at once, so that the portal shows us again.
-        let wait = if backoff.failures() == 0 { wait } else { 0 };
+        // The first answer, and the first after a failure, should come at once: the portal shows us again, and a version
+        // on trial has proven itself.
+        let wait = if backoff.failures() == 0 && desk.is_answered() { wait } else { 0 };
         let request = desk.request(wait, link.clock.offset_ms());
         let answer = tokio::select! {
             answer = checkin::check_in(link, identity, &request, request.status.domain.as_ref()) => answer,

@@ -105,8 +105,11 @@ mod tests {
     use crate::update::launcher::Times;
     use chrono::DateTime;
 
-    const LAUNCH: Launch =
-        Launch { config_file: None, times: Times { trial: Duration::from_secs(1), pause: Duration::from_secs(1) } };
+    const LAUNCH: Launch = Launch {
+        config_file: None,
+        reader: crate::log::Reader::Terminal,
+        times: Times { trial: Duration::from_secs(1), pause: Duration::from_secs(1) },
+    };
 
     fn fixture() -> (tempfile::TempDir, Config, Clock, Chance) {
         let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
+use crate::log::Reader;
+
 /// How long a version may take to end once it is told to, before it is killed.
 pub const GRACE: Duration = Duration::from_secs(5);
 
@@ -21,12 +23,16 @@ pub struct Running {
 
 impl Running {
     /// Starts the hidden command `work` of a program, with the configuration of this one.
-    pub fn start(program: &Path, config: Option<&PathBuf>) -> io::Result<Self> {
+    pub fn start(program: &Path, config: Option<&PathBuf>, reader: Reader) -> io::Result<Self> {
         let mut arguments: Vec<OsString> = Vec::new();
         if let Some(config) = config {
             arguments.extend(["--config".into(), config.into()]);
         }
         arguments.push("work".into());
+        match reader {
+            Reader::Service | Reader::Fetched => arguments.push("--for-service".into()),
+            Reader::Terminal => {}
+        }
         let child = Command::new(program).args(arguments).stdin(Stdio::piped()).kill_on_drop(true).spawn()?;
         Ok(Self { child })
     }

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
+use crate::log::Reader;
 use crate::service::{keeping, supervisor};
 use crate::version;
 
@@ -25,6 +26,8 @@ use crate::version;
 pub struct Launch {
     /// The configuration file, when one was named; a started version gets the same.
     pub config_file: Option<PathBuf>,
+    /// Who reads this process's lines; a started version has the same reader.
+    pub reader: Reader,
     pub times: Times,
 }
 
@@ -119,7 +122,7 @@ impl Launcher<'_> {
     fn start(&self, installed: &Installed) -> Option<Running> {
         let program = self.store.program(&installed.version);
         tracing::info!(version = %installed.version, "starting");
-        match Running::start(&program, self.launch.config_file.as_ref()) {
+        match Running::start(&program, self.launch.config_file.as_ref(), self.launch.reader) {
             Ok(running) => Some(running),
             Err(error) => {
                 tracing::error!(%error, version = %installed.version, "cannot be started");
@@ -130,7 +133,7 @@ impl Launcher<'_> {
 
     /// The installer's version, in this process.
     async fn run_own(&self, stop: Pin<&mut impl Future<Output = ()>>) -> Result<Ended, Diagnostic> {
-        let exit = supervisor::run(self.config, self.clock, self.chance, stop).await?;
+        let exit = Box::pin(supervisor::run(self.config, self.clock, self.chance, stop)).await?;
         Ok(if exit == Exit::Updated { Ended::Again } else { Ended::Over(exit) })
     }
 

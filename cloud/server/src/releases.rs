@@ -14,8 +14,11 @@ use rollcall_protocol::update::{Refused, Version, name};
 #[derive(Debug, Clone)]
 pub struct Releases {
     folder: Option<Arc<Path>>,
-    read: Arc<Mutex<Option<(DateTime<Utc>, Arc<Shelf>)>>>,
+    read: Arc<Mutex<Option<Look>>>,
 }
+
+/// When the folder was last read, and what was in it.
+type Look = (DateTime<Utc>, Arc<Shelf>);
 
 /// What the folder holds.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! An agent updates itself to the next version, whatever kills it on the way, and goes back from versions that fail.
 
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
 use rollcall_e2e::Customer;
 use rollcall_lab::directory::{Directory, Plan, Setup};
 use rollcall_lab::world::{AgentSetup, Binding, Cloud, CloudSetup, find};
@@ -83,11 +85,12 @@ async fn an_agent_updates_itself_and_goes_back_from_versions_that_fail() {
     makers.publish("0.2.0", &stamped("0.2.0"));
     let releases = Some(makers.releases.path().to_path_buf());
     let cloud = Cloud::start(&CloudSetup { releases, ..CloudSetup::default() }).await.unwrap();
-    let setup = AgentSetup { extra: "[update]\ntrial_seconds = 20".into(), ..AgentSetup::new(binding) };
+    let setup = AgentSetup { extra: "[update]\ntrial_seconds = 30".into(), ..AgentSetup::new(binding) };
     let mut customer: Customer = Customer::install(&cloud, "Alder & Finch", &setup).await.unwrap();
 
-    // Killed without warning at moments of the update, and started again as a service manager would.
-    for millis in [700, 1_400, 2_100, 2_800, 900, 3_500] {
+    // Killed without warning at moments of the update, and started again as a service manager would. Twice: a version
+    // that is cut off three times before it has reached the cloud counts as one that fails.
+    for millis in [700, 1_500] {
         customer.agent.run().unwrap();
         tokio::time::sleep(Duration::from_millis(millis)).await;
         customer.agent.kill().await.unwrap();

@@ -158,7 +158,7 @@ async fn set_window(
 ) -> Result<StatusCode, Problem> {
     who.may(Act::ManageUpdates)?;
     let window = asked.window.map(|hours| Window::parse(&hours.from, &hours.to)).transpose();
-    let window = window.map_err(|error| Problem::invalid("/window", &format!("Give {error}.")))?;
+    let window = window.map_err(|error| Problem::invalid("/window", format!("Give {error}.")))?;
     updates::set_window(&state, &who, window).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -48,8 +48,6 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("runs_none", draw(&RunsPage { runs: vec![], held: vec![], held_total: 0, ..runs_page() })),
         ("agents", draw(&agents())),
         ("agents_none", draw(&AgentsPage { rows: vec![], ..agents() })),
-        ("updates", draw(&updates())),
-        ("updates_none", draw(&no_updates())),
         ("settings", draw(&settings())),
         (
             "settings_new_key",
@@ -472,6 +470,10 @@ fn system() -> SystemPage {
         work: vec![Fact::new("Jobs waiting", "0"), Fact::new("Oldest waits", "none"), Fact::new("Given up", "0")],
         dead: vec![],
     }
+}
+
+pub fn of_updates() -> Vec<(&'static str, String)> {
+    vec![("updates", draw(&updates())), ("updates_none", draw(&no_updates()))]
 }
 
 fn updates() -> UpdatesPage {

@@ -17,6 +17,7 @@ use crate::portal::{
 pub fn all() -> Vec<(String, String)> {
     let mut pages = alone();
     pages.extend(lists::all());
+    pages.extend(lists::of_updates());
     pages.extend(customer_pages::all());
     pages.into_iter().map(|(name, html)| (name.to_owned(), html)).collect()
 }
