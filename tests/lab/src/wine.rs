@@ -32,8 +32,11 @@ impl Wine {
         wine.must(compiler).await?;
         wine.must(wine.wine(&["winecfg", "-v", "win10"])).await?;
         // The service manager that came up before the library did would start no program that needs it.
-        wine.must(wine.as_private("wineserver", &["-k"])).await?;
+        // It may have ended by itself; then this fails, and well.
+        finish(&mut wine.as_private("wineserver", &["-k"]), PATIENCE).await?;
         wine.must(wine.as_private("wineserver", &["-w"])).await?;
+        // A Windows goes on when nobody is signed in; without this, services would end with the last program.
+        wine.must(wine.as_private("wineserver", &["-p"])).await?;
         Ok(wine)
     }
 
