@@ -4,6 +4,7 @@
 use crate::world::{Finished, ProgramError, finish};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -36,7 +37,9 @@ impl Wine {
         finish(&mut wine.as_private("wineserver", &["-k"]), PATIENCE).await?;
         wine.must(wine.as_private("wineserver", &["-w"])).await?;
         // A Windows goes on when nobody is signed in; without this, services would end with the last program.
-        wine.must(wine.as_private("wineserver", &["-p"])).await?;
+        let mut server = wine.as_private("wineserver", &["-p"]);
+        // It stays in the background; waiting for the end of its output would be waiting for ever.
+        server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().await.map_err(io)?;
         Ok(wine)
     }
 
