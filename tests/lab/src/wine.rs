@@ -4,6 +4,7 @@
 use crate::world::{Finished, ProgramError, finish};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -32,8 +33,13 @@ impl Wine {
         wine.must(compiler).await?;
         wine.must(wine.wine(&["winecfg", "-v", "win10"])).await?;
         // The service manager that came up before the library did would start no program that needs it.
-        wine.must(wine.as_private("wineserver", &["-k"])).await?;
+        // It may have ended by itself; then this fails, and well.
+        finish(&mut wine.as_private("wineserver", &["-k"]), PATIENCE).await?;
         wine.must(wine.as_private("wineserver", &["-w"])).await?;
+        // A Windows goes on when nobody is signed in; without this, services would end with the last program.
+        let mut server = wine.as_private("wineserver", &["-p"]);
+        // It stays in the background; waiting for the end of its output would be waiting for ever.
+        server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().await.map_err(io)?;
         Ok(wine)
     }
 

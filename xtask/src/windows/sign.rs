@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use std::path::{Path, PathBuf};
 
 #[derive(ClapArgs, Default)]
-pub struct Args {
+pub struct Signing {
     /// PEM file with the certificate for signing code, and those above it.
     #[arg(long, requires = "sign_key")]
     sign_certificate: Option<PathBuf>,
@@ -25,7 +25,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    pub fn prepare(args: &Args, out: &Path) -> Outcome<Self> {
+    pub fn prepare(args: &Signing, out: &Path) -> Outcome<Self> {
         let timestamp_url = args.timestamp_url.clone();
         if let (Some(certificate), Some(key)) = (args.sign_certificate.clone(), args.sign_key.clone()) {
             return Ok(Self { certificate, key, timestamp_url });
@@ -66,6 +66,6 @@ fn make_test_certificate(certificate: &Path, key: &Path) -> Outcome {
         "-subj",
         "/CN=Rollcall test signing",
     ]);
-    command.args(["-addext", "extendedKeyUsage=codeSigning", "-addext", "keyUsage=digitalSignature", "-quiet"]);
+    command.args(["-addext", "extendedKeyUsage=codeSigning", "-addext", "keyUsage=digitalSignature"]);
     shell::run(command.arg("-out").arg(certificate).arg("-keyout").arg(key))
 }
