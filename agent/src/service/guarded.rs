@@ -31,7 +31,7 @@ mod tests {
         let seen = guarded(async {
             tokio::task::yield_now().await;
             let nobody: Vec<u8> = Vec::new();
-            nobody.iter().next().copied().unwrap()
+            nobody.first().copied().unwrap()
         })
         .await;
 

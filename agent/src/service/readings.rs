@@ -68,7 +68,7 @@ impl Worker<'_> {
         };
         let mut standing = desk.watch_standing();
         let ended = tokio::select! {
-            read = guarded(cycle.run(&wish)) => match read {
+            read = guarded(Box::pin(cycle.run(&wish))) => match read {
                 Ok(read) => read.map_err(Failure::from),
                 Err(Panicked) => Err(Failure::Told(Diagnostic::unexpected("the reading broke off in the program"))),
             },

@@ -86,14 +86,12 @@ pub fn decide(situation: &Situation<'_>, now: DateTime<Utc>) -> Next {
 
 /// A human or the cloud wants a cycle now: even after a refused sign-in, but each command only once.
 fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger> {
-    let fresh = desired.commands.iter().filter(|command| !situation.tried.contains(&command.id));
-    fresh
-        .filter_map(|command| match command.order {
-            Order::SyncNow | Order::RefreshStructure | Order::AcceptClearing { .. } => Some(Trigger::SyncNow),
-            Order::FullSnapshot | Order::Confirm { .. } => Some(Trigger::FullSnapshotOrdered),
-            Order::RotateKey | Order::Bundle | Order::Unknown => None,
-        })
-        .next()
+    let mut fresh = desired.commands.iter().filter(|command| !situation.tried.contains(&command.id));
+    fresh.find_map(|command| match command.order {
+        Order::SyncNow | Order::RefreshStructure | Order::AcceptClearing { .. } => Some(Trigger::SyncNow),
+        Order::FullSnapshot | Order::Confirm { .. } => Some(Trigger::FullSnapshotOrdered),
+        Order::RotateKey | Order::Bundle | Order::Unknown => None,
+    })
 }
 
 /// When the next cycle is due by itself, and why. `None`: at once.

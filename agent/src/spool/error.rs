@@ -30,22 +30,22 @@ impl From<rusqlite::Error> for SpoolError {
 
 /// A disk that does not give back what it holds has lost it; every other trouble of the disk may pass.
 fn is_of_the_disk(error: ffi::Error) -> bool {
-    match error.code {
-        ErrorCode::SystemIoFailure => {
-            !matches!(error.extended_code, ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ)
-        }
-        ErrorCode::PermissionDenied
-        | ErrorCode::DatabaseBusy
-        | ErrorCode::DatabaseLocked
-        | ErrorCode::OutOfMemory
-        | ErrorCode::ReadOnly
-        | ErrorCode::OperationInterrupted
-        | ErrorCode::DiskFull
-        | ErrorCode::CannotOpen
-        | ErrorCode::FileLockingProtocolFailed
-        | ErrorCode::NoLargeFileSupport => true,
-        _ => false,
-    }
+    let is_lost = matches!(error.extended_code, ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ);
+    let may_pass = matches!(
+        error.code,
+        ErrorCode::SystemIoFailure
+            | ErrorCode::PermissionDenied
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::ReadOnly
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::DiskFull
+            | ErrorCode::CannotOpen
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::NoLargeFileSupport
+    );
+    may_pass && !is_lost
 }
 
 impl From<std::io::Error> for SpoolError {

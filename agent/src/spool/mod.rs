@@ -207,10 +207,7 @@ commit;
 /// Keeps the damaged file for whoever wants to know; only the last one, so that it cannot fill the disk.
 pub fn set_aside(folder: &Path, now: DateTime<Utc>) -> Result<(), SpoolError> {
     tracing::warn!(at = %now, "the spool was damaged and is put aside");
-    let absent = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    };
+    let absent = |error: std::io::Error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
     fs::rename(folder.join(FILE), folder.join("spool.damaged.sqlite")).or_else(absent)?;
     for rest in ["spool.sqlite-wal", "spool.sqlite-shm"] {
         fs::remove_file(folder.join(rest)).or_else(absent)?;

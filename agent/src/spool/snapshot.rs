@@ -55,11 +55,14 @@ impl Spool {
     /// When a person was first not found, if they were not.
     pub fn find_missed(&self, guid: Uuid) -> Result<Option<Missed>, SpoolError> {
         let sql = "select first_missed_at, ntds_guid, invocation_id, sum from missed where guid = ?1";
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-        let row: Option<(String, [u8; 16], [u8; 16], [u8; 32])> =
-            self.db.query_row(sql, [guid.as_bytes()], read).optional()?;
+        let read = |row: &Row<'_>| {
+            let at: String = row.get(0)?;
+            let (ntds, invocation): ([u8; 16], [u8; 16]) = (row.get(1)?, row.get(2)?);
+            Ok((at, ntds, invocation, Hash::from_bytes(row.get(3)?)))
+        };
+        let row = self.db.query_row(sql, [guid.as_bytes()], read).optional()?;
         let Some((at, ntds, invocation, sum)) = row else { return Ok(None) };
-        if *sum_of_missed(guid, &at, &ntds, &invocation).as_bytes() != sum {
+        if sum_of_missed(guid, &at, &ntds, &invocation) != sum {
             return Err(SpoolError::Damaged("a note about somebody missed is not what was written".to_owned()));
         }
         let at = DateTime::parse_from_rfc3339(&at).map_err(|_| SpoolError::Unreadable)?;

@@ -26,7 +26,6 @@ fn assert_silent(where_: &str, bytes: &[u8], canaries: &[(&'static str, String)]
     }
 }
 
-// proves: L-24
 #[tokio::test]
 async fn no_secret_is_said_on_any_way_through_the_program() {
     let home = Home::new(60).await;

@@ -59,7 +59,7 @@ async fn sync(agent: &Agent) -> (Option<i32>, String) {
     (done.code, said["problem"]["code"].as_str().unwrap_or_default().to_owned())
 }
 
-// proves: R-13, M-47
+// proves: R-13
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloned_machine_is_found_at_its_first_batch_and_both_copies_stop() {
     let mut town = Town::found().await;
