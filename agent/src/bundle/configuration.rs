@@ -28,6 +28,7 @@ const HARMLESS: &[&str] = &[
     "privacy.withhold",
     "log.level",
     "log.folder",
+    "update.trial_seconds",
 ];
 
 /// The file as it is in force, key by key.
