@@ -28,6 +28,7 @@ const HARMLESS: &[&str] = &[
     "privacy.withhold",
     "log.level",
     "log.folder",
+    "update.trial_seconds",
 ];
 
 /// The file as it is in force, key by key.
@@ -64,7 +65,7 @@ fn tell_table(prefix: &str, table: &Table, redactor: &mut Redactor) -> String {
             | Value::Float(_)
             | Value::Boolean(_)
             | Value::Datetime(_)
-            | Value::Array(_) => text.push_str(&format!("{key} = {}\n", tell_value(&key, value, redactor))),
+            | Value::Array(_) => text.extend([key.as_str(), " = ", &tell_value(&key, value, redactor), "\n"]),
         }
     }
     text

@@ -75,6 +75,8 @@ pub fn readme(made_at: DateTime<Utc>, removed: &[String]) -> String {
     if removed.is_empty() {
         text.push_str("- nothing had to be\n");
     }
-    removed.iter().for_each(|what| text.push_str(&format!("- {what}\n")));
+    for what in removed {
+        text.extend(["- ", what, "\n"]);
+    }
     text
 }

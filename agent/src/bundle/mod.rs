@@ -28,7 +28,7 @@ pub struct Bundle {
 
 /// Makes one. `config` is also given when it could not be read, by its fault: that is what help is needed with then.
 pub async fn make(situation: &Situation<'_>) -> Result<Bundle, Diagnostic> {
-    let outcome = check::run(situation, &|_| {}).await;
+    let outcome = Box::pin(check::run(situation, &|_| {})).await;
     let made_at = situation.clock.now();
     let mut redactor = Redactor::new(secrets(situation.config));
     let mut files = Vec::new();

@@ -108,9 +108,10 @@ pub fn judge_mail(coverage: &Coverage) -> Finding {
 
 pub fn judge_attributes(coverage: &Coverage, withheld: &[String]) -> Finding {
     let empty = coverage.empty_attributes();
-    let mut words = match empty.is_empty() {
-        true => "every attribute is readable on somebody".to_owned(),
-        false => format!("nobody has, or shows, {}", empty.join(", ")),
+    let mut words = if empty.is_empty() {
+        "every attribute is readable on somebody".to_owned()
+    } else {
+        format!("nobody has, or shows, {}", empty.join(", "))
     };
     if !withheld.is_empty() {
         words.push_str("; withheld by the configuration: ");

@@ -52,7 +52,7 @@ pub async fn run(situation: &Situation<'_>, listener: &(dyn Fn(&Checked) + Sync)
     if let Some(config) = machine::check_configuration(&mut report, situation.config) {
         let store = machine::check_store(&mut report, config, situation.clock);
         let desired = cloud::check(&mut report, config, situation, store.as_ref()).await;
-        controller::check(&mut report, config, situation, store.as_ref(), desired.as_ref()).await;
+        Box::pin(controller::check(&mut report, config, situation, store.as_ref(), desired.as_ref())).await;
     }
     let exit = report.exit();
     Outcome { checks: report.into_checks(), exit }

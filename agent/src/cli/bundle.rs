@@ -27,7 +27,7 @@ pub async fn run(
     private_file::write(&file, &made.zip).map_err(|error| {
         Diagnostic::new(catalogue::BUNDLE_FAILED, format!("{}: {}", file.display(), error.kind()), Exit::Failed)
     })?;
-    let removed = made.removed.iter().map(|what| format!("\n  removed: {what}")).collect::<String>();
+    let removed = made.removed.iter().flat_map(|what| ["\n  removed: ", what]).collect::<String>();
     let text = format!("{} ({} bytes){removed}", file.display(), made.zip.len());
     let json = serde_json::json!({ "file": file, "bytes": made.zip.len(), "removed": made.removed });
     output.result(text, &json);

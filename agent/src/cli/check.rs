@@ -14,5 +14,5 @@ pub async fn run(config: Result<Config, Diagnostic>, clock: &Clock, chance: &Cha
         Form::Text => output.line(checked.to_text()),
         Form::Json => output.line(checked.to_json()),
     };
-    check::run(&situation, &print).await.exit
+    Box::pin(check::run(&situation, &print)).await.exit
 }

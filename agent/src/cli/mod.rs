@@ -80,7 +80,7 @@ async fn run_launched(
     stop: Stop,
 ) -> Result<Exit, Diagnostic> {
     launcher::wait_for_lock(config).await;
-    launcher::run(config, &launch(arguments, config), clock, chance, stop).await
+    Box::pin(launcher::run(config, &launch(arguments, config), clock, chance, stop)).await
 }
 
 fn launch(arguments: &Arguments, config: &Config) -> Launch {

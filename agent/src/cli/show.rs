@@ -47,7 +47,7 @@ pub fn run(config: &Config, wanted: &Wanted, output: &Output) -> Result<Exit, Di
     let ledger = Ledger { key: key.map(|signer| signer.key.public()), spool, output: *output };
     let altered = match wanted {
         Wanted::Cycles(last) => {
-            tell_ceiling(config, output);
+            tell_ceiling(config, *output);
             ledger.cycles(*last).map_err(failed)?
         }
         Wanted::All => ledger.items(None).map_err(failed)?,
@@ -79,7 +79,7 @@ fn usage(detail: &str) -> Diagnostic {
 }
 
 /// What was kept back stands above what was sent. As JSON it is the first line.
-fn tell_ceiling(config: &Config, output: &Output) {
+fn tell_ceiling(config: &Config, output: Output) {
     let Some(ceiling) = keeping::ceiling(config) else { return };
     let list = |words: Vec<&str>| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
     let withheld = list(ceiling.withheld.iter().map(String::as_str).collect());

@@ -167,10 +167,7 @@ async fn show(
     opened.frame.notice = done.notice();
     let keys = agent_keys::list(&mut opened.tx, &scope).await?;
     let now = opened.now;
-    let shelf = match signed.may(Act::InstallAgent) {
-        true => Some(shelf(&state, &signed, &agent, now).await?),
-        false => None,
-    };
+    let shelf = if signed.may(Act::InstallAgent) { Some(shelf(&state, &signed, &agent, now).await?) } else { None };
     Ok(page(&AgentPage {
         here: format!("/agents/{id}"),
         host: agent.hostname.clone(),
