@@ -7,6 +7,7 @@ use super::scope::{Located, Scope};
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
 use crate::directory::entry::Entry;
+use crate::directory::filter::Filter;
 use crate::directory::group::{self, Group};
 use crate::directory::people::{self, AttributeList, Read};
 use crate::directory::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
@@ -37,12 +38,12 @@ pub async fn read_all(
 
 struct Target {
     base: String,
-    filter: String,
+    filter: Filter,
 }
 
 fn target(scope: &Scope, selection: Selection, domain: &Domain) -> Option<Target> {
     match scope.located(selection.guid) {
-        Located::Ou(dn) => Some(Target { base: dn.to_string(), filter: people::FILTER.to_owned() }),
+        Located::Ou(dn) => Some(Target { base: dn.to_string(), filter: people::FILTER }),
         Located::Group(group) => Some(Target { base: domain.head.to_string(), filter: group.people_filter() }),
         Located::Unavailable => None,
     }

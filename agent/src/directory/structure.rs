@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::dn::Dn;
 use super::domain::Domain;
 use super::entry::Entry;
+use super::filter::Filter;
 use super::group::{self, Group};
 use super::people;
 use super::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
@@ -23,14 +24,14 @@ pub struct Structure {
     pub people: u64,
 }
 
-const OU_FILTER: &str = "(objectClass=organizationalUnit)";
-const GROUP_FILTER: &str = "(objectClass=group)";
+const OU_FILTER: Filter = Filter::is("objectClass", "organizationalUnit");
+const GROUP_FILTER: Filter = Filter::is("objectClass", "group");
 const COUNTED: &[&str] = &["objectSid", "sAMAccountName", "isCriticalSystemObject", "primaryGroupID", "memberOf"];
 
 /// Reads the structure of the whole domain.
 pub async fn read(reader: &mut DirectoryReader, domain: &Domain) -> Result<Structure, Incomplete> {
     let base = domain.head.as_str();
-    let people = Search { base, filter: people::FILTER, attributes: COUNTED, page_size: PAGE_SIZE };
+    let people = Search { base, filter: &people::FILTER, attributes: COUNTED, page_size: PAGE_SIZE };
     let counts = reader.search_into(&people, Counts::default()).await?.sink;
     let units = read_units(reader, domain, &counts).await?;
     let groups = read_groups(reader, domain, &counts, &units).await?;
@@ -122,7 +123,7 @@ impl Units {
 async fn read_units(reader: &mut DirectoryReader, domain: &Domain, counts: &Counts) -> Result<Units, Incomplete> {
     let mut units = Units(BTreeMap::new());
     let search =
-        Search { base: domain.head.as_str(), filter: OU_FILTER, attributes: &["objectGUID"], page_size: PAGE_SIZE };
+        Search { base: domain.head.as_str(), filter: &OU_FILTER, attributes: &["objectGUID"], page_size: PAGE_SIZE };
     for entry in reader.search_into(&search, Vec::new()).await?.sink {
         units.add(&entry);
     }
@@ -148,7 +149,7 @@ async fn read_groups(
     let mut attributes = group::ATTRIBUTES.to_vec();
     attributes.push("member");
     let search =
-        Search { base: domain.head.as_str(), filter: GROUP_FILTER, attributes: &attributes, page_size: PAGE_SIZE };
+        Search { base: domain.head.as_str(), filter: &GROUP_FILTER, attributes: &attributes, page_size: PAGE_SIZE };
     let found = reader.search_into(&search, Groups::default()).await?.sink;
     let mut listed = Vec::new();
     for (group, members) in found.0 {

@@ -1,4 +1,3 @@
 //! The only place that knows which operating system it runs on, and the only place where `unsafe` may stand.
 
-pub mod stream_pair;
 pub mod private_file;

@@ -10,4 +10,3 @@ mod commands;
 mod service;
 mod answers;
 mod crashes;
-mod figures;
