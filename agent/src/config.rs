@@ -1,7 +1,7 @@
 //! Decides what the agent's configuration file may say. Nothing else reads it, and nothing else configures the agent
 //! on this machine; what the cloud desires can never widen it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +12,10 @@ use serde::Deserialize;
 
 use crate::cycle::Access;
 use crate::diagnostic::Diagnostic;
-use crate::directory::connect::{Credentials, Target, Timeouts, Transport};
+use crate::directory::connect::{Target, Timeouts};
+use crate::directory::controllers::Controllers;
+use crate::directory::method::{Credentials, Method, Tls};
+use crate::directory::names::NameServer;
 use crate::directory::people::AttributeList;
 use crate::exit::Exit;
 use crate::platform::private_file;
@@ -40,11 +43,16 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ldap {
-    pub host: String,
+    /// One domain controller, or several in the order to try.
+    #[serde(default)]
+    pub host: Hosts,
+    /// The domain whose controllers DNS knows; after those of `host`.
+    pub domain: Option<String>,
+    /// Asked in place of the machine's own name servers.
+    pub name_server: Option<SocketAddr>,
     pub port: Option<u16>,
     pub address: Option<IpAddr>,
-    #[serde(default = "default_transport")]
-    pub transport: Transport,
+    pub transport: Option<Transport>,
     pub ca_file: Option<PathBuf>,
     pub bind_user: String,
     pub password_file: PathBuf,
@@ -52,6 +60,37 @@ pub struct Ldap {
     pub connect_seconds: u64,
     #[serde(default = "default_entry_seconds")]
     pub entry_seconds: u64,
+}
+
+/// `host = "dc1"` or `host = ["dc1", "dc2"]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a name or a list of names")]
+pub enum Hosts {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for Hosts {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl Hosts {
+    fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
+}
+
+/// The one way to protect the connection, where the file names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    Ldaps,
+    StartTls,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -108,10 +147,6 @@ fn default_data_dir() -> PathBuf {
     if cfg!(windows) { PathBuf::from(r"C:\ProgramData\Rollcall") } else { PathBuf::from("/var/lib/rollcall-agent") }
 }
 
-fn default_transport() -> Transport {
-    Transport::Ldaps
-}
-
 fn default_connect_seconds() -> u64 {
     10
 }
@@ -156,8 +191,9 @@ impl Config {
         let ldap = self.ldap.as_ref().ok_or_else(|| unreadable("the section [ldap] is missing".to_owned()))?;
         let attributes = AttributeList::without(&self.privacy.withhold);
         Ok(Access {
+            controllers: ldap.controllers(),
             target: ldap.target(),
-            credentials: Credentials { user: ldap.bind_user.clone(), password: ldap.password()? },
+            methods: ldap.methods()?,
             attributes: attributes.map_err(|error| unreadable(format!("privacy.withhold: {error}")))?,
         })
     }
@@ -170,10 +206,22 @@ impl Config {
 
 impl Ldap {
     fn check(&self) -> Result<(), String> {
-        if self.host.parse::<IpAddr>().is_ok() {
+        let hosts = self.host.names();
+        if hosts.iter().any(|host| host.parse::<IpAddr>().is_ok()) {
             return Err("ldap.host must be the full DNS name that stands in the certificate; an address belongs into \
                         ldap.address"
                 .to_owned());
+        }
+        if hosts.iter().chain(&self.domain).any(|name| name.trim().is_empty())
+            || (hosts.is_empty() && self.domain.is_none())
+        {
+            return Err(
+                "ldap.host must name a domain controller, or ldap.domain the domain whose controllers DNS knows"
+                    .to_owned(),
+            );
+        }
+        if self.address.is_some() && hosts.len() != 1 {
+            return Err("ldap.address is where the one ldap.host is; with several, or with none, ask DNS".to_owned());
         }
         if self.connect_seconds == 0 || self.entry_seconds == 0 {
             return Err("ldap.connect_seconds and ldap.entry_seconds must be at least 1".to_owned());
@@ -181,18 +229,42 @@ impl Ldap {
         Ok(())
     }
 
+    fn controllers(&self) -> Controllers {
+        Controllers {
+            hosts: self.host.names().to_vec(),
+            domain: self.domain.clone(),
+            names: self.name_server.map_or(NameServer::OfTheMachine, NameServer::At),
+        }
+    }
+
+    /// The first controller of the file; others are reached in the same way.
     pub fn target(&self) -> Target {
         Target {
-            host: self.host.clone(),
-            port: self.port.unwrap_or_else(|| self.transport.default_port()),
+            host: self.host.names().first().or(self.domain.as_ref()).cloned().unwrap_or_default(),
             address: self.address,
-            transport: self.transport,
             ca_file: self.ca_file.clone(),
             timeouts: Timeouts {
                 connect: Duration::from_secs(self.connect_seconds),
                 entry: Duration::from_secs(self.entry_seconds),
                 ..Timeouts::default()
             },
+        }
+    }
+
+    /// The ways to sign in that this file allows, best first. The password is read here.
+    pub fn methods(&self) -> Result<Vec<Method>, Diagnostic> {
+        let credentials = Credentials { user: self.bind_user.clone(), password: self.password()? };
+        let over = |(tls, port)| Method::PasswordOverTls { tls, port, credentials: credentials.clone() };
+        Ok(self.tls().into_iter().map(over).collect())
+    }
+
+    /// A port alone means LDAPS.
+    fn tls(&self) -> Vec<(Tls, u16)> {
+        let (ldaps, start_tls) = ((Tls::Ldaps, self.port.unwrap_or(636)), (Tls::StartTls, self.port.unwrap_or(389)));
+        match (self.transport, self.port) {
+            (Some(Transport::Ldaps), _) | (None, Some(_)) => vec![ldaps],
+            (Some(Transport::StartTls), _) => vec![start_tls],
+            (None, None) => vec![ldaps, start_tls],
         }
     }
 
@@ -250,10 +322,23 @@ mod tests {
     }
 
     #[test]
-    fn clear_text_cannot_be_written_down() {
+    fn case_28_clear_text_cannot_be_written_down() {
         let text = "[ldap]\nhost=\"dc1.lab\"\nbind_user=\"a\"\npassword_file=\"b\"\ntransport=\"ldap\"\n";
 
         assert!(Config::parse(text).unwrap_err().contains("unknown variant `ldap`"));
+    }
+
+    #[test]
+    fn controllers_are_named_one_by_one_or_by_their_domain() {
+        let parse = |line: &str| Config::parse(&format!("[ldap]\nbind_user=\"a\"\npassword_file=\"b\"\n{line}"));
+
+        for line in ["host=\"dc1.lab\"", "host=[\"dc1.lab\",\"dc2.lab\"]", "domain=\"lab\""] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        assert!(parse("").unwrap_err().contains("ldap.domain"));
+        assert!(parse("host=[]").unwrap_err().contains("ldap.domain"));
+        assert!(parse("host=[\"dc1.lab\",\"dc2.lab\"]\naddress=\"192.0.2.1\"").unwrap_err().contains("ask DNS"));
+        assert!(parse("host=[\"dc1.lab\",\"192.0.2.1\"]").unwrap_err().contains("ldap.address"));
     }
 
     #[test]

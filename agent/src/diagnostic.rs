@@ -10,6 +10,7 @@ use rollcall_protocol::desired::Disobey;
 
 use crate::cloud::link::LinkError;
 use crate::cycle::CycleError;
+use crate::cycle::concern::Concern;
 use crate::directory::bind::BindRefused;
 use crate::directory::connect::ConnectError;
 use crate::directory::domain::NotOurs;
@@ -82,6 +83,19 @@ impl From<&CycleError> for Diagnostic {
     }
 }
 
+impl From<&Concern> for Diagnostic {
+    fn from(concern: &Concern) -> Self {
+        let fault = match concern {
+            Concern::SelectionGone { .. } => catalogue::SCOPE_GONE,
+            Concern::SelectionElsewhere { .. } => catalogue::OUTSIDE_DOMAIN,
+            Concern::NotSelectable { .. } => catalogue::NOT_SELECTABLE,
+            Concern::NestedTooFar { .. } => catalogue::NESTED_TOO_FAR,
+            Concern::AttributeLost { .. } => catalogue::ATTRIBUTE_LOST,
+        };
+        Self::new(fault, concern, Exit::Attention)
+    }
+}
+
 impl From<&ConnectError> for Diagnostic {
     fn from(error: &ConnectError) -> Self {
         let fault = match error {
@@ -92,6 +106,10 @@ impl From<&ConnectError> for Diagnostic {
             ConnectError::StartTlsRefused(_) => catalogue::TLS_REFUSED,
             ConnectError::Bind(refused) => bind_fault(refused),
             ConnectError::Ended(end) => end_fault(end),
+            ConnectError::NoMethod => catalogue::CONFIG_UNREADABLE,
+            ConnectError::EveryMethod { decisive, .. } => {
+                return Self { detail: error.to_string(), ..decisive.as_ref().into() };
+            }
         };
         Self::new(fault, error, Exit::DirectoryUnreachable)
     }

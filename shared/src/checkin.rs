@@ -55,6 +55,20 @@ pub struct AgentStatus {
     /// What is wrong right now, worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// Attributes that vanished from many people at once; their old values stand until a human accepts it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clearings: Vec<Clearing>,
+}
+
+/// One attribute that many people lost at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clearing {
+    /// As LDAP spells it.
+    pub attribute: String,
+    /// People who had a value and show none now.
+    pub people: u64,
+    /// People who had a value.
+    pub of: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -61,6 +61,26 @@ pub struct DesiredImport {
     pub exclude: Vec<Uuid>,
     /// Minutes between two scheduled cycles.
     pub interval_minutes: u32,
+    /// An agent that does not know it reads direct members: fewer people than wanted, never more.
+    #[serde(default, skip_serializing_if = "Nesting::is_default")]
+    pub nesting: Nesting,
+}
+
+/// Whose members a selected group brings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nesting {
+    /// Its own alone.
+    #[default]
+    Direct,
+    /// Those of the groups inside it too, down to [`limits::NESTING_DEPTH`].
+    Nested,
+}
+
+impl Nesting {
+    fn is_default(&self) -> bool {
+        *self == Self::Direct
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,6 +116,11 @@ pub enum Order {
     /// Look these up and send them as present or departed.
     Confirm {
         guids: Vec<Uuid>,
+    },
+    /// A human has seen that these attributes vanished from many people at once, and says that it is meant so.
+    AcceptClearing {
+        /// As LDAP spells them.
+        attributes: Vec<String>,
     },
 }
 
@@ -155,6 +180,7 @@ impl DesiredState {
         };
         let order_fits = |command: &Command| match &command.order {
             Order::Confirm { guids } => guids.len() <= limits::CONFIRM,
+            Order::AcceptClearing { attributes } => attributes.len() <= limits::CLEARED_ATTRIBUTES,
             Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot => true,
         };
         self.imports.len() <= limits::IMPORTS

@@ -34,6 +34,12 @@ pub const IMPORTS: usize = 64;
 pub const SELECTIONS: usize = 500;
 /// GUIDs in one `confirm` command.
 pub const CONFIRM: usize = 5_000;
+/// Attributes in one `accept_clearing` command.
+pub const CLEARED_ATTRIBUTES: usize = 64;
+/// Groups inside groups that are followed, counted from the selected one.
+pub const NESTING_DEPTH: usize = 10;
+/// Groups that one selected group may hold in all.
+pub const NESTED_GROUPS: usize = 500;
 /// Body of an enrolment, a check-in or a key rotation.
 pub const MESSAGE: usize = 256 * 1024;
 

@@ -30,8 +30,22 @@ pub struct Group {
     pub people: u32,
     /// Direct members that are not imported with it: groups, computers, contacts, people of other domains.
     pub others: u32,
+    /// Of the others, the groups.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub nested: u32,
+    /// Of the others, the computers and service accounts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub computers: u32,
+    /// Of the others, people and groups of other domains.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub foreign: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Blocked>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Why something in the picker cannot be chosen. Decided by SID, RID, flags and place, never by name.

@@ -7,8 +7,12 @@ use rollcall_protocol::answer::{self, Answer, Receipt, Refusal, TokenFault};
 use rollcall_protocol::batch::{BatchClaims, BatchLink, CycleKind, CyclePart, StructurePart, Trigger};
 use rollcall_protocol::body;
 use rollcall_protocol::chain::{ChainLink, Epoch};
-use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, CycleOutcome, CycleReport, EpochWish, Phase, Problem};
-use rollcall_protocol::desired::{Command, DesiredImport, DesiredState, Order, Pause, Role, Selection, SelectionKind};
+use rollcall_protocol::checkin::{
+    AgentStatus, CheckinRequest, Clearing, CycleOutcome, CycleReport, EpochWish, Phase, Problem,
+};
+use rollcall_protocol::desired::{
+    Command, DesiredImport, DesiredState, Nesting, Order, Pause, Role, Selection, SelectionKind,
+};
 use rollcall_protocol::digest::SetSummary;
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
 use rollcall_protocol::enrol::EnrolToken;
@@ -101,6 +105,9 @@ fn items() -> Vec<String> {
             parent: None,
             people: 2,
             others: 1,
+            nested: 0,
+            computers: 0,
+            foreign: 0,
             blocked: Some(Blocked::DefaultGroup),
         }),
     ];
@@ -166,6 +173,7 @@ fn desired() -> DesiredState {
             ],
             exclude: vec![id(0x24)],
             interval_minutes: 180,
+            nesting: Nesting::Direct,
         }],
         commands: [
             Order::SyncNow,
@@ -207,6 +215,7 @@ fn checkin() -> CheckinRequest {
                 outcome: CycleOutcome::Incomplete { problem: problem.clone(), next_try_at: at(1_750_000_061) },
             }),
             problems: vec![problem],
+            clearings: Vec::new(),
         },
     }
 }
@@ -219,6 +228,18 @@ fn token() -> EnrolToken {
         jti: "AAECAwQFBgcICQoLDA0ODw".into(),
         exp: 1_750_003_600,
     }
+}
+
+#[test]
+fn what_came_later_is_left_out_where_it_says_nothing_new() {
+    let mut nested = desired().imports.swap_remove(0);
+    nested.nesting = Nesting::Nested;
+    let accepted = Order::AcceptClearing { attributes: vec!["mail".into()] };
+    let clearing = Clearing { attribute: "mail".into(), people: 240, of: 300 };
+
+    assert!(serde_json::to_string(&nested).unwrap().ends_with(r#""interval_minutes":180,"nesting":"nested"}"#));
+    assert_eq!(serde_json::to_string(&accepted).unwrap(), r#"{"kind":"accept_clearing","attributes":["mail"]}"#);
+    assert_eq!(serde_json::to_string(&clearing).unwrap(), r#"{"attribute":"mail","people":240,"of":300}"#);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod lint;
 mod requirements;
 mod test;
 mod demo;
+mod bench;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -25,6 +26,8 @@ enum Command {
     Setup,
     /// Run the whole product on this machine: scripted or real directory, cloud, agents.
     Demo(demo::Args),
+    /// Measure the budgets of docs/figures.md, side by side with what others need.
+    Bench(bench::Args),
     /// Install what is missing, then run lints and all tests. What the tests need more is an error with CI=true.
     Test(test::Args),
     /// Formatting, clippy, dependency rules.
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Setup => setup::run(),
         Command::Demo(args) => demo::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Lint => lint::run(),
         Command::Requirements(args) => requirements::run(&args),

@@ -10,7 +10,7 @@ use crate::cloud::checkin;
 use crate::config::Config;
 use crate::cycle::Access;
 use crate::diagnostic::Diagnostic;
-use crate::directory::connect;
+use crate::directory::connect::ConnectError;
 use crate::directory::domain::{self, Rights};
 use crate::directory::reader::DirectoryReader;
 use crate::exit::Exit;
@@ -114,22 +114,24 @@ fn data_folder(config: &Config, clock: &Clock) -> Result<String, Diagnostic> {
     Ok(format!("{} is writable, {} batches wait", folder.display(), waiting.batches))
 }
 
-/// Port, certificate, sign-in and domain, each told apart. The sign-in is sent once: a wrong password must not be
-/// repeated.
+/// The ways to the domain controller in their order, then the domain. Each way is tried once: a wrong password must not
+/// be repeated.
 async fn directory(report: &mut Report<'_>, access: &Access) {
-    let target = &access.target;
-    let at = format!("{} port {}", target.host, target.port);
-    let tcp = connect::open_tcp(target).await.map(|_| ((), format!("{at} answers")));
-    if report.step("domain controller", tcp.map_err(|error| Diagnostic::from(&error))).is_none() {
-        return;
+    let mut reader = match DirectoryReader::open(&access.target, &access.methods).await {
+        Ok(reader) => reader,
+        Err(error) => {
+            let failed = error.each().into_iter().map(|failed| diagnosed(failed.0, failed.1));
+            failed.for_each(|diagnostic| report.add("sign-in", &Finding::Fail(diagnostic)));
+            return;
+        }
+    };
+    let how = reader.how().clone();
+    for failed in &how.tried {
+        report.add("sign-in", &Finding::Warn(diagnosed(Some(&failed.method), &failed.error)));
     }
-    let secured = connect::open_secured(target).await.map(|_| ((), format!("the certificate of {at} is trusted")));
-    if report.step("encryption", secured.map_err(|error| Diagnostic::from(&error))).is_none() {
-        return;
-    }
-    let signed_in = DirectoryReader::open(target, &access.credentials).await;
-    let signed_in = signed_in.map(|reader| (reader, access.credentials.user.clone()));
-    let Some(mut reader) = report.step("sign-in", signed_in.map_err(|error| Diagnostic::from(&error))) else { return };
+    report.add("domain controller", &Finding::Ok(format!("{} answers", access.target.host)));
+    report.add("encryption", &Finding::Ok(how.protection.to_owned()));
+    report.add("sign-in", &Finding::Ok(how.used));
     let found = domain::identify(&mut reader, None).await.map_err(|error| Diagnostic::from(&error));
     let found = found.map(|domain| {
         let detail = format!("{} by {}", domain.pin.dns_name, domain.dc.dns_name);
@@ -139,6 +141,14 @@ async fn directory(report: &mut Report<'_>, access: &Access) {
         report.add("rights", &rights(domain.rights));
     }
     reader.close().await;
+}
+
+fn diagnosed(method: Option<&str>, error: &ConnectError) -> Diagnostic {
+    let mut diagnostic = Diagnostic::from(error);
+    if let Some(method) = method {
+        diagnostic.detail = format!("{method}: {}", diagnostic.detail);
+    }
+    diagnostic
 }
 
 fn rights(rights: Rights) -> Finding {

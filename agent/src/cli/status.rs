@@ -4,6 +4,7 @@ use rollcall_protocol::checkin::CycleOutcome;
 
 use super::output::Output;
 use crate::config::Config;
+use crate::cycle::Reached;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
@@ -22,6 +23,7 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         }
     };
     let report = keeping::find_report(folder);
+    let reached = keeping::find_reached(folder);
     let is_running = keeping::is_locked(folder);
     let last = match report.as_ref().map(|report| &report.outcome) {
         None => "no cycle yet".to_owned(),
@@ -29,13 +31,14 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         Some(CycleOutcome::Incomplete { problem, .. }) => format!("failed: {} {}", problem.code, problem.detail),
     };
     let text = format!(
-        "Agent     agt_{}\nCustomer  {} ({})\nCloud     {}\nService   {}\nDomain    {}\nLast      {last}\nPeople    {people}\nWaiting   {} batches, {} bytes",
+        "Agent     agt_{}\nCustomer  {} ({})\nCloud     {}\nService   {}\nDomain    {}\nReached   {}\nLast      {last}\nPeople    {people}\nWaiting   {} batches, {} bytes",
         identity.agent,
         identity.customer,
         identity.msp,
         identity.url,
         if is_running { "running" } else { "not running" },
         state.domain.as_ref().map_or("not read yet", |domain| domain.dns_name.as_str()),
+        reached.as_ref().map_or_else(|| "not yet".to_owned(), told),
         waiting.batches,
         waiting.bytes,
     );
@@ -48,6 +51,7 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         "domain": state.domain,
         "dc": state.base.dc,
         "snapshot": state.base.snapshot,
+        "reached": reached,
         "last_cycle": report,
         "people": people,
         "awaiting_second_reading": state.awaiting,
@@ -56,4 +60,10 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
     });
     output.result(text, &json);
     Ok(Exit::Ok)
+}
+
+/// The way that was taken, and the better ones that failed.
+fn told(reached: &Reached) -> String {
+    let failed = reached.failed.iter().map(|failed| format!("\n          failed: {failed}"));
+    std::iter::once(reached.used.clone()).chain(failed).collect()
 }

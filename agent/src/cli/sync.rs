@@ -106,6 +106,7 @@ impl Hand<'_> {
         let mut request = desk.request(0, self.link.clock.offset_ms());
         request.status.domain = state.domain.clone();
         request.status.dc = state.base.dc.clone();
+        request.status.transport = keeping::find_reached(folder).map(|reached| reached.used);
         match checkin::check_in(&self.link, &self.identity, &request, pinned).await {
             Ok(heard) => self.obey(heard, stored),
             Err(error) => match (purpose, stored) {
@@ -156,7 +157,7 @@ impl Hand<'_> {
             second_reading_after: self.config.second_reading_after(),
             progress: &|_| {},
         };
-        let wish = Wish { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), purpose };
+        let wish = Wish { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), purpose };
         let result = cycle.run(&wish).await.map_err(|error| Diagnostic::from(&error));
         if purpose == Purpose::Publish {
             self.report(started_at, result.as_ref());
@@ -165,6 +166,9 @@ impl Hand<'_> {
     }
 
     fn report(&self, started_at: chrono::DateTime<chrono::Utc>, result: Result<&Summary, &Diagnostic>) {
+        if let Ok(summary) = result {
+            keeping::save_reached(&self.config.data_dir, &summary.reached);
+        }
         let finished_at = self.link.clock.cloud_now();
         let (cycle, outcome) = match result {
             Ok(summary) => (summary.cycle, CycleOutcome::Complete),
@@ -232,7 +236,7 @@ fn needs_attention(summary: &Summary, purpose: Purpose) -> bool {
         Purpose::Publish => summary.counts.awaiting > 0,
         Purpose::DryRun => false,
     };
-    waits || summary.counts.held > 0 || !summary.unavailable.is_empty()
+    waits || summary.counts.held > 0 || !summary.concerns.is_empty()
 }
 
 fn text(summary: &Summary, purpose: Purpose) -> String {
@@ -255,9 +259,7 @@ fn text(summary: &Summary, purpose: Purpose) -> String {
             counts.awaiting
         ));
     }
-    if !summary.unavailable.is_empty() {
-        lines.push(format!("{} selected objects are missing; their people stay.", summary.unavailable.len()));
-    }
+    lines.extend(summary.concerns.iter().map(|concern| Diagnostic::from(concern).to_string()));
     lines.join("\n")
 }
 

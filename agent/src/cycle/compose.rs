@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::CycleError;
 use super::confirm::Judged;
 use super::evidence::Verdict;
+use super::loss::Losses;
 use super::parts::Parts;
 use super::scope::Scope;
 use crate::directory::structure::Structure;
@@ -39,6 +40,8 @@ pub struct Decided<'a> {
     pub judged: &'a Judged,
     pub stances: &'a BTreeMap<Uuid, Stance>,
     pub kind: CycleKind,
+    /// What could not be read of many: the values that the cloud has stay.
+    pub losses: &'a Losses,
     /// People whom the cloud asked about: sent even when unchanged.
     pub asked: &'a BTreeSet<Uuid>,
 }
@@ -65,10 +68,10 @@ pub fn write(
 /// Writes the structure's items.
 pub fn write_structure(parts: &mut Parts<'_>, structure: &Structure) -> Result<(), CycleError> {
     for unit in &structure.ous {
-        parts.push(&to_line(&Item::Ou(unit.clone()))?)?;
+        parts.push("", &to_line(&Item::Ou(unit.clone()))?, "")?;
     }
     for group in &structure.groups {
-        parts.push(&to_line(&Item::Group(group.clone()))?)?;
+        parts.push("", &to_line(&Item::Group(group.clone()))?, "")?;
     }
     Ok(())
 }
@@ -100,9 +103,11 @@ impl Composer<'_, '_> {
         if after.is_empty() {
             return self.gone(&row);
         }
-        let json = self.record(&row, before, &after)?;
-        let hash = json.as_ref().map(|json| Hash::of(json.as_bytes()));
         let known_hash = row.known.as_ref().map(|known| known.hash);
+        let hash = self.worked_out(&row, before, &after);
+        let is_as_known = hash.is_some() && hash == known_hash;
+        let json = if is_as_known { None } else { self.record(&row, before, &after)? };
+        let hash = hash.or_else(|| json.as_ref().map(|json| Hash::of(json.as_bytes())));
         let Some(final_hash) = hash.or(known_hash) else { return Ok(()) };
         self.digest.push(row.guid, &final_hash).map_err(|_| SpoolError::Unreadable)?;
         let is_new = known_hash != Some(final_hash);
@@ -116,15 +121,26 @@ impl Composer<'_, '_> {
         }
         if is_new || self.decided.kind == CycleKind::Full || self.decided.asked.contains(&row.guid) {
             let json = json.map_or_else(|| self.writer.get_record(row.guid), Ok)?;
-            self.parts.push(&format!("{{\"present\":{json}}}"))?;
+            self.parts.push("{\"present\":", &json, "}")?;
         }
         Ok(())
+    }
+
+    /// The hash of the record as it will be acknowledged, where the reading knows it already.
+    fn worked_out(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Option<Hash> {
+        let found = row.found.as_ref().filter(|_| !self.decided.losses.concern(before))?;
+        self.decided.scope.hash_under(found, after)
     }
 
     /// The record as it will be acknowledged. `None`: unread and unchanged, so the stored one stands.
     fn record(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Result<Option<String>, CycleError> {
         if let Some(found) = &row.found {
-            return Ok(Some(found.draft.finish(after).map_err(SpoolError::from)?));
+            let json = self.writer.get_draft(found)?.finish(after).map_err(SpoolError::from)?;
+            return Ok(Some(if self.decided.losses.concern(before) {
+                self.restored(row, before, &json)?
+            } else {
+                json
+            }));
         }
         if before == after {
             return Ok(None);
@@ -132,6 +148,14 @@ impl Composer<'_, '_> {
         let mut person = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
         person.imports = after.to_vec();
         Ok(Some(PersonRecord::write(person).map_err(SpoolError::from)?.json))
+    }
+
+    /// The record with what it lost as the cloud knows it.
+    fn restored(&self, row: &Compared, before: &[InImport], json: &str) -> Result<String, CycleError> {
+        let mut now = PersonRecord::read(json).map_err(SpoolError::from)?.person;
+        let known = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
+        self.decided.losses.restore(&mut now, &known, before);
+        Ok(PersonRecord::write(now).map_err(SpoolError::from)?.json)
     }
 
     fn gone(&mut self, row: &Compared) -> Result<(), CycleError> {
@@ -192,5 +216,5 @@ pub fn write_strangers(
 fn depart(parts: &mut Parts<'_>, counts: &mut Counts, departure: Departure) -> Result<(), CycleError> {
     counts.departed += 1;
     counts.held += u64::from(departure.stance == Stance::Held);
-    parts.push(&to_line(&Item::Departed(departure))?)
+    parts.push("", &to_line(&Item::Departed(departure))?, "")
 }

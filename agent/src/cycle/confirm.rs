@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::CycleError;
 use super::evidence::{self, Circumstances, DcContinuity, Live, Looked, Standing, Verdict};
-use super::scope::{ImportScope, Located, Scope};
+use super::scope::{ImportScope, Scope};
 use super::survey::Ended;
 use crate::clock::Clock;
 use crate::directory::dn::Dn;
@@ -148,7 +148,7 @@ impl SecondLook<'_> {
         let holds = (0..self.scope.holds.len()).filter(is_held);
         let holds: Vec<HoldIndex> = holds.filter_map(|index| HoldIndex::try_from(index).ok()).collect();
         let draft = Draft::write(&person).map_err(crate::spool::SpoolError::from)?;
-        Ok(spool.reading().add(person.guid, &draft, &holds)?)
+        Ok(spool.reading().add(person.guid, &draft, &holds, None)?)
     }
 }
 
@@ -178,8 +178,8 @@ fn still_selected_groups(scope: &Scope, judged: &Judged) -> BTreeMap<Uuid, HashS
 }
 
 fn located_groups(scope: &Scope, import: &ImportScope) -> Vec<Uuid> {
-    let selected = import.include.iter().map(|held| held.guid);
-    selected.filter(|guid| matches!(scope.located(*guid), Located::Group(_))).collect()
+    let groups = import.include.iter().flat_map(|held| scope.groups(held.guid, import.nesting));
+    groups.map(|group| group.guid).collect()
 }
 
 /// An exclude wins over every group, and the deleted are in none.
@@ -195,6 +195,7 @@ fn is_out_alive(verdict: &Verdict) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cycle::scope::Located;
     use crate::cycle::scope::fixtures::*;
     use crate::directory::entry::fixtures::entry;
     use rollcall_protocol::desired::Selection;

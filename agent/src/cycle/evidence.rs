@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::scope::{ImportScope, Located, Scope};
 use crate::directory::dn::Dn;
+use crate::directory::group::Group;
 use crate::spool::snapshot::Missed;
 
 /// What the directory says of one objectGUID now.
@@ -128,7 +129,7 @@ fn judge_live(scope: &Scope, import: &ImportScope, before: &InImport, live: &Liv
     let mut held_by = Vec::new();
     let mut all_located = true;
     for selection in &import.include {
-        match holds(scope.located(selection.guid), live) {
+        match holds(scope, import, selection.guid, live) {
             Some(true) => held_by.push(selection.guid),
             Some(false) => {}
             None => all_located = false,
@@ -142,14 +143,14 @@ fn judge_live(scope: &Scope, import: &ImportScope, before: &InImport, live: &Liv
 }
 
 /// `None`: the selection cannot be located, so nobody can say.
-fn holds(located: &Located, live: &Live) -> Option<bool> {
-    match located {
+fn holds(scope: &Scope, import: &ImportScope, selected: Uuid, live: &Live) -> Option<bool> {
+    let is_in = |group: &&Group| {
+        live.member_of.contains(&group.dn) || (live.primary_group.is_some() && live.primary_group == group.sid.rid())
+    };
+    match scope.located(selected) {
         Located::Ou(ou) => Some(live.dn.is_at_or_under(ou)),
-        Located::Group(group) => Some(
-            live.member_of.contains(&group.dn)
-                || (live.primary_group.is_some() && live.primary_group == group.sid.rid()),
-        ),
-        Located::Unavailable => None,
+        Located::Group(_) => Some(scope.groups(selected, import.nesting).iter().any(is_in)),
+        Located::Unavailable(_) => None,
     }
 }
 
@@ -175,6 +176,7 @@ pub fn first_missed(missed: Option<&Missed>, dc: &DcIdentity, now: DateTime<Utc>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cycle::scope::Unavailable;
     use crate::cycle::scope::fixtures::*;
     use chrono::DateTime;
 
@@ -272,7 +274,7 @@ mod tests {
 
     fn judged_while_22_is_unavailable(via: u128, looked: &Looked) -> Verdict {
         let mut scope = scope(vec![import(11, &[ou(21), ou(22)], &[31])]);
-        scope.set_located(id(22), Located::Unavailable);
+        scope.set_located(id(22), Located::Unavailable(Unavailable::Gone));
         judge(&scope, &was_via(via), looked, &circumstances(&dc(), DcContinuity::Same, None))
     }
 

@@ -2,33 +2,49 @@
 
 use rollcall_protocol::desired::{Selection, SelectionKind};
 
-use super::scope::{Located, Scope};
+use super::scope::{Located, Scope, Unavailable};
 use crate::directory::dn::Dn;
 use crate::directory::domain::{self, Domain};
 use crate::directory::entry::Entry;
-use crate::directory::group::{self, Group};
+use crate::directory::group::Group;
 use crate::directory::reader::{DirectoryReader, Incomplete};
 use crate::directory::structure;
 
 /// Locates every selection and every excluded OU of the scope.
 pub async fn locate_all(reader: &mut DirectoryReader, domain: &Domain, scope: &mut Scope) -> Result<(), Incomplete> {
     for wanted in scope.to_locate() {
-        let entry = domain::locate(reader, wanted.guid, group::ATTRIBUTES).await?;
-        let located = entry.map_or(Located::Unavailable, |entry| judge(wanted, &entry, domain));
+        let located = match domain::locate(reader, wanted.guid, ATTRIBUTES).await {
+            Ok(Some(entry)) => judge(wanted, &entry, domain),
+            Ok(None) => Located::Unavailable(Unavailable::Gone),
+            // The forest knows the object, and another domain has it.
+            Err(Incomplete::Referral) => Located::Unavailable(Unavailable::OtherDomain),
+            Err(error) => return Err(error),
+        };
         scope.set_located(wanted.guid, located);
     }
     Ok(())
 }
 
+const ATTRIBUTES: &[&str] =
+    &["objectClass", "objectGUID", "objectSid", "groupType", "isCriticalSystemObject", "uSNChanged"];
+
 /// A group that became one of Windows' own, and anything outside the domain, is not read although it was selected.
 fn judge(wanted: Selection, entry: &Entry, domain: &Domain) -> Located {
-    let dn = Dn::parse(&entry.dn).filter(|dn| dn.is_at_or_under(&domain.head));
-    match (wanted.kind, dn) {
-        (_, None) => Located::Unavailable,
-        (SelectionKind::Ou, Some(dn)) => Located::Ou(dn),
-        (SelectionKind::Group, Some(_)) => match Group::from_entry(entry) {
+    let Some(dn) = Dn::parse(&entry.dn).filter(|dn| domain.holds(dn)) else {
+        return Located::Unavailable(Unavailable::OtherDomain);
+    };
+    let not_selectable = Located::Unavailable(Unavailable::NotSelectable);
+    match wanted.kind {
+        // A group as an OU would hold nobody, and all its people would seem to have left.
+        SelectionKind::Ou if entry.texts("objectClass").any(is_no_container) => not_selectable,
+        SelectionKind::Ou => Located::Ou(dn),
+        SelectionKind::Group => match Group::from_entry(entry) {
             Some(group) if structure::blocked(&group, domain).is_none() => Located::Group(group),
-            Some(_) | None => Located::Unavailable,
+            Some(_) | None => not_selectable,
         },
     }
+}
+
+fn is_no_container(class: &str) -> bool {
+    ["group", "user", "computer", "contact"].iter().any(|leaf| class.eq_ignore_ascii_case(leaf))
 }

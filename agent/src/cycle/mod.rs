@@ -5,11 +5,14 @@
 
 pub mod scope;
 pub mod locate;
+pub mod nested;
 pub mod read;
 pub mod survey;
+pub mod loss;
 pub mod evidence;
 pub mod confirm;
 pub mod guard;
+pub mod concern;
 pub mod parts;
 pub mod compose;
 mod publish;
@@ -24,15 +27,18 @@ use rollcall_protocol::jws::JwsError;
 use uuid::Uuid;
 
 use self::compose::Counts;
+use self::concern::Concern;
 use self::confirm::{Judged, SecondLook};
 use self::evidence::DcContinuity;
 use self::scope::Scope;
 use self::survey::Survey;
 use crate::clock::{Chance, Clock};
-use crate::directory::connect::{ConnectError, Credentials, Target};
-use crate::directory::domain::{self, Domain, NotOurs};
+use crate::directory::connect::{ConnectError, How, Target};
+use crate::directory::controllers::{self, Controllers};
+use crate::directory::domain::{Domain, NotOurs};
+use crate::directory::method::Method;
 use crate::directory::people::AttributeList;
-use crate::directory::reader::{DirectoryReader, Incomplete};
+use crate::directory::reader::Incomplete;
 use crate::directory::structure::{self, Structure};
 use crate::signer::Signer;
 use crate::spool::state::State;
@@ -64,8 +70,12 @@ pub enum CycleError {
 /// How the directory is reached and what is read of each person.
 #[derive(Debug, Clone)]
 pub struct Access {
+    /// Which domain controllers there are; by itself only the one of `target`.
+    pub controllers: Controllers,
+    /// How each of them is reached.
     pub target: Target,
-    pub credentials: Credentials,
+    /// The ways to sign in, best first.
+    pub methods: Vec<Method>,
     pub attributes: AttributeList,
 }
 
@@ -76,6 +86,8 @@ pub struct Wish {
     pub extent: Extent,
     /// People whom the cloud wants to hear about.
     pub confirm: Vec<Uuid>,
+    /// Attributes of which a human said that their disappearance is meant.
+    pub accepted: Vec<String>,
     pub purpose: Purpose,
 }
 
@@ -106,10 +118,27 @@ pub struct Summary {
     pub batches: u32,
     pub bytes: u64,
     pub unavailable: Vec<Uuid>,
+    pub concerns: Vec<Concern>,
     pub started_at: DateTime<Utc>,
     pub finished_at: DateTime<Utc>,
     /// The account that reads can do more than read.
     pub over_privileged: bool,
+    /// Which way the directory was reached, and which configured ways failed before.
+    pub reached: Reached,
+}
+
+/// How a cycle reached its directory, for people to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Reached {
+    pub used: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<String>,
+}
+
+impl From<&How> for Reached {
+    fn from(how: &How) -> Self {
+        Self { used: how.used.clone(), failed: how.tried.iter().map(ToString::to_string).collect() }
+    }
 }
 
 /// The parts of the agent that a cycle works with.
@@ -146,12 +175,19 @@ impl Cycle<'_> {
     async fn read(&mut self, wish: &Wish) -> Result<Complete, CycleError> {
         let started_at = self.clock.cloud_now();
         let state = self.spool.state()?;
-        let mut reader = DirectoryReader::open(&self.access.target, &self.access.credentials).await?;
-        let domain = domain::identify(&mut reader, state.domain.as_ref()).await?;
+        let preferred = state.base.dc.as_ref().map(|dc| dc.dns_name.as_str());
+        let (mut reader, domain) =
+            controllers::reach(self.access, preferred, state.domain.as_ref(), self.chance).await?;
+        let reached = Reached::from(reader.how());
+        for failed in &reached.failed {
+            tracing::warn!(used = %reached.used, %failed, "a better way to the directory failed");
+        }
         let continuity = continuity(&state, &domain);
         let mut scope = Scope::plan(self.desired, started_at);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
-        let structure = structure::read(&mut reader, &domain).await?;
+        let (structure, groups) = structure::read(&mut reader, &domain).await?;
+        nested::expand_all(&mut reader, &domain, &groups, &mut scope).await?;
+        drop(groups);
         self.spool.begin_reading()?;
         let attributes = &self.access.attributes;
         read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
@@ -169,13 +205,14 @@ impl Cycle<'_> {
         };
         let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
         reader.close().await;
-        Ok(Complete { started_at, state, domain, continuity, scope, structure, survey, judged, asked })
+        Ok(Complete { started_at, reached, state, domain, continuity, scope, structure, survey, judged, asked })
     }
 }
 
 /// A reading that ended well, with every decision that needed the directory.
 struct Complete {
     started_at: DateTime<Utc>,
+    reached: Reached,
     state: State,
     domain: Domain,
     continuity: DcContinuity,

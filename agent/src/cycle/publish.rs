@@ -9,7 +9,7 @@ use rollcall_protocol::hash::Hash;
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
 use super::parts::{Parts, Seal, Sealed};
-use super::{Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, guard, scope};
+use super::{Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, concern, guard, scope};
 use crate::directory::domain::Rights;
 use crate::spool::state::{Base, State};
 
@@ -20,10 +20,17 @@ const FULL_EVERY: TimeDelta = TimeDelta::hours(24);
 pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Summary, CycleError> {
     let plan = Plan::make(cycle, wish, read)?;
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
-    let decided =
-        Decided { scope: &read.scope, judged: &read.judged, stances: &stances, kind: plan.kind, asked: &read.asked };
+    let losses = read.survey.tally.judge(&cycle.access.attributes, &wish.accepted);
+    let decided = Decided {
+        scope: &read.scope,
+        judged: &read.judged,
+        stances: &stances,
+        kind: plan.kind,
+        losses: &losses,
+        asked: &read.asked,
+    };
     let writer = cycle.spool.begin_commit()?;
-    let mut parts = Parts::begin(&writer, plan.head)?;
+    let mut parts = Parts::begin(&writer, plan.head);
     match plan.structure {
         StructurePart::Unchanged => {}
         StructurePart::Included => compose::write_structure(&mut parts, &read.structure)?,
@@ -40,7 +47,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
             writer.commit(&plan.next_state(read, &part, &counts, sealed.head))?;
         }
     }
-    Ok(summary(read, &part, counts, &sealed))
+    Ok(Summary { concerns: concern::list(&read.scope, &losses), ..summary(read, &part, counts, &sealed) })
 }
 
 /// What is known before the first item is written.
@@ -147,8 +154,10 @@ fn summary(read: &Complete, part: &CyclePart, counts: Counts, sealed: &Sealed) -
         batches: sealed.parts,
         bytes: sealed.bytes,
         unavailable: part.unavailable.clone(),
+        concerns: Vec::new(),
         started_at: part.started_at,
         finished_at: part.finished_at,
         over_privileged: read.domain.rights == Rights::Administrator,
+        reached: read.reached.clone(),
     }
 }

@@ -1,6 +1,8 @@
 //! Reads all people in scope, selection by selection, into the spool's reading.
 
-use rollcall_protocol::desired::Selection;
+use rollcall_protocol::desired::{Nesting, Selection};
+use rollcall_protocol::hash::Hash;
+use rollcall_protocol::person::{InImport, Person};
 use uuid::Uuid;
 
 use super::scope::{Located, Scope};
@@ -23,29 +25,34 @@ pub async fn read_all(
     attributes: &AttributeList,
     reading: &Reading<'_>,
 ) -> Result<(), Incomplete> {
-    for (selection, holds) in scope.to_read() {
-        let Some(target) = target(scope, selection, domain) else { continue };
-        let search =
-            Search { base: &target.base, filter: &target.filter, attributes: attributes.names(), page_size: PAGE_SIZE };
-        let sink = PeopleSink { scope, attributes, reading, holds, found: 0 };
-        let found = reader.search_into(&search, sink).await?.sink.found;
-        if let (0, Located::Group(group)) = (found, scope.located(selection.guid)) {
-            check_empty_group(reader, group).await?;
+    for (selection, nesting, holds) in scope.to_read() {
+        for target in targets(scope, selection, nesting, domain) {
+            let (base, filter) = (target.base.as_str(), &target.filter);
+            let search = Search { base, filter, attributes: attributes.names(), page_size: PAGE_SIZE };
+            let memberships = scope.memberships(&holds, &[]);
+            let sink = PeopleSink { scope, attributes, reading, holds: holds.clone(), memberships, found: 0 };
+            let found = reader.search_into(&search, sink).await?.sink.found;
+            if let (0, Some(group)) = (found, target.group) {
+                check_empty_group(reader, group).await?;
+            }
         }
     }
     Ok(())
 }
 
-struct Target {
+struct Target<'a> {
     base: String,
     filter: Filter,
+    group: Option<&'a Group>,
 }
 
-fn target(scope: &Scope, selection: Selection, domain: &Domain) -> Option<Target> {
+fn targets<'a>(scope: &'a Scope, selection: Selection, nesting: Nesting, domain: &Domain) -> Vec<Target<'a>> {
+    let members =
+        |group: &'a Group| Target { base: domain.head.to_string(), filter: group.people_filter(), group: Some(group) };
     match scope.located(selection.guid) {
-        Located::Ou(dn) => Some(Target { base: dn.to_string(), filter: people::FILTER }),
-        Located::Group(group) => Some(Target { base: domain.head.to_string(), filter: group.people_filter() }),
-        Located::Unavailable => None,
+        Located::Ou(dn) => vec![Target { base: dn.to_string(), filter: people::FILTER, group: None }],
+        Located::Group(_) => scope.groups(selection.guid, nesting).into_iter().map(members).collect(),
+        Located::Unavailable(_) => Vec::new(),
     }
 }
 
@@ -54,6 +61,8 @@ struct PeopleSink<'a> {
     attributes: &'a AttributeList,
     reading: &'a Reading<'a>,
     holds: Vec<HoldIndex>,
+    /// What these holds make of a person whom no exclude touches: of almost everybody.
+    memberships: Vec<InImport>,
     found: u64,
 }
 
@@ -68,8 +77,21 @@ impl Sink for PeopleSink<'_> {
         if holds.is_empty() {
             return Ok(());
         }
-        let draft = Draft::write(&person).map_err(|error| Refused::Store(error.to_string()))?;
-        self.reading.add(person.guid, &draft, &holds).map_err(|error: SpoolError| Refused::Store(error.to_string()))
+        self.add(&person, &holds).map_err(|error| Refused::Store(error.to_string()))
+    }
+}
+
+impl PeopleSink<'_> {
+    /// The record's hash is worked out as if nothing else held the person, which is so for almost everybody: then an
+    /// unchanged record need not be looked at again.
+    fn add(&self, person: &Person, holds: &[HoldIndex]) -> Result<(), SpoolError> {
+        let draft = Draft::write(person)?;
+        let whole = if holds == self.holds {
+            draft.finish(&self.memberships)?
+        } else {
+            draft.finish(&self.scope.memberships(holds, &[]))?
+        };
+        self.reading.add(person.guid, &draft, holds, Some(Hash::of(whole.as_bytes())))
     }
 }
 

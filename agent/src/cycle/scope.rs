@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use rollcall_protocol::desired::{DesiredState, Selection, SelectionKind};
+use rollcall_protocol::desired::{DesiredState, Nesting, Selection, SelectionKind};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::person::InImport;
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::directory::dn::Dn;
 use crate::directory::group::Group;
 use crate::directory::people::AttributeList;
+use crate::spool::commit::FoundPerson;
 use crate::spool::reading::HoldIndex;
 
 /// A selected object as it stands now.
@@ -18,8 +19,21 @@ use crate::spool::reading::HoldIndex;
 pub enum Located {
     Ou(Dn),
     Group(Group),
-    /// Gone, unreadable, or no longer selectable: its people stay, and the operator is told.
-    Unavailable,
+    /// Its people stay, and the operator is told why.
+    Unavailable(Unavailable),
+}
+
+/// Why a selected object is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unavailable {
+    /// Deleted, or hidden from this account: the directory says the same of both.
+    Gone,
+    /// An object of another domain, or of none.
+    OtherDomain,
+    /// One of Windows' own groups, or nothing that can be selected at all.
+    NotSelectable,
+    /// The groups inside it go deeper, or are more, than is followed.
+    NestedTooFar,
 }
 
 /// One selection of one import.
@@ -36,6 +50,7 @@ pub struct ImportScope {
     pub include: Vec<Selection>,
     pub exclude: Vec<Uuid>,
     pub motion: Motion,
+    pub nesting: Nesting,
 }
 
 /// Whether an import's people may change in this cycle.
@@ -52,7 +67,12 @@ pub struct Scope {
     pub imports: BTreeMap<Uuid, ImportScope>,
     pub holds: Vec<Hold>,
     located: HashMap<Uuid, Located>,
+    /// The groups inside a selected group, for imports that want them.
+    nested: HashMap<Uuid, Vec<Group>>,
 }
+
+/// One search, and the positions of the holds it stands for.
+pub type ToRead = (Selection, Nesting, Vec<HoldIndex>);
 
 impl Scope {
     /// The scope before anything is located.
@@ -70,12 +90,13 @@ impl Scope {
                 include: wanted.include.clone(),
                 exclude: wanted.exclude.clone(),
                 motion,
+                nesting: wanted.nesting,
             };
             imports.insert(wanted.import, scope);
         }
         // A row of the reading carries positions of two bytes; the protocol's limits (64 × 500) stay below.
         holds.truncate(usize::from(HoldIndex::MAX));
-        Self { imports, holds, located: HashMap::new() }
+        Self { imports, holds, located: HashMap::new(), nested: HashMap::new() }
     }
 
     /// Every object that has to be found: selections with their kind, and excluded OUs.
@@ -93,7 +114,33 @@ impl Scope {
     }
 
     pub fn located(&self, guid: Uuid) -> &Located {
-        self.located.get(&guid).unwrap_or(&Located::Unavailable)
+        self.located.get(&guid).unwrap_or(&Located::Unavailable(Unavailable::Gone))
+    }
+
+    /// The selected groups whose inner groups an import wants.
+    pub fn to_expand(&self) -> Vec<Group> {
+        let nesting = self.imports.values().filter(|import| import.nesting == Nesting::Nested);
+        let mut roots = BTreeMap::new();
+        for selection in nesting.flat_map(|import| &import.include) {
+            if let Located::Group(group) = self.located(selection.guid) {
+                roots.insert(selection.guid, group.clone());
+            }
+        }
+        roots.into_values().collect()
+    }
+
+    pub fn set_nested(&mut self, guid: Uuid, groups: Vec<Group>) {
+        self.nested.insert(guid, groups);
+    }
+
+    /// The groups that a selection stands for: itself, and those inside it where they are wanted.
+    pub fn groups(&self, guid: Uuid, nesting: Nesting) -> Vec<&Group> {
+        let Located::Group(group) = self.located(guid) else { return Vec::new() };
+        let inner = match nesting {
+            Nesting::Direct => None,
+            Nesting::Nested => self.nested.get(&guid),
+        };
+        std::iter::once(group).chain(inner.into_iter().flatten()).collect()
     }
 
     /// Selections and excluded OUs that could not be found, in a fixed order.
@@ -104,8 +151,19 @@ impl Scope {
         missing
     }
 
+    /// How many there are of each reason.
+    pub fn reasons(&self) -> BTreeMap<Unavailable, usize> {
+        let mut reasons = BTreeMap::new();
+        for guid in self.unavailable() {
+            if let Located::Unavailable(why) = self.located(guid) {
+                *reasons.entry(*why).or_default() += 1;
+            }
+        }
+        reasons
+    }
+
     fn is_unavailable(&self, guid: Uuid) -> bool {
-        matches!(self.located(guid), Located::Unavailable)
+        matches!(self.located(guid), Located::Unavailable(_))
     }
 
     /// Whether an import stands still: paused, or one of its excluded OUs cannot be found (then nobody can say who is
@@ -125,17 +183,20 @@ impl Scope {
     }
 
     /// The selections to read, each once, with the positions of the holds it stands for.
-    pub fn to_read(&self) -> Vec<(Selection, Vec<HoldIndex>)> {
-        let mut by_selection: BTreeMap<Selection, Vec<HoldIndex>> = BTreeMap::new();
+    pub fn to_read(&self) -> Vec<ToRead> {
+        let mut by_selection: BTreeMap<(Selection, Nesting), Vec<HoldIndex>> = BTreeMap::new();
         for (index, hold) in self.holds.iter().enumerate() {
-            let readable = self.imports.get(&hold.import).is_some_and(|import| !self.is_still(import));
-            if let (true, Ok(index)) =
-                (readable && !self.is_unavailable(hold.selection.guid), HoldIndex::try_from(index))
-            {
-                by_selection.entry(hold.selection).or_default().push(index);
+            let Some(import) = self.imports.get(&hold.import).filter(|import| !self.is_still(import)) else { continue };
+            let nesting = match hold.selection.kind {
+                // Everything below an OU is in it anyway.
+                SelectionKind::Ou => Nesting::Direct,
+                SelectionKind::Group => import.nesting,
+            };
+            if let (false, Ok(index)) = (self.is_unavailable(hold.selection.guid), HoldIndex::try_from(index)) {
+                by_selection.entry((hold.selection, nesting)).or_default().push(index);
             }
         }
-        by_selection.into_iter().collect()
+        by_selection.into_iter().map(|((selection, nesting), holds)| (selection, nesting, holds)).collect()
     }
 
     /// The excluded OU that a person lies under, for one import.
@@ -143,7 +204,7 @@ impl Scope {
         let import = self.imports.get(&import)?;
         import.exclude.iter().copied().find(|guid| match self.located(*guid) {
             Located::Ou(excluded) => dn.is_at_or_under(excluded),
-            Located::Group(_) | Located::Unavailable => false,
+            Located::Group(_) | Located::Unavailable(_) => false,
         })
     }
 
@@ -164,6 +225,13 @@ impl Scope {
     }
 }
 
+impl Scope {
+    /// The hash of a record under these memberships, if the reading worked it out for them.
+    pub fn hash_under(&self, found: &FoundPerson, memberships: &[InImport]) -> Option<Hash> {
+        found.hash.filter(|_| self.memberships(&found.holds, &[]) == memberships)
+    }
+}
+
 fn in_import(import: Uuid, mut via: Vec<Uuid>) -> InImport {
     via.sort_unstable();
     via.dedup();
@@ -180,7 +248,7 @@ pub fn recipe(desired: &DesiredState, attributes: &AttributeList, version: &str)
         let mut exclude = import.exclude.clone();
         include.sort_unstable();
         exclude.sort_unstable();
-        lines.push(format!("{} {include:?} {exclude:?}", import.import));
+        lines.push(format!("{} {include:?} {exclude:?} {:?}", import.import, import.nesting));
     }
     Hash::of(lines.join("\n").as_bytes())
 }
@@ -205,6 +273,7 @@ pub mod fixtures {
             include: include.to_vec(),
             exclude: exclude.iter().map(|number| id(*number)).collect(),
             interval_minutes: 180,
+            nesting: Nesting::Direct,
         }
     }
 
@@ -227,7 +296,7 @@ pub mod fixtures {
         let mut scope = Scope::plan(&desired(imports), DateTime::UNIX_EPOCH);
         for selection in scope.to_locate() {
             let dn = Dn::parse(&format!("OU={},DC=lab", selection.guid.as_u128()));
-            scope.set_located(selection.guid, dn.map_or(Located::Unavailable, Located::Ou));
+            scope.set_located(selection.guid, dn.map_or(Located::Unavailable(Unavailable::Gone), Located::Ou));
         }
         scope
     }
@@ -256,7 +325,7 @@ mod tests {
     #[test]
     fn people_of_a_selection_that_cannot_be_found_stay() {
         let mut scope = scope(vec![import(11, &[ou(21), ou(22)], &[])]);
-        scope.set_located(id(21), Located::Unavailable);
+        scope.set_located(id(21), Located::Unavailable(Unavailable::Gone));
 
         assert_eq!(scope.memberships(&[], &[held(11, &[21, 22])]), vec![held(11, &[21])]);
         assert_eq!(scope.unavailable(), vec![id(21)]);
@@ -275,7 +344,7 @@ mod tests {
     #[test]
     fn an_import_whose_excluded_ou_cannot_be_found_stands_still() {
         let mut scope = scope(vec![import(11, &[ou(21)], &[31])]);
-        scope.set_located(id(31), Located::Unavailable);
+        scope.set_located(id(31), Located::Unavailable(Unavailable::Gone));
 
         assert!(scope.to_read().is_empty());
     }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_protocol::person::InImport;
+use rollcall_protocol::hash::Hash;
+use rollcall_protocol::person::{InImport, PersonRecord};
 use uuid::Uuid;
 
+use super::loss::Tally;
 use super::scope::Scope;
 use crate::spool::commit::Compared;
 use crate::spool::{Spool, SpoolError};
@@ -18,6 +20,8 @@ pub struct Survey {
     pub joining: BTreeMap<Uuid, u64>,
     /// People with memberships that the reading did not find.
     pub ended: Vec<Ended>,
+    /// What vanished from whom.
+    pub tally: Tally,
     /// People whom the cloud asked about and who are neither read nor known here. They are among `ended`.
     pub strangers: Vec<Uuid>,
 }
@@ -36,7 +40,7 @@ pub fn take(spool: &Spool, scope: &Scope, asked: &BTreeSet<Uuid>) -> Result<Surv
     spool.compare(|row| {
         unheard.remove(&row.guid);
         survey.add(scope, &row);
-        Ok::<_, SpoolError>(())
+        survey.compare(spool, scope, &row)
     })?;
     survey.strangers = unheard.into_iter().collect();
     let strangers = survey.strangers.iter();
@@ -62,6 +66,27 @@ impl Survey {
         if !memberships.is_empty() {
             self.ended.push(Ended { guid: row.guid, memberships });
         }
+    }
+}
+
+impl Survey {
+    /// Looks at what the person had and has, where that differs.
+    fn compare(&mut self, spool: &Spool, scope: &Scope, row: &Compared) -> Result<(), SpoolError> {
+        let (Some(found), Some(known)) = (&row.found, &row.known) else { return Ok(()) };
+        let after = scope.memberships(&found.holds, &known.imports);
+        if scope.hash_under(found, &after) == Some(known.hash) {
+            self.tally.add(&known.imports, None);
+            return Ok(());
+        }
+        let json = spool.reading().get_draft(found)?.finish(&after)?;
+        if Hash::of(json.as_bytes()) == known.hash {
+            self.tally.add(&known.imports, None);
+            return Ok(());
+        }
+        let now = PersonRecord::read(&json)?.person;
+        let before = PersonRecord::read(&spool.get_record(row.guid)?)?.person;
+        self.tally.add(&known.imports, Some((&before, &now)));
+        Ok(())
     }
 }
 

@@ -6,8 +6,9 @@ use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::ber::{self, ResultCode, element};
-use super::connect::{ConnectError, Credentials};
+use super::connect::ConnectError;
 use super::gate::{ConnectionEnd, MessageReader};
+use super::method::Credentials;
 
 /// Why the directory did not let us in. None of these may be tried again before the next cycle or a change of the
 /// configuration: repeated wrong passwords lock the account.
@@ -34,8 +35,8 @@ pub enum BindRefused {
     Other(u32),
 }
 
-/// Sends one simple bind over a connection that is already secured. Own BER, so that the reply is bounded and ldap3
-/// never holds the password.
+/// Sends one simple bind over a connection that is already secured. The reply is bounded like every
+/// other message.
 pub(super) async fn simple<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     credentials: &Credentials,

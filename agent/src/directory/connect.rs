@@ -1,12 +1,12 @@
-//! Decides how a connection to a domain controller comes to be: TCP with deadlines, verified TLS, one bind, and only
-//! then ldap3, behind the gate.
+//! Decides how a connection to one domain controller comes to be: TCP with deadlines, protection, one sign-in. Of the
+//! configured ways the first that works is taken.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -14,35 +14,16 @@ use tokio_rustls::client::TlsStream;
 use super::ber::{self, element};
 use super::bind::{self, BindRefused};
 use super::gate::{ConnectionEnd, MessageReader};
+use super::method::{self, Method, Next, Tls};
 use super::tls::{self, TlsRefused};
-
-/// How the bytes are protected. There is no third way: a clear-text bind cannot be written down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    Ldaps,
-    StartTls,
-}
-
-impl Transport {
-    /// The port that domain controllers listen on for it.
-    pub fn default_port(self) -> u16 {
-        match self {
-            Self::Ldaps => 636,
-            Self::StartTls => 389,
-        }
-    }
-}
 
 /// Where the domain controller is and how it is trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Full DNS name, which its certificate must carry.
     pub host: String,
-    pub port: u16,
     /// Connect here instead of asking DNS; the certificate must still carry `host`.
     pub address: Option<IpAddr>,
-    pub transport: Transport,
     /// PEM file of the issuing CA; without it the machine's own trust store decides.
     pub ca_file: Option<PathBuf>,
     pub timeouts: Timeouts,
@@ -65,14 +46,6 @@ impl Default for Timeouts {
     }
 }
 
-/// Who reads.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// A DN or a user principal name.
-    pub user: String,
-    pub password: SecretString,
-}
-
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
@@ -90,41 +63,138 @@ pub enum ConnectError {
     Bind(#[from] BindRefused),
     #[error("the connection ended while signing in: {0}")]
     Ended(#[from] ConnectionEnd),
+    #[error("no way to sign in is configured")]
+    NoMethod,
+    /// Several ways failed; `decisive` is the one to mend first.
+    #[error("{}", told(tried))]
+    EveryMethod { decisive: Box<ConnectError>, tried: Vec<Tried> },
 }
 
-/// A connection that is bound and ready to carry searches.
-pub(super) type Bound = TlsStream<TcpStream>;
+impl ConnectError {
+    /// What went wrong, way by way; the way's name where several were tried.
+    pub fn each(&self) -> Vec<(Option<&str>, &Self)> {
+        match self {
+            Self::EveryMethod { tried, .. } => {
+                tried.iter().map(|one| (Some(one.method.as_str()), &one.error)).collect()
+            }
+            Self::NameUnknown { .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Tls(_)
+            | Self::StartTlsRefused(_)
+            | Self::Bind(_)
+            | Self::Ended(_)
+            | Self::NoMethod => vec![(None, self)],
+        }
+    }
+}
 
-/// Connects, secures and binds; the whole of it within `timeouts.connect` per stage.
-pub(super) async fn connect(target: &Target, credentials: &Credentials) -> Result<Bound, ConnectError> {
-    let mut secured = open_secured(target).await?;
-    within(target, "signing in", bind::simple(&mut secured, credentials, target.timeouts.message)).await??;
-    Ok(secured)
+/// One way that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    pub method: String,
+    pub error: ConnectError,
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.method, self.error)
+    }
+}
+
+fn told(tried: &[Tried]) -> String {
+    tried.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What carries the bytes of a bound connection.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Wire for S {}
+
+/// A connection that is bound and ready to carry searches.
+pub(super) struct Connected {
+    pub wire: Box<dyn Wire>,
+    pub how: How,
+}
+
+/// How a connection came to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct How {
+    /// The way that worked, for people to read.
+    pub used: String,
+    /// What keeps others from reading along, for people to read.
+    pub protection: &'static str,
+    /// The better ways that failed before.
+    pub tried: Vec<Tried>,
+}
+
+/// Tries the ways in their order until one works, or until somebody refuses us. Every stage of each way is over within
+/// `timeouts.connect`.
+pub(super) async fn connect(target: &Target, methods: &[Method]) -> Result<Connected, ConnectError> {
+    let mut tried: Vec<Tried> = Vec::new();
+    for method in methods {
+        match attempt(target, method).await {
+            Ok(wire) => {
+                let how = How { used: method.to_string(), protection: method.protection(), tried };
+                return Ok(Connected { wire, how });
+            }
+            Err(error) => {
+                let next = method::after(&error);
+                tried.push(Tried { method: method.to_string(), error });
+                match next {
+                    Next::GoOn => {}
+                    Next::Stop => break,
+                }
+            }
+        }
+    }
+    Err(all_failed(tried))
+}
+
+/// A refusal is what must be mended; without one, the way that was preferred.
+fn all_failed(mut tried: Vec<Tried>) -> ConnectError {
+    let refusal = tried.iter().rposition(|one| method::after(&one.error) == Next::Stop);
+    match (tried.len(), tried.get(refusal.unwrap_or(0))) {
+        (_, None) => ConnectError::NoMethod,
+        (1, Some(_)) => tried.swap_remove(0).error,
+        (_, Some(decisive)) => ConnectError::EveryMethod { decisive: Box::new(decisive.error.clone()), tried },
+    }
+}
+
+async fn attempt(target: &Target, method: &Method) -> Result<Box<dyn Wire>, ConnectError> {
+    match method {
+        Method::PasswordOverTls { tls, port, credentials } => {
+            let mut secured = open_secured(target, *tls, *port).await?;
+            let bind = bind::simple(&mut secured, credentials, target.timeouts.message);
+            within(target, "signing in", bind).await??;
+            Ok(Box::new(secured))
+        }
+    }
 }
 
 /// Connects and secures without signing in: what `check` tries first.
-pub async fn open_secured(target: &Target) -> Result<TlsStream<TcpStream>, ConnectError> {
+pub async fn open_secured(target: &Target, tls: Tls, port: u16) -> Result<TlsStream<TcpStream>, ConnectError> {
     let config = tls::client_config(target.ca_file.as_deref())?;
-    let mut tcp = open_tcp(target).await?;
-    match target.transport {
-        Transport::Ldaps => {}
-        Transport::StartTls => within(target, "asking for StartTLS", start_tls(&mut tcp, target.timeouts)).await??,
+    let mut tcp = open_tcp(target, port).await?;
+    match tls {
+        Tls::Ldaps => {}
+        Tls::StartTls => within(target, "asking for StartTLS", start_tls(&mut tcp, target.timeouts)).await??,
     }
     let handshake = tls::handshake(config, &target.host, tcp);
     Ok(within(target, "securing the connection", handshake).await??)
 }
 
 /// Opens the TCP connection alone.
-pub async fn open_tcp(target: &Target) -> Result<TcpStream, ConnectError> {
-    let addresses = within(target, "resolving its name", addresses(target)).await??;
+pub async fn open_tcp(target: &Target, port: u16) -> Result<TcpStream, ConnectError> {
+    let addresses = within(target, "resolving its name", addresses(target, port)).await??;
     let stream = within(target, "connecting", first_reachable(&addresses)).await?;
-    let stream = stream.map_err(|error| unreachable(target, &error))?;
-    keep_alive(&stream).map_err(|error| unreachable(target, &error))?;
+    let stream = stream.map_err(|error| unreachable(target, port, &error))?;
+    keep_alive(&stream).map_err(|error| unreachable(target, port, &error))?;
     Ok(stream)
 }
 
-fn unreachable(target: &Target, error: &io::Error) -> ConnectError {
-    ConnectError::Unreachable { host: target.host.clone(), port: target.port, why: error.kind().to_string() }
+fn unreachable(target: &Target, port: u16, error: &io::Error) -> ConnectError {
+    ConnectError::Unreachable { host: target.host.clone(), port, why: error.kind().to_string() }
 }
 
 async fn within<T>(target: &Target, stage: &'static str, work: impl Future<Output = T>) -> Result<T, ConnectError> {
@@ -133,12 +203,12 @@ async fn within<T>(target: &Target, stage: &'static str, work: impl Future<Outpu
     tokio::time::timeout(limit, work).await.map_err(|_| timed_out())
 }
 
-async fn addresses(target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {
+async fn addresses(target: &Target, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
     if let Some(address) = target.address {
-        return Ok(vec![SocketAddr::new(address, target.port)]);
+        return Ok(vec![SocketAddr::new(address, port)]);
     }
     let unknown = || ConnectError::NameUnknown { host: target.host.clone() };
-    let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(|_| unknown())?;
+    let found = tokio::net::lookup_host((target.host.as_str(), port)).await.map_err(|_| unknown())?;
     let found: Vec<_> = found.collect();
     if found.is_empty() { Err(unknown()) } else { Ok(found) }
 }
@@ -224,16 +294,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_does_not_resolve_is_told_as_such() {
-        let target = Target {
-            host: "dc1.rollcall.invalid".into(),
-            port: 636,
-            address: None,
-            transport: Transport::Ldaps,
-            ca_file: None,
-            timeouts: Timeouts::default(),
-        };
+        let target =
+            Target { host: "dc1.rollcall.invalid".into(), address: None, ca_file: None, timeouts: Timeouts::default() };
 
-        let seen = open_tcp(&target).await.unwrap_err();
+        let seen = open_tcp(&target, 636).await.unwrap_err();
 
         assert!(matches!(seen, ConnectError::NameUnknown { .. } | ConnectError::TimedOut { .. }), "{seen:?}");
     }

@@ -72,7 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         let mut outlet = Outlet { to, page: 1, piece: Vec::new(), bytes: 0, references: 0 };
         match question {
             Question::Once { body, controls } => {
-                let done = self.search(&body.message(self.next_id(), &controls), &mut outlet).await?;
+                let request = body.message(self.next_id(), &controls);
+                let done = self.search(&request, &mut outlet).await?;
                 Ok(outlet.ended(done.code))
             }
             Question::Paged { body, size } => self.search_pages(&body, size, &mut outlet).await,
@@ -84,7 +85,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         for page in 1..=MAX_PAGES {
             outlet.page = page;
             let controls = [Control::DomainScope, Control::Page { size, cookie }];
-            let done = self.search(&body.message(self.next_id(), &controls), outlet).await?;
+            let request = body.message(self.next_id(), &controls);
+            let done = self.search(&request, outlet).await?;
             if done.code != 0 {
                 return Ok(outlet.ended(done.code));
             }

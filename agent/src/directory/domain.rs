@@ -21,6 +21,14 @@ pub struct Domain {
     pub rights: Rights,
 }
 
+impl Domain {
+    /// Whether a name lies in this domain. The configuration's names end alike and belong to the forest.
+    pub fn holds(&self, dn: &Dn) -> bool {
+        let configuration = Dn::parse(&format!("CN=Configuration,{}", self.head));
+        dn.is_at_or_under(&self.head) && !configuration.is_some_and(|outside| dn.is_at_or_under(&outside))
+    }
+}
+
 /// What the account that we signed in with may do, as far as its groups say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rights {
@@ -161,6 +169,23 @@ pub async fn locate(
 }
 
 #[cfg(test)]
+pub mod fixtures {
+    use super::*;
+
+    /// The domain `lab`, whose users container has a German name.
+    pub fn domain() -> Domain {
+        let guid = Uuid::from_u128(1);
+        Domain {
+            pin: DomainPin { guid, sid: "S-1-5-21-1-2-3".into(), dns_name: "lab".into() },
+            dc: DcIdentity { dns_name: "dc1.lab".into(), ntds_guid: guid, invocation_id: guid, usn: 1 },
+            head: Dn::parse("DC=lab").unwrap(),
+            users_container: Dn::parse("CN=Benutzer,DC=lab"),
+            rights: Rights::Reader,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::directory::entry::fixtures::entry;
@@ -204,6 +229,14 @@ mod tests {
         let seen = RootDse::from_entry(&root(&[AUTHENTICATED], b"1.2.3"));
 
         assert!(matches!(seen.err(), Some(NotOurs::NoDomainController(_))));
+    }
+
+    #[test]
+    fn the_configuration_of_the_forest_is_no_part_of_the_domain() {
+        let holds = |dn: &str| fixtures::domain().holds(&Dn::parse(dn).unwrap());
+
+        assert!(holds("OU=Staff,DC=lab") && holds("DC=LAB"));
+        assert!(!holds("CN=Sites,CN=Configuration,DC=lab") && !holds("OU=Staff,DC=other"));
     }
 
     #[test]

@@ -97,9 +97,7 @@ impl Entry {
 
     /// All values that are text and not blank.
     pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.values(name)
-            .filter_map(|value| std::str::from_utf8(value).ok())
-            .filter(|value| !value.trim().is_empty())
+        self.values(name).filter_map(|value| std::str::from_utf8(value).ok()).filter(|value| !value.trim().is_empty())
     }
 
     /// All values as bytes.

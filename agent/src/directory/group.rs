@@ -1,5 +1,7 @@
 //! Decides who the direct members of a group are, and when the directory's own answers about that contradict each other.
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use super::dn::Dn;
@@ -42,6 +44,32 @@ impl Group {
         let rid = self.sid.rid().unwrap_or_default().to_string();
         let member = Filter::Is("memberOf", self.dn.to_string().into());
         Filter::All(vec![people::FILTER, Filter::Any(vec![member, Filter::Is("primaryGroupID", rid.into())])])
+    }
+}
+
+/// All groups of a domain, and which of them lie in which: what `memberOf` of each group says.
+#[derive(Debug, Default)]
+pub struct GroupMap {
+    by_guid: HashMap<Uuid, Group>,
+    inside: HashMap<String, Vec<Uuid>>,
+}
+
+impl GroupMap {
+    /// Adds a group with the names of the groups it is in.
+    pub fn add<'a>(&mut self, group: Group, member_of: impl Iterator<Item = &'a str>) {
+        for outer in member_of.filter_map(Dn::parse) {
+            self.inside.entry(outer.key()).or_default().push(group.guid);
+        }
+        self.by_guid.insert(group.guid, group);
+    }
+
+    pub fn get(&self, guid: Uuid) -> Option<&Group> {
+        self.by_guid.get(&guid)
+    }
+
+    /// The groups directly inside a group.
+    pub fn inside(&self, outer: &Group) -> impl Iterator<Item = &Group> {
+        self.inside.get(&outer.dn.key()).into_iter().flatten().filter_map(|guid| self.by_guid.get(guid))
     }
 }
 
@@ -102,13 +130,21 @@ fn extended_guid(value: &[u8]) -> Option<Uuid> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod fixtures {
     use super::*;
     use crate::directory::entry::fixtures::entry;
 
-    fn group(dn: &str) -> Group {
-        let sid = [1, 5, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0x50, 4, 0, 0];
-        let guid = Uuid::from_u128(7).to_bytes_le();
+    /// A global security group; `number` becomes GUID, RID and name.
+    pub fn group(number: u32) -> Group {
+        named(number, &format!("CN={number},OU=Groups,DC=lab"))
+    }
+
+    pub fn named(number: u32, dn: &str) -> Group {
+        let mut sid = vec![1, 5, 0, 0, 0, 0, 0, 5];
+        for part in [21, 1, 2, 3, number] {
+            sid.extend_from_slice(&u32::to_le_bytes(part));
+        }
+        let guid = Uuid::from_u128(u128::from(number)).to_bytes_le();
         let attributes: &[(&str, &[&[u8]])] = &[
             ("objectGUID", &[&guid]),
             ("objectSid", &[&sid]),
@@ -117,10 +153,16 @@ mod tests {
         ];
         Group::from_entry(&entry(dn, attributes)).unwrap()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixtures::named;
+    use super::*;
 
     #[test]
-    fn the_filter_asks_for_members_and_for_those_whose_primary_group_it_is() {
-        let filter = group("CN=A*(b)\\\\c,DC=lab").people_filter();
+    fn case_22_the_filter_asks_for_members_and_for_those_whose_primary_group_it_is() {
+        let filter = named(1104, "CN=A*(b)\\\\c,DC=lab").people_filter();
 
         let member = Filter::is("memberOf", "CN=A*(b)\\\\c,DC=lab");
         let primary = Filter::is("primaryGroupID", "1104");

@@ -71,7 +71,7 @@ impl AttributeList {
         &self.0
     }
 
-    fn holds(&self, name: &str) -> bool {
+    pub fn holds(&self, name: &str) -> bool {
         self.0.contains(&name)
     }
 }

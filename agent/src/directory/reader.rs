@@ -1,13 +1,16 @@
 //! Decides when a search counts: only if every page of it ended well. Nothing can be read out of one that did not.
 
+use std::fmt;
+
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::connect::{self, Bound, ConnectError, Credentials, Target};
+use super::connect::{self, ConnectError, How, Target, Wire};
 use super::conversation::{Conversation, Ended, Piece, Question};
 use super::entry::Entry;
 use super::filter::Filter;
 use super::gate::ConnectionEnd;
+use super::method::Method;
 use super::request::{Control, Scope, SearchBody};
 
 /// Why a search does not count. A cycle in which one occurs publishes nothing.
@@ -89,23 +92,29 @@ pub enum Finds {
 }
 
 /// One bound connection to one domain controller. Short-lived: one per cycle.
-#[derive(Debug)]
 pub struct DirectoryReader {
     /// Away while a search runs; a search that was given up midway never brings it back.
-    conversation: Option<Conversation<Bound>>,
+    conversation: Option<Conversation<Box<dyn Wire>>>,
     host: String,
+    how: How,
 }
 
 impl DirectoryReader {
     /// Connects, secures and signs in.
-    pub async fn open(target: &Target, credentials: &Credentials) -> Result<Self, ConnectError> {
-        let bound = connect::connect(target, credentials).await?;
-        Ok(Self { conversation: Some(Conversation::new(bound, target.timeouts)), host: target.host.clone() })
+    pub async fn open(target: &Target, methods: &[Method]) -> Result<Self, ConnectError> {
+        let connected = connect::connect(target, methods).await?;
+        let conversation = Some(Conversation::new(connected.wire, target.timeouts));
+        Ok(Self { conversation, host: target.host.clone(), how: connected.how })
     }
 
     /// The name we connected to.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Which way was taken, and which failed before it.
+    pub fn how(&self) -> &How {
+        &self.how
     }
 
     /// Says goodbye; a server that does not hear it notices the close.
@@ -162,6 +171,12 @@ impl DirectoryReader {
         let Some(Ok((conversation, ended))) = task.join_next().await else { return Err(spent) };
         self.conversation = Some(conversation);
         ended
+    }
+}
+
+impl fmt::Debug for DirectoryReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectoryReader").field("host", &self.host).field("how", &self.how).finish_non_exhaustive()
     }
 }
 

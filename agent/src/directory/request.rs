@@ -60,7 +60,10 @@ const EXTENDED_DN: &str = "1.2.840.113556.1.4.529";
 pub enum Control {
     /// A page of this many entries, after this cookie (RFC 2696). Critical: a server that ignores it would cut the result
     /// at its size limit.
-    Page { size: u32, cookie: Vec<u8> },
+    Page {
+        size: u32,
+        cookie: Vec<u8>,
+    },
     /// No references to other domains.
     DomainScope,
     ShowDeleted,
@@ -72,7 +75,9 @@ pub enum Control {
 impl Control {
     fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Page { size, cookie } => critical(PAGED_RESULTS, &[integer(0x02, *size), element(0x04, cookie)].concat()),
+            Self::Page { size, cookie } => {
+                critical(PAGED_RESULTS, &[integer(0x02, *size), element(0x04, cookie)].concat())
+            }
             Self::ExtendedNames => critical(EXTENDED_DN, &integer(0x02, 1)),
             Self::DomainScope => plain(DOMAIN_SCOPE),
             Self::ShowDeleted => plain(SHOW_DELETED),

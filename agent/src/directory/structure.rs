@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use rollcall_protocol::structure::{Blocked, Group as ListedGroup, OrgUnit};
 use uuid::Uuid;
 
-use super::dn::Dn;
+use super::dn::{self, Dn};
 use super::domain::Domain;
 use super::entry::Entry;
 use super::filter::Filter;
-use super::group::{self, Group};
+use super::group::{self, Group, GroupMap};
 use super::people;
 use super::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
 use super::sid::Sid;
@@ -28,15 +28,25 @@ const OU_FILTER: Filter = Filter::is("objectClass", "organizationalUnit");
 const GROUP_FILTER: Filter = Filter::is("objectClass", "group");
 const COUNTED: &[&str] = &["objectSid", "sAMAccountName", "isCriticalSystemObject", "primaryGroupID", "memberOf"];
 
-/// Reads the structure of the whole domain.
-pub async fn read(reader: &mut DirectoryReader, domain: &Domain) -> Result<Structure, Incomplete> {
+/// Reads the structure of the whole domain, and which groups lie in which.
+pub async fn read(reader: &mut DirectoryReader, domain: &Domain) -> Result<(Structure, GroupMap), Incomplete> {
     let base = domain.head.as_str();
     let people = Search { base, filter: &people::FILTER, attributes: COUNTED, page_size: PAGE_SIZE };
     let counts = reader.search_into(&people, Counts::default()).await?.sink;
+    let filter = others_filter();
+    let others = Search { base, filter: &filter, attributes: &["objectClass", "memberOf"], page_size: PAGE_SIZE };
+    let others = reader.search_into(&others, Others::default()).await?.sink;
     let units = read_units(reader, domain, &counts).await?;
-    let groups = read_groups(reader, domain, &counts, &units).await?;
+    let found = read_groups(reader, domain).await?;
     let people = counts.people;
-    Ok(Structure { ous: units.listed(&counts), groups, people })
+    let groups = found.listed(domain, &units, &counts, &others);
+    Ok((Structure { ous: units.listed(&counts), groups, people }, found.map))
+}
+
+/// Computers, managed service accounts and contacts that are in some group.
+fn others_filter() -> Filter {
+    let kinds = vec![Filter::is("sAMAccountType", "805306369"), Filter::is("objectClass", "contact")];
+    Filter::All(vec![Filter::Any(kinds), Filter::Has("memberOf")])
 }
 
 /// How many people lie where. Keys are names in small letters: a count needs no more than that.
@@ -46,20 +56,21 @@ struct Counts {
     by_parent: HashMap<String, u32>,
     by_group: HashMap<String, u32>,
     by_primary_group: HashMap<u32, u32>,
+    /// Windows' own accounts, which are nobody's people.
+    own_by_group: HashMap<String, u32>,
 }
 
 impl Sink for Counts {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
         let sid = entry.bytes("objectSid").and_then(Sid::from_bytes).ok_or(Refused::Unreadable("objectSid"))?;
         if people::is_system(&entry, &sid, entry.text("sAMAccountName").unwrap_or_default()) {
+            count_groups(&mut self.own_by_group, &entry);
             return Ok(());
         }
-        let dn = Dn::parse(&entry.dn).ok_or(Refused::Unreadable("its name"))?;
+        let parent = dn::parent_of(&entry.dn).ok_or(Refused::Unreadable("its name"))?;
         self.people += 1;
-        *self.by_parent.entry(dn.parent().unwrap_or_default().to_lowercase()).or_default() += 1;
-        for group in entry.texts("memberOf") {
-            *self.by_group.entry(group.to_lowercase()).or_default() += 1;
-        }
+        *self.by_parent.entry(parent.to_lowercase()).or_default() += 1;
+        count_groups(&mut self.by_group, &entry);
         if let Some(rid) = entry.text("primaryGroupID").and_then(|text| text.parse().ok()) {
             *self.by_primary_group.entry(rid).or_default() += 1;
         }
@@ -73,11 +84,36 @@ impl Counts {
     }
 
     fn members_of(&self, dn: &Dn) -> u32 {
-        self.by_group.get(&dn.as_str().to_lowercase()).copied().unwrap_or_default()
+        count_of(&self.by_group, dn)
     }
 
     fn primary_members_of(&self, sid: &Sid) -> u32 {
         sid.rid().and_then(|rid| self.by_primary_group.get(&rid).copied()).unwrap_or_default()
+    }
+}
+
+fn count_groups(counts: &mut HashMap<String, u32>, entry: &Entry) {
+    for group in entry.texts("memberOf") {
+        *counts.entry(group.to_lowercase()).or_default() += 1;
+    }
+}
+
+fn count_of(counts: &HashMap<String, u32>, dn: &Dn) -> u32 {
+    counts.get(&dn.as_str().to_lowercase()).copied().unwrap_or_default()
+}
+
+/// Members that are neither people nor groups, by the group they are in.
+#[derive(Debug, Default)]
+struct Others {
+    computers: HashMap<String, u32>,
+    contacts: HashMap<String, u32>,
+}
+
+impl Sink for Others {
+    fn take(&mut self, entry: Entry) -> Result<(), Refused> {
+        let is_contact = entry.texts("objectClass").any(|class| class.eq_ignore_ascii_case("contact"));
+        count_groups(if is_contact { &mut self.contacts } else { &mut self.computers }, &entry);
+        Ok(())
     }
 }
 
@@ -140,58 +176,73 @@ async fn read_units(reader: &mut DirectoryReader, domain: &Domain, counts: &Coun
     Ok(units)
 }
 
-async fn read_groups(
-    reader: &mut DirectoryReader,
-    domain: &Domain,
-    counts: &Counts,
-    units: &Units,
-) -> Result<Vec<ListedGroup>, Incomplete> {
+async fn read_groups(reader: &mut DirectoryReader, domain: &Domain) -> Result<Groups, Incomplete> {
     let mut attributes = group::ATTRIBUTES.to_vec();
-    attributes.push("member");
+    attributes.extend(["member", "memberOf"]);
     let search =
         Search { base: domain.head.as_str(), filter: &GROUP_FILTER, attributes: &attributes, page_size: PAGE_SIZE };
-    let found = reader.search_into(&search, Groups::default()).await?.sink;
-    let mut listed = Vec::new();
-    for (group, members) in found.0 {
-        let members = match members {
-            Members::All(count) => count,
-            Members::More => group::read_members(reader, group.guid).await?.map_or(0, |members| members.len()),
-        };
-        let direct = counts.members_of(&group.dn);
-        let others = u32::try_from(members).unwrap_or(u32::MAX).saturating_sub(direct);
-        listed.push(ListedGroup {
-            guid: group.guid,
-            dn: group.dn.to_string(),
-            name: group.dn.leaf(),
-            parent: units.above(&group.dn),
-            people: direct + counts.primary_members_of(&group.sid),
-            others,
-            blocked: blocked(&group, domain),
-        });
+    let mut found = reader.search_into(&search, Groups::default()).await?.sink;
+    for guid in std::mem::take(&mut found.unfinished) {
+        let members = group::read_members(reader, guid).await?.map_or(0, |members| members.len());
+        found.members.insert(guid, members);
     }
-    listed.sort_by_key(|group| group.guid);
-    Ok(listed)
-}
-
-enum Members {
-    All(usize),
-    /// The server gave the first range only.
-    More,
+    Ok(found)
 }
 
 #[derive(Default)]
-struct Groups(Vec<(Group, Members)>);
+struct Groups {
+    map: GroupMap,
+    /// How many values `member` has.
+    members: BTreeMap<Uuid, usize>,
+    /// Those of whom the server gave the first range only.
+    unfinished: Vec<Uuid>,
+    /// Groups by the group they are in.
+    by_group: HashMap<String, u32>,
+}
 
 impl Sink for Groups {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
         let group = Group::from_entry(&entry).ok_or(Refused::Unreadable("a group"))?;
         let members = match entry.chunk("member") {
-            None => Members::All(0),
-            Some(chunk) if chunk.last.is_none() => Members::All(chunk.values.len()),
-            Some(_) => Members::More,
+            None => 0,
+            Some(chunk) => {
+                if chunk.last.is_some() {
+                    self.unfinished.push(group.guid);
+                }
+                chunk.values.len()
+            }
         };
-        self.0.push((group, members));
+        self.members.insert(group.guid, members);
+        count_groups(&mut self.by_group, &entry);
+        self.map.add(group, entry.texts("memberOf"));
         Ok(())
+    }
+}
+
+impl Groups {
+    fn listed(&self, domain: &Domain, units: &Units, counts: &Counts, others: &Others) -> Vec<ListedGroup> {
+        let list = |(guid, members): (&Uuid, &usize)| {
+            let group = self.map.get(*guid)?;
+            let direct = counts.members_of(&group.dn);
+            let left = u32::try_from(*members).unwrap_or(u32::MAX).saturating_sub(direct);
+            let nested = count_of(&self.by_group, &group.dn);
+            let computers = count_of(&others.computers, &group.dn);
+            let own = count_of(&counts.own_by_group, &group.dn) + count_of(&others.contacts, &group.dn);
+            Some(ListedGroup {
+                guid: *guid,
+                dn: group.dn.to_string(),
+                name: group.dn.leaf(),
+                parent: units.above(&group.dn),
+                people: direct + counts.primary_members_of(&group.sid),
+                others: left,
+                nested,
+                computers,
+                // What this domain does not show as its own belongs to another one.
+                foreign: left.saturating_sub(nested + computers + own),
+                blocked: blocked(group, domain),
+            })
+        };
+        self.members.iter().filter_map(list).collect()
     }
 }
 
@@ -218,20 +269,8 @@ pub fn blocked(group: &Group, domain: &Domain) -> Option<Blocked> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::domain::Rights;
+    use crate::directory::domain::fixtures::domain;
     use crate::directory::values::GroupType;
-    use rollcall_protocol::directory::{DcIdentity, DomainPin};
-
-    fn domain() -> Domain {
-        let guid = Uuid::from_u128(1);
-        Domain {
-            pin: DomainPin { guid, sid: "S-1-5-21-1-2-3".into(), dns_name: "lab".into() },
-            dc: DcIdentity { dns_name: "dc1.lab".into(), ntds_guid: guid, invocation_id: guid, usn: 1 },
-            head: Dn::parse("DC=lab").unwrap(),
-            users_container: Dn::parse("CN=Benutzer,DC=lab"),
-            rights: Rights::Reader,
-        }
-    }
 
     fn group(dn: &str, rid: u32, kind: &str) -> Group {
         let mut sid = vec![1, 5, 0, 0, 0, 0, 0, 5];

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_the_largest_number_and_negatives_never_come() {
+    fn case_25_zero_the_largest_number_and_negatives_never_come() {
         for text in ["0", "9223372036854775807", "-1"] {
             assert_eq!(FileTime::parse(text), Some(FileTime::Never), "{text}");
         }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_security_group_is_a_negative_number() {
+    fn case_21_a_security_group_is_a_negative_number() {
         let global = GroupType::parse("-2147483646").unwrap();
 
         assert!(global.is_security() && !global.is_builtin());

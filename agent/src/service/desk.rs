@@ -6,13 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use rollcall_protocol::catalogue::Fault;
 use rollcall_protocol::chain::Epoch;
-use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, CycleReport, EpochWish, Phase, Problem};
+use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, Clearing, CycleReport, EpochWish, Phase, Problem};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::machine;
+use crate::cycle::concern::Concern;
 use crate::diagnostic::Diagnostic;
 use crate::spool::outgoing::Waiting;
 
@@ -41,6 +42,7 @@ struct Shown {
     epoch_wish: EpochWish,
     given_epoch: Option<Epoch>,
     problems: BTreeMap<&'static str, Problem>,
+    clearings: Vec<Clearing>,
 }
 
 impl Desk {
@@ -61,6 +63,7 @@ impl Desk {
                 epoch_wish: EpochWish::Keep,
                 given_epoch: None,
                 problems: BTreeMap::new(),
+                clearings: Vec::new(),
             }),
         }
     }
@@ -115,6 +118,7 @@ impl Desk {
                 clock_offset_ms,
                 last_cycle: shown.last_cycle.clone(),
                 problems: shown.problems.values().cloned().collect(),
+                clearings: shown.clearings.clone(),
             },
         }
     }
@@ -144,11 +148,11 @@ impl Desk {
         }
     }
 
-    pub fn set_directory(&self, domain: Option<DomainPin>, dc: Option<DcIdentity>, transport: &str) {
+    pub fn set_directory(&self, domain: Option<DomainPin>, dc: Option<DcIdentity>, transport: Option<String>) {
         let mut shown = self.shown();
         shown.domain = domain;
         shown.dc = dc;
-        shown.transport = Some(transport.to_owned());
+        shown.transport = transport;
     }
 
     pub fn set_waiting(&self, waiting: Waiting) {
@@ -165,6 +169,25 @@ impl Desk {
         let mut shown = self.shown();
         let since = shown.problems.get(diagnostic.fault.code).map_or(now, |problem| problem.since);
         shown.problems.insert(diagnostic.fault.code, diagnostic.to_problem(since));
+    }
+
+    /// A reading was complete: of all that can be wrong with directory and selection only this is left.
+    pub fn conclude(&self, concerns: &[Concern], now: DateTime<Utc>) {
+        let mut left: BTreeMap<&'static str, Diagnostic> = BTreeMap::new();
+        for diagnostic in concerns.iter().map(Diagnostic::from) {
+            match left.get_mut(diagnostic.fault.code) {
+                Some(known) => known.detail = format!("{}; {}", known.detail, diagnostic.detail),
+                None => drop(left.insert(diagnostic.fault.code, diagnostic)),
+            }
+        }
+        {
+            let mut shown = self.shown();
+            shown
+                .problems
+                .retain(|code, _| left.contains_key(code) || !(code.starts_with("RC-2") || code.starts_with("RC-4")));
+            shown.clearings = concerns.iter().filter_map(Concern::clearing).collect();
+        }
+        left.values().for_each(|diagnostic| self.raise(diagnostic, now));
     }
 
     pub fn clear(&self, fault: &Fault) {

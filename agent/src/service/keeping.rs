@@ -10,6 +10,7 @@ use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::DomainPin;
 
 use crate::cloud::checkin::{self, Instructions};
+use crate::cycle::Reached;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
@@ -17,6 +18,7 @@ use crate::platform::private_file;
 
 const DESIRED: &str = "desired.jws";
 const REPORT: &str = "last-cycle.json";
+const REACHED: &str = "reached.json";
 
 /// Held as long as a process may write the data folder.
 #[derive(Debug)]
@@ -77,9 +79,25 @@ pub fn save_report(folder: &Path, report: &CycleReport) {
     }
 }
 
+/// How the directory was reached last, if it ever was.
+pub fn find_reached(folder: &Path) -> Option<Reached> {
+    serde_json::from_slice(&std::fs::read(folder.join(REACHED)).ok()?).ok()
+}
+
+/// Keeps it for `status` and for the next check-in.
+pub fn save_reached(folder: &Path, reached: &Reached) {
+    if find_reached(folder).as_ref() == Some(reached) {
+        return;
+    }
+    let saved = serde_json::to_vec(reached).map_err(io::Error::from);
+    if let Err(error) = saved.and_then(|json| private_file::write(&folder.join(REACHED), &json)) {
+        tracing::warn!(%error, "how the directory was reached could not be kept");
+    }
+}
+
 /// After a revocation nothing of the customer stays.
 pub fn wipe(folder: &Path) {
-    for file in [DESIRED, REPORT] {
+    for file in [DESIRED, REPORT, REACHED] {
         let _ = std::fs::remove_file(folder.join(file));
     }
     if let Err(error) = Identity::remove(folder) {

@@ -59,6 +59,8 @@ pub struct Run {
     pub trigger: Trigger,
     pub extent: Extent,
     pub confirm: Vec<Uuid>,
+    /// Attributes whose disappearance a human has accepted.
+    pub accepted: Vec<String>,
     /// Commands that this cycle carries out.
     pub commands: Vec<Uuid>,
 }
@@ -87,7 +89,7 @@ fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger>
     let fresh = desired.commands.iter().filter(|command| !situation.tried.contains(&command.id));
     fresh
         .map(|command| match command.order {
-            Order::SyncNow | Order::RefreshStructure => Trigger::SyncNow,
+            Order::SyncNow | Order::RefreshStructure | Order::AcceptClearing { .. } => Trigger::SyncNow,
             Order::FullSnapshot | Order::Confirm { .. } => Trigger::FullSnapshotOrdered,
         })
         .next()
@@ -135,13 +137,15 @@ pub fn retry_after(failures: u32) -> TimeDelta {
 
 /// Every open command rides along, whatever set the cycle going.
 fn run(desired: &DesiredState, trigger: Trigger) -> Run {
-    let mut run = Run { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), commands: Vec::new() };
+    let mut run =
+        Run { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), commands: Vec::new() };
     for command in &desired.commands {
         run.commands.push(command.id);
         match &command.order {
             Order::SyncNow | Order::RefreshStructure => {}
             Order::FullSnapshot => run.extent = Extent::Everybody,
             Order::Confirm { guids } => run.confirm.extend_from_slice(guids),
+            Order::AcceptClearing { attributes } => run.accepted.extend_from_slice(attributes),
         }
     }
     run

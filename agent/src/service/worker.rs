@@ -88,8 +88,8 @@ impl<'a> Worker<'a> {
         let state = self.spool.state()?;
         let waiting = self.spool.waiting()?;
         self.desk.set_waiting(waiting);
-        let transport = self.config.ldap.as_ref().map_or("", |ldap| transport_name(ldap.transport));
-        self.desk.set_directory(state.domain.clone(), state.base.dc.clone(), transport);
+        let reached = keeping::find_reached(self.folder).map(|reached| reached.used);
+        self.desk.set_directory(state.domain.clone(), state.base.dc.clone(), reached);
         if state.chain.is_none() {
             self.desk.wish_epoch();
             self.desk.epoch_given.notified().await;
@@ -218,14 +218,20 @@ impl<'a> Worker<'a> {
             second_reading_after: self.config.second_reading_after(),
             progress: &progress,
         };
-        let wish =
-            Wish { trigger: run.trigger, extent: run.extent, confirm: run.confirm.clone(), purpose: Purpose::Publish };
+        let wish = Wish {
+            trigger: run.trigger,
+            extent: run.extent,
+            confirm: run.confirm.clone(),
+            accepted: run.accepted.clone(),
+            purpose: Purpose::Publish,
+        };
         cycle.run(&wish).await.map_err(|error: CycleError| Diagnostic::from(&error))
     }
 
     fn completed(&mut self, desired: &DesiredState, run: &Run, summary: &Summary, at: DateTime<Utc>) -> CycleReport {
         self.last_try = Some(Try { at, outcome: Outcome::Complete });
-        self.desk.clear_all("RC-2");
+        self.desk.conclude(&summary.concerns, at);
+        keeping::save_reached(self.folder, &summary.reached);
         self.finish(&finished_commands(desired, run, summary));
         if summary.over_privileged {
             let detail = "the account is an administrator";
@@ -299,7 +305,7 @@ fn finished_commands(desired: &DesiredState, run: &Run, summary: &Summary) -> Ve
     use rollcall_protocol::desired::Order;
     let is_finished = |id: &&Uuid| {
         desired.commands.iter().filter(|command| command.id == **id).all(|command| match command.order {
-            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot => true,
+            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::AcceptClearing { .. } => true,
             Order::Confirm { .. } => summary.counts.awaiting == 0,
         })
     };
@@ -308,16 +314,8 @@ fn finished_commands(desired: &DesiredState, run: &Run, summary: &Summary) -> Ve
 
 /// "Sync now" was tried, and its failure is told by the report; it is not tried for ever.
 fn quick_commands(run: &Run) -> Vec<Uuid> {
-    match (run.extent, run.confirm.is_empty()) {
+    match (run.extent, run.confirm.is_empty() && run.accepted.is_empty()) {
         (crate::cycle::Extent::AsNeeded, true) => run.commands.clone(),
         (crate::cycle::Extent::AsNeeded | crate::cycle::Extent::Everybody, _) => Vec::new(),
-    }
-}
-
-/// For people to read.
-pub fn transport_name(transport: crate::directory::connect::Transport) -> &'static str {
-    match transport {
-        crate::directory::connect::Transport::Ldaps => "LDAPS",
-        crate::directory::connect::Transport::StartTls => "StartTLS",
     }
 }

@@ -117,6 +117,7 @@ create table if not exists person (
     imports blob not null,
     json text not null
 );
+create index if not exists person_in_order on person (guid, hash, imports);
 create table if not exists staged (
     id integer primary key,
     guid blob not null unique,

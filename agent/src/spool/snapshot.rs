@@ -52,6 +52,12 @@ impl Spool {
         rows.next()?.map(known_from_row).transpose()
     }
 
+    /// The record of an acknowledged person.
+    pub fn get_record(&self, guid: Uuid) -> Result<String, SpoolError> {
+        let mut get = self.db.prepare_cached("select json from person where guid = ?1")?;
+        Ok(get.query_row([guid.as_bytes()], |row| row.get(0))?)
+    }
+
     /// When a person was first not found, if they were not.
     pub fn find_missed(&self, guid: Uuid) -> Result<Option<Missed>, SpoolError> {
         let sql = "select first_missed_at, ntds_guid, invocation_id from missed where guid = ?1";

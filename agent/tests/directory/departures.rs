@@ -199,7 +199,7 @@ async fn a_paused_import_changes_nothing_for_its_people() {
 }
 
 #[tokio::test]
-async fn a_domain_controller_that_lags_behind_removes_nobody_until_it_agrees_twice() {
+async fn case_15_a_controller_that_lags_behind_removes_nobody_until_it_agrees_twice() {
     let mut site = Site::new(150);
     let late = site.directory.second_controller("dc2", Setup::default()).unwrap();
     let place = site.ou("Staff");
@@ -213,8 +213,7 @@ async fn a_domain_controller_that_lags_behind_removes_nobody_until_it_agrees_twi
     site.directory.move_to(gone.guid, site.ou("Contractors")).unwrap();
     site.select_ous(&["Staff"]);
     site.sync().await.unwrap();
-    site.access.target.host = late.host_name();
-    site.access.target.port = late.ldaps().port();
+    site.go_to(&late);
 
     let lagging = site.sync().await.unwrap();
 

@@ -8,3 +8,7 @@ mod readings;
 mod departures;
 mod troubles;
 mod refusals;
+mod controllers;
+mod cases;
+mod nested;
+mod selections;

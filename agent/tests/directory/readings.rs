@@ -1,7 +1,7 @@
 //! What a reading finds and how it is sent.
 
 use rollcall_agent::cycle::{Extent, Purpose};
-use rollcall_agent::directory::connect::Transport;
+use rollcall_agent::directory::method::Tls;
 use rollcall_lab::directory::{GroupKind, NewPerson};
 use rollcall_protocol::batch::CycleKind;
 use rollcall_protocol::structure::Blocked;
@@ -24,8 +24,7 @@ async fn the_first_reading_sends_everybody_in_scope_and_nobody_else() {
 async fn start_tls_reads_the_same_as_ldaps() {
     let mut site = Site::new(100);
     site.select_ous(&["Staff"]);
-    site.access.target.transport = Transport::StartTls;
-    site.access.target.port = site.directory.ldap().port();
+    site.reach(Tls::StartTls, site.directory.ldap().port(), &site.directory.password().to_owned());
 
     site.sync().await.unwrap();
 
@@ -57,10 +56,10 @@ async fn a_reading_without_changes_sends_only_count_and_digest() {
 }
 
 #[tokio::test]
-async fn pages_that_the_server_clamps_are_all_read() {
+async fn case_03_pages_that_the_server_clamps_are_all_read() {
     let mut site = Site::new(300);
     site.select_ous(&["Staff"]);
-    site.directory.clamp_pages(17);
+    site.directory.clamp_pages(100);
 
     site.sync().await.unwrap();
 
@@ -68,7 +67,7 @@ async fn pages_that_the_server_clamps_are_all_read() {
 }
 
 #[tokio::test]
-async fn groups_of_every_size_around_the_range_limit_are_read_whole() {
+async fn case_04_groups_of_every_size_around_the_range_limit_are_read_whole() {
     for size in [1_499, 1_500, 1_501, 4_501] {
         let mut site = Site::new(5_000);
         let place = site.ou("Groups/Security");

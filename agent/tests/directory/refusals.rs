@@ -1,6 +1,7 @@
 //! Why there is no connection: each cause is told apart, by its own code, within the connect timeout.
 
 use rollcall_agent::diagnostic::Diagnostic;
+use rollcall_agent::directory::method::Tls;
 use rollcall_lab::authority::Flavour;
 use rollcall_lab::directory::Fault;
 
@@ -12,7 +13,7 @@ async fn code_of(site: &mut Site) -> &'static str {
 }
 
 #[tokio::test]
-async fn bad_certificates_are_told_apart() {
+async fn case_29_bad_certificates_are_told_apart() {
     let mut site = Site::new(20);
     for (flavour, code) in
         [(Flavour::WrongName, "RC-2104"), (Flavour::Expired, "RC-2105"), (Flavour::SelfSigned, "RC-2103")]
@@ -31,16 +32,16 @@ async fn a_certificate_without_addresses_is_fine_since_we_connect_by_name() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_tried_once() {
+async fn case_27_a_wrong_password_is_tried_once() {
     let mut site = Site::new(20);
-    site.access.credentials.password = "wrong".to_owned().into();
+    site.reach(Tls::Ldaps, site.directory.ldaps().port(), "wrong");
 
     assert_eq!(code_of(&mut site).await, "RC-2201");
     assert_eq!(site.directory.tally().binds, 1);
 }
 
 #[tokio::test]
-async fn refusals_of_the_account_are_told_apart() {
+async fn case_27_refusals_of_the_account_are_told_apart() {
     for (data, code) in [("775", "RC-2202"), ("533", "RC-2203"), ("701", "RC-2203"), ("773", "RC-2204")] {
         let mut site = Site::new(20);
         site.directory.fault(Fault::RefuseBinds { data });
@@ -49,7 +50,7 @@ async fn refusals_of_the_account_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_left_in_time() {
+async fn case_29_a_server_that_never_answers_is_left_in_time() {
     let mut site = Site::new(20);
     site.directory.fault(Fault::Silence);
     assert_eq!(code_of(&mut site).await, "RC-2109");
@@ -60,10 +61,9 @@ async fn a_server_that_never_answers_is_left_in_time() {
 }
 
 #[tokio::test]
-async fn a_refused_start_tls_never_becomes_a_clear_text_sign_in() {
+async fn case_29_a_refused_start_tls_never_becomes_a_clear_text_sign_in() {
     let mut site = Site::new(20);
-    site.access.target.transport = rollcall_agent::directory::connect::Transport::StartTls;
-    site.access.target.port = site.directory.ldap().port();
+    site.reach(Tls::StartTls, site.directory.ldap().port(), &site.directory.password().to_owned());
     site.directory.fault(Fault::RefuseStartTls);
 
     assert_eq!(code_of(&mut site).await, "RC-2108");
@@ -73,7 +73,7 @@ async fn a_refused_start_tls_never_becomes_a_clear_text_sign_in() {
 #[tokio::test]
 async fn a_port_where_nobody_listens_is_told_as_such() {
     let mut site = Site::new(20);
-    site.access.target.port = 1;
+    site.reach(Tls::Ldaps, 1, "never sent");
 
     assert_eq!(code_of(&mut site).await, "RC-2102");
 }

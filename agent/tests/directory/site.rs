@@ -8,7 +8,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_agent::clock::{Chance, Clock};
 use rollcall_agent::cycle::{Access, Cycle, CycleError, Extent, Purpose, Summary, Wish};
-use rollcall_agent::directory::connect::{Credentials, Target, Timeouts, Transport};
+use rollcall_agent::directory::connect::{Target, Timeouts};
+use rollcall_agent::directory::controllers::Controllers;
+use rollcall_agent::directory::method::{Credentials, Method, Tls};
 use rollcall_agent::directory::people::AttributeList;
 use rollcall_agent::signer::Signer;
 use rollcall_agent::spool::Spool;
@@ -16,7 +18,7 @@ use rollcall_lab::directory::{Directory, Plan, Setup};
 use rollcall_protocol::batch::{BatchClaims, CycleKind, Trigger};
 use rollcall_protocol::body::Reader;
 use rollcall_protocol::chain::{self, ChainHead, Epoch};
-use rollcall_protocol::desired::{DesiredImport, DesiredState, Role, Selection, SelectionKind};
+use rollcall_protocol::desired::{DesiredImport, DesiredState, Nesting, Role, Selection, SelectionKind};
 use rollcall_protocol::digest::SetDigester;
 use rollcall_protocol::evidence::{Departure, Stance};
 use rollcall_protocol::hash::{BodyDigest, Hash};
@@ -36,6 +38,8 @@ pub struct Site {
     pub cloud: StandIn,
     pub clock: Clock,
     pub second_reading_after: TimeDelta,
+    /// Attributes whose disappearance a human accepts with the next cycle.
+    pub accepted: Vec<String>,
     signer: Signer,
     chance: Chance,
     _folder: TempDir,
@@ -72,6 +76,7 @@ impl Site {
             cloud: StandIn { head: Some(epoch.head()), ..StandIn::default() },
             clock: Clock::fixed(now),
             second_reading_after: TimeDelta::minutes(1),
+            accepted: Vec::new(),
             signer,
             chance: Chance::seeded(1),
             _folder: folder,
@@ -102,6 +107,20 @@ impl Site {
         self.desired.version += 1;
     }
 
+    /// From now on this controller is the one that is read.
+    pub fn go_to(&mut self, controller: &Directory) {
+        self.access.target.host = controller.host_name();
+        self.access.target.address = Some(controller.ldaps().ip());
+        self.access.controllers = Controllers::one(&controller.host_name());
+        self.reach(Tls::Ldaps, controller.ldaps().port(), &controller.password().to_owned());
+    }
+
+    /// From now on this is the only way to the directory.
+    pub fn reach(&mut self, tls: Tls, port: u16, password: &str) {
+        let credentials = Credentials { user: self.directory.bind_name(), password: password.to_owned().into() };
+        self.access.methods = vec![Method::PasswordOverTls { tls, port, credentials }];
+    }
+
     /// Later, by this much.
     pub fn pass(&mut self, time: TimeDelta) {
         self.clock = Clock::fixed(self.clock.now() + time);
@@ -130,7 +149,13 @@ impl Site {
             second_reading_after: self.second_reading_after,
             progress: &|_| {},
         };
-        let wish = Wish { trigger: Trigger::SyncNow, extent, confirm: confirm.to_vec(), purpose };
+        let wish = Wish {
+            trigger: Trigger::SyncNow,
+            extent,
+            confirm: confirm.to_vec(),
+            accepted: std::mem::take(&mut self.accepted),
+            purpose,
+        };
         cycle.run(&wish).await
     }
 
@@ -240,11 +265,10 @@ fn access(directory: &Directory, folder: &std::path::Path) -> Access {
     directory.authority().write_pem(&ca_file).unwrap();
     let address: IpAddr = directory.ldaps().ip();
     Access {
+        controllers: Controllers::one(&directory.host_name()),
         target: Target {
             host: directory.host_name(),
-            port: directory.ldaps().port(),
             address: Some(address),
-            transport: Transport::Ldaps,
             ca_file: Some(ca_file),
             timeouts: Timeouts {
                 connect: Duration::from_secs(3),
@@ -252,7 +276,11 @@ fn access(directory: &Directory, folder: &std::path::Path) -> Access {
                 entry: Duration::from_secs(2),
             },
         },
-        credentials: Credentials { user: directory.bind_name(), password: directory.password().to_owned().into() },
+        methods: vec![Method::PasswordOverTls {
+            tls: Tls::Ldaps,
+            port: directory.ldaps().port(),
+            credentials: Credentials { user: directory.bind_name(), password: directory.password().to_owned().into() },
+        }],
         attributes: AttributeList::without(&[]).unwrap(),
     }
 }
@@ -272,6 +300,7 @@ fn desired() -> DesiredState {
             include: Vec::new(),
             exclude: Vec::new(),
             interval_minutes: 180,
+            nesting: Nesting::Direct,
         }],
         commands: Vec::new(),
     }

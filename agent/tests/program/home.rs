@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use rollcall_lab::directory::{Directory, Plan, Setup, Standing};
-use rollcall_protocol::desired::{DesiredImport, Selection, SelectionKind};
+use rollcall_protocol::desired::{DesiredImport, Nesting, Selection, SelectionKind};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -74,6 +74,7 @@ impl Home {
             include: vec![Selection { guid: self.directory.at("OU=Staff").unwrap(), kind: SelectionKind::Ou }],
             exclude: Vec::new(),
             interval_minutes: 180,
+            nesting: Nesting::Direct,
         }
     }
 

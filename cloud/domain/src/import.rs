@@ -12,6 +12,16 @@ words! {
 }
 
 words! {
+    /// Whose members a chosen group brings.
+    pub enum Nesting {
+        /// Its own alone.
+        Direct = "direct",
+        /// Those of the groups inside it too.
+        Nested = "nested",
+    }
+}
+
+words! {
     pub enum RemovalPolicy {
         /// Deactivate, keep for the days of grace, then purge.
         Deactivate = "deactivate",
@@ -71,6 +81,7 @@ pub struct ImportSettings {
     pub schedule: Schedule,
     pub removal_policy: RemovalPolicy,
     pub grace_days: u16,
+    pub nesting: Nesting,
 }
 
 impl ImportSettings {
@@ -107,6 +118,7 @@ mod tests {
             schedule: Schedule::DEFAULT,
             removal_policy: RemovalPolicy::Deactivate,
             grace_days: 30,
+            nesting: Nesting::Direct,
         }
     }
 

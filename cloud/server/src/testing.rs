@@ -15,7 +15,7 @@ use axum::{
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{
     ids::{CustomerId, DirectoryId, ImportId, MspId},
-    import::{ImportSettings, RemovalPolicy, Schedule, Selection, SelectionKind},
+    import::{ImportSettings, Nesting, RemovalPolicy, Schedule, Selection, SelectionKind},
     role::Role,
 };
 use rollcall_protocol::key::PrivateKey;
@@ -132,6 +132,7 @@ impl TestCloud {
             schedule: Schedule::DEFAULT,
             removal_policy,
             grace_days: 30,
+            nesting: Nesting::Direct,
         };
         let directory = self.directory().await;
         imports::create(&self.state, &self.who, self.customer, directory, &settings).await.unwrap()

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     ids::{CustomerId, DirectoryId, ImportId},
-    import::{ImportSettings, RemovalPolicy, Schedule, Selection},
+    import::{ImportSettings, Nesting, RemovalPolicy, Schedule, Selection},
     pause::Pause,
 };
 use sqlx::types::Json;
@@ -26,6 +26,8 @@ pub struct Import {
     #[sqlx(try_from = "String")]
     pub removal_policy: RemovalPolicy,
     pub grace_days: i64,
+    #[sqlx(try_from = "String")]
+    pub nesting: Nesting,
     pub version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -43,14 +45,15 @@ impl Import {
             schedule: self.schedule.0.clone(),
             removal_policy: self.removal_policy,
             grace_days: u16::try_from(self.grace_days).map_err(|_| StoreError::Unreadable("days of grace".into()))?,
+            nesting: self.nesting,
         })
     }
 }
 
 macro_rules! columns {
     () => {
-        "id, customer_id, directory_id, name, selections, excludes, schedule, removal_policy, grace_days, version,
-         created_at, updated_at, paused_at, paused_until, paused_reason, paused_by, deleted_at"
+        "id, customer_id, directory_id, name, selections, excludes, schedule, removal_policy, grace_days, nesting,
+         version, created_at, updated_at, paused_at, paused_until, paused_reason, paused_by, deleted_at"
     };
 }
 
@@ -66,8 +69,8 @@ pub async fn insert(
         tx,
         "insert into imports
              (msp_id, id, customer_id, directory_id, name, selections, excludes, schedule, removal_policy, grace_days,
-              version, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11)",
+              nesting, version, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, 1, $11, $11)",
         id.uuid(),
         customer.customer().uuid(),
         directory.uuid(),
@@ -78,6 +81,7 @@ pub async fn insert(
         settings.removal_policy.as_str(),
         i64::from(settings.grace_days),
         now,
+        settings.nesting.as_str(),
     )?
     .exactly(1)
 }
@@ -95,7 +99,7 @@ pub async fn update(
         tx,
         "update imports
          set name = $5, selections = $6, excludes = $7, schedule = $8, removal_policy = $9, grace_days = $10,
-             version = version + 1, updated_at = $11
+             nesting = $12, version = version + 1, updated_at = $11
          where msp_id = $1 and customer_id = $2 and id = $3 and version = $4 and deleted_at is null",
         customer.customer().uuid(),
         id.uuid(),
@@ -107,6 +111,7 @@ pub async fn update(
         settings.removal_policy.as_str(),
         i64::from(settings.grace_days),
         now,
+        settings.nesting.as_str(),
     )?;
     Ok(changed.any())
 }

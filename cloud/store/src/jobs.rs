@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    Db, JobScope, MspScope, Result, Scope, Tx, WriteTx,
+    AgentScope, Db, JobScope, Result, Scope, WriteTx,
     db::Engine,
     live::{Event, Topic},
 };
@@ -24,6 +24,20 @@ pub struct NewJob {
     /// Ids only.
     pub payload: Value,
     pub due_at: DateTime<Utc>,
+}
+
+impl NewJob {
+    /// Applies what came from this agent; agents of one customer take turns. It stands here, below those who ask for it
+    /// and those who do it, so that neither knows the other.
+    pub fn apply_cycle(scope: &AgentScope, id: JobId, due_at: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            kind: JobKind::ApplyCycle,
+            lane: scope.customer().customer().uuid(),
+            payload: serde_json::json!({ "agent": scope.agent() }),
+            due_at,
+        }
+    }
 }
 
 pub async fn enqueue(tx: &mut WriteTx, job: NewJob) -> Result<()> {
@@ -194,42 +208,6 @@ pub async fn renew(tx: &mut WriteTx, scope: &JobScope, lease_until: DateTime<Utc
         scope.fence(),
         lease_until,
     )?;
-    Ok(changed.any())
-}
-
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct DeadJob {
-    #[sqlx(try_from = "Uuid")]
-    pub id: JobId,
-    #[sqlx(try_from = "String")]
-    pub kind: JobKind,
-    pub attempts: i64,
-    pub last_error: Option<String>,
-    pub created_at: DateTime<Utc>,
-}
-
-pub async fn list_dead(tx: &mut Tx, _whole: &MspScope) -> Result<Vec<DeadJob>> {
-    fetch_all!(
-        tx,
-        DeadJob,
-        "select id, kind, attempts, last_error, created_at
-         from jobs
-         where msp_id = $1 and state = 'dead'
-         order by id
-         limit 200"
-    )
-}
-
-/// A human tries a dead job again.
-pub async fn revive(tx: &mut WriteTx, _whole: &MspScope, id: JobId, now: DateTime<Utc>) -> Result<bool> {
-    let changed = execute!(
-        tx,
-        "update jobs set state = 'ready', attempts = 0, due_at = $3 where msp_id = $1 and id = $2 and state = 'dead'",
-        id.uuid(),
-        now,
-    )?;
-    let event = Event::of(tx.msp(), Topic::Job);
-    tx.tell(event);
     Ok(changed.any())
 }
 

@@ -16,6 +16,9 @@ pub struct Node {
     pub dn: String,
     pub people: i64,
     pub others: i64,
+    pub nested: i64,
+    pub computers: i64,
+    pub foreigners: i64,
     /// Why it cannot be chosen.
     pub blocked: Option<String>,
 }
@@ -25,7 +28,9 @@ pub async fn replace(tx: &mut WriteTx, directory: DirectoryId, nodes: &[Node]) -
     execute!(tx, "delete from structure_nodes where msp_id = $1 and directory_id = $2", directory.uuid())?.count();
     bulk!(
         tx,
-        "insert into structure_nodes (msp_id, directory_id, guid, kind, parent_guid, name, dn, people, others, blocked)",
+        "insert into structure_nodes
+             (msp_id, directory_id, guid, kind, parent_guid, name, dn, people, others, nested, computers, foreigners,
+              blocked)",
         nodes,
         |node| [
             directory.uuid(),
@@ -36,6 +41,9 @@ pub async fn replace(tx: &mut WriteTx, directory: DirectoryId, nodes: &[Node]) -
             node.dn.as_str(),
             node.people,
             node.others,
+            node.nested,
+            node.computers,
+            node.foreigners,
             node.blocked.as_deref(),
         ],
         // A GUID told twice is the agent's mistake; the first one stands, and nothing is lost by it.
@@ -50,7 +58,7 @@ pub async fn list_ous(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<Node>> 
     fetch_all!(
         tx,
         Node,
-        "select guid, kind, parent_guid, name, dn, people, others, blocked
+        "select guid, kind, parent_guid, name, dn, people, others, nested, computers, foreigners, blocked
          from structure_nodes
          where msp_id = $1 and directory_id = $2 and kind = 'ou'
          limit 50000",
@@ -63,7 +71,7 @@ pub async fn search_groups(tx: &mut Tx, directory: DirectoryId, words: &str, lim
     fetch_all!(
         tx,
         Node,
-        "select guid, kind, parent_guid, name, dn, people, others, blocked
+        "select guid, kind, parent_guid, name, dn, people, others, nested, computers, foreigners, blocked
          from structure_nodes
          where msp_id = $1 and directory_id = $2 and kind = 'group' and lower(name) like $3 escape '\\'
          order by name, guid
@@ -81,7 +89,8 @@ pub async fn list_by_guids(tx: &mut Tx, directory: DirectoryId, guids: &[Uuid]) 
         let found = fetch_in!(
             tx,
             Node,
-            "select guid, kind, parent_guid, name, dn, people, others, blocked from structure_nodes where msp_id = ",
+            "select guid, kind, parent_guid, name, dn, people, others, nested, computers, foreigners, blocked
+             from structure_nodes where msp_id = ",
             [" and directory_id = " => directory.uuid()],
             " and guid",
             guids
@@ -95,7 +104,7 @@ pub async fn find(tx: &mut Tx, directory: DirectoryId, guid: Uuid) -> Result<Opt
     fetch_optional!(
         tx,
         Node,
-        "select guid, kind, parent_guid, name, dn, people, others, blocked
+        "select guid, kind, parent_guid, name, dn, people, others, nested, computers, foreigners, blocked
          from structure_nodes
          where msp_id = $1 and directory_id = $2 and guid = $3",
         directory.uuid(),

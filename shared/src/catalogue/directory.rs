@@ -31,14 +31,14 @@ faults! {
         ["Use an account that is a member of Domain Users only."], event 301;
     BIND_ANONYMOUS = "RC-2206", "Sign-in was anonymous", "The directory took the sign-in without knowing who it is.",
         ["Set a password; an empty one is never sent."], event 301;
-    OUTSIDE_DOMAIN = "RC-2301", "Base is outside this domain", "A search was referred to another domain (result 10), which is no empty answer.",
-        ["Choose the selection again from the tree."], event 310;
+    OUTSIDE_DOMAIN = "RC-2301", "Base is outside this domain", "What was asked for belongs to another domain (result 10), which is no empty answer.",
+        ["Choose the selection again from the tree; its people stay until then.", "For another domain enrol an agent of its own."], event 310;
     OTHER_DOMAIN = "RC-2302", "Another domain answers", "The domain that answers is not the one this agent is pinned to.",
         ["Check name resolution and VPN; nothing was sent.", "For a new domain enrol another agent."], event 300;
     READ_INCOMPLETE = "RC-2303", "Directory read incomplete", "A search did not end cleanly, so the whole reading was discarded.",
         ["Nothing was removed; the agent tries again by itself.", "If it stays: the detail names the page and the cause."], event 230;
     ATTRIBUTE_LOST = "RC-2304", "An attribute became unreadable", "One attribute vanished from many people at once, which is a lost permission and no change.",
-        ["Give the read permission back; the values stay as they were."], event 210;
+        ["Give the read permission back; the values stay as they were.", "If the values were cleared on purpose: say so on the agent's page."], event 210;
     FEW_MAILS = "RC-2305", "Many people have no e-mail", "The mail attribute is empty for a large share of the selection.",
         ["Fill it in the directory, or use the user principal name."], event 210;
     NOT_A_DIRECTORY = "RC-2306", "Not an Active Directory server", "The server lacks what every domain controller offers, or is still synchronising.",

@@ -25,4 +25,8 @@ faults! {
         ["Look at the record in the directory: the run names it."];
     APPLY_FAILED = "RC-4012", "Run could not be applied", "Applying the cycle failed again and again and now waits for a human.",
         ["Retry the run; if it fails again, send a bundle to support."];
+    NOT_SELECTABLE = "RC-4013", "Selected object cannot be imported", "The selected object is one of Windows' own groups, or neither an organisational unit nor a security group.",
+        ["Choose the selection again; its people stay until then."], event 310;
+    NESTED_TOO_FAR = "RC-4014", "Groups nested too deep", "A selected group holds groups more than ten levels deep, or more than 500 of them.",
+        ["Select the inner groups themselves, or switch inner groups off.", "Its people stay until then."], event 310;
 }

@@ -21,8 +21,10 @@ faults! {
         ["Check both files; PEM is expected."];
     NOT_INITIALISED = "RC-8010", "No MSP yet", "The database holds no MSP, so nobody could sign in.",
         ["Run rollcall init --msp NAME --owner MAIL."];
-    ALREADY_INITIALISED = "RC-8011", "MSP exists already", "An MSP of this name was made before.",
-        ["Choose another name, or sign in to the existing one."];
+    ALREADY_INITIALISED = "RC-8011", "MSP exists already", "An MSP of this name was made before, with another owner.",
+        ["Choose another name, or name its owner to get a fresh sign-in link."];
+    DATA_FOLDER_IN_USE = "RC-8012", "Data folder in use", "Another rollcall serve works on the same SQLite database.",
+        ["End the other one.", "For several programs over one database use PostgreSQL."];
     UNEXPECTED = "RC-9001", "Unexpected error", "Something failed that should not.",
         ["Try again; if it stays, send the trace id to support."];
 }

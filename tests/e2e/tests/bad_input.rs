@@ -5,7 +5,7 @@
 use rollcall_e2e::Customer;
 use rollcall_lab::authority::Flavour;
 use rollcall_lab::directory::{Directory, Fault, Plan, Setup};
-use rollcall_lab::world::{Agent, AgentSetup, Binding, Cloud, CloudSetup, Finished};
+use rollcall_lab::world::{Agent, AgentSetup, Api, Binding, Cloud, CloudSetup, Finished};
 use serde_json::json;
 use std::fs;
 use std::time::Duration;
@@ -140,8 +140,11 @@ async fn an_agent_without_a_place_to_write_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_that_cannot_start_says_why_and_what_to_do() {
     let cloud = Cloud::start(&CloudSetup::default()).await.unwrap();
-    let port = cloud.run_with(&["serve"], &[]).await.unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let port = cloud.run_with(&["serve"], &[("ROLLCALL_DATA_DIR", elsewhere.path().to_str().unwrap())]).await.unwrap();
     refuses(&port, "RC-8004");
+    let second = cloud.run_with(&["serve"], &[("ROLLCALL_LISTEN", "127.0.0.1:0")]).await.unwrap();
+    refuses(&second, "RC-8012");
     let unknown = cloud.run_with(&["doctor"], &[("ROLLCALL_LISTNE", "127.0.0.1:1")]).await.unwrap();
     refuses(&unknown, "RC-8001");
     assert!(unknown.stderr.contains("ROLLCALL_LISTEN") || unknown.stdout.contains("ROLLCALL_LISTEN"));
@@ -154,4 +157,21 @@ async fn a_cloud_that_cannot_start_says_why_and_what_to_do() {
     refuses(&database, "RC-8005");
     let key = cloud.run_with(&["serve"], &[("ROLLCALL_MASTER_KEY", &"A".repeat(43))]).await.unwrap();
     refuses(&key, "RC-8007");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_lost_the_sign_in_link_gets_another_and_nobody_else_does() {
+    let cloud = Cloud::start(&CloudSetup::default()).await.unwrap();
+    let init = ["init", "--msp", "Northwind IT", "--json", "--owner"];
+
+    let again = cloud.run(&[&init[..], &["owner@northwind.example"]].concat()).await.unwrap();
+    let stranger = cloud.run(&[&init[..], &["mallory@northwind.example"]].concat()).await.unwrap();
+
+    let said: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
+    let client = Api::client();
+    let fresh = client.get(said["signin_link"].as_str().unwrap()).send().await.unwrap();
+    let old = client.get(&cloud.signin_link).send().await.unwrap();
+    assert_eq!(fresh.status(), 200);
+    assert!(old.text().await.unwrap().contains("RC-7010"));
+    refuses(&stranger, "RC-8011");
 }

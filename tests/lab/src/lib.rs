@@ -2,8 +2,10 @@
 //! from the vendors' documents and share no code with the product.
 
 pub mod authority;
+pub mod bench;
 pub mod demo;
 pub mod directory;
+pub mod dns;
 pub mod ldapsearch;
 pub mod oracle;
 pub mod postgres;

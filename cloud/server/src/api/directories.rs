@@ -89,14 +89,32 @@ pub struct Node {
     pub people: i64,
     /// Members that are not imported with the group: groups, computers, contacts.
     pub others: i64,
+    /// Of the others, groups.
+    pub nested: i64,
+    /// Of the others, computers and service accounts.
+    pub computers: i64,
+    /// Of the others, members from other domains.
+    pub foreigners: i64,
     /// Why it cannot be chosen.
     pub blocked: Option<String>,
 }
 
 impl From<structure::Node> for Node {
     fn from(row: structure::Node) -> Self {
-        let structure::Node { guid, parent_guid, name, dn, people, others, blocked, kind: _ } = row;
-        Self { guid, parent: parent_guid, name, dn, people, others, blocked }
+        let structure::Node {
+            guid,
+            parent_guid,
+            name,
+            dn,
+            people,
+            others,
+            nested,
+            computers,
+            foreigners,
+            blocked,
+            kind: _,
+        } = row;
+        Self { guid, parent: parent_guid, name, dn, people, others, nested, computers, foreigners, blocked }
     }
 }
 

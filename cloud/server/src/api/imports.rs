@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     ids::{CustomerId, DirectoryId, ImportId},
-    import::{ImportSettings, RemovalPolicy, Schedule, Selection, SelectionKind},
+    import::{ImportSettings, Nesting, RemovalPolicy, Schedule, Selection, SelectionKind},
     membership::MembershipState,
 };
 use rollcall_store::{CustomerScope, Tx, imports as store, memberships};
@@ -55,6 +55,8 @@ pub struct Import {
     /// `deactivate` or `keep`.
     pub removal_policy: String,
     pub grace_days: i64,
+    /// `direct`: the members of a chosen group; `nested`: those of the groups inside it too.
+    pub nesting: String,
     /// Rises with every change; send it back to change nothing that somebody else changed.
     pub version: i64,
     pub pause: Option<PauseState>,
@@ -102,6 +104,7 @@ impl Import {
             interval_minutes: minutes,
             removal_policy: import.removal_policy.as_str().to_owned(),
             grace_days: import.grace_days,
+            nesting: import.nesting.as_str().to_owned(),
             version: import.version,
             pause: import.pause.set().filter(|pause| pause.holds(now)).map(PauseState::from),
             people: count(counts, import.id, &present),
@@ -144,6 +147,9 @@ pub struct NewImport {
     pub removal_policy: Option<RemovalPolicy>,
     /// 30 if not said.
     pub grace_days: Option<u16>,
+    /// `direct` if not said.
+    #[schema(value_type = Option<String>)]
+    pub nesting: Option<Nesting>,
 }
 
 const GRACE_DAYS: u16 = 30;
@@ -157,6 +163,7 @@ impl NewImport {
             schedule: self.interval_minutes.map_or(Schedule::DEFAULT, |minutes| Schedule::Interval { minutes }),
             removal_policy: self.removal_policy.unwrap_or(RemovalPolicy::Deactivate),
             grace_days: self.grace_days.unwrap_or(GRACE_DAYS),
+            nesting: self.nesting.unwrap_or(Nesting::Direct),
         }
     }
 }
@@ -203,6 +210,8 @@ pub struct ImportChange {
     #[schema(value_type = Option<String>)]
     pub removal_policy: Option<RemovalPolicy>,
     pub grace_days: Option<u16>,
+    #[schema(value_type = Option<String>)]
+    pub nesting: Option<Nesting>,
     /// The version that was looked at; without it the present one.
     pub version: Option<i64>,
 }
@@ -216,6 +225,7 @@ impl ImportChange {
             schedule: self.interval_minutes.map_or(before.schedule, |minutes| Schedule::Interval { minutes }),
             removal_policy: self.removal_policy.unwrap_or(before.removal_policy),
             grace_days: self.grace_days.unwrap_or(before.grace_days),
+            nesting: self.nesting.unwrap_or(before.nesting),
         }
     }
 }

@@ -15,7 +15,7 @@ mod reason;
 mod refuse;
 mod run;
 
-pub use run::{apply_job, apply_next};
+pub use run::apply_next;
 
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,9 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
 use rollcall_domain::{
     ids::{AgentId, JobId, RunId},
     import::RemovalPolicy,
-    job::JobKind,
     run::{Counts, RunKind},
 };
 use rollcall_protocol::{
@@ -32,7 +30,6 @@ use rollcall_store::{
     runs::{self, NewRun},
     structure::{self as structure_store, Node},
 };
-use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -78,18 +75,7 @@ async fn follow_up(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result
     if Cycle::find_next(tx, &scope).await?.is_none() {
         return Ok(());
     }
-    jobs::enqueue(tx, apply_job(&scope, state.mint(JobId::mint), state.now())).await
-}
-
-/// The job that applies what came from this agent; agents of one customer take turns.
-pub fn apply_job(scope: &AgentScope, id: JobId, due_at: DateTime<Utc>) -> NewJob {
-    NewJob {
-        id,
-        kind: JobKind::ApplyCycle,
-        lane: scope.customer().customer().uuid(),
-        payload: json!({ "agent": scope.agent() }),
-        due_at,
-    }
+    jobs::enqueue(tx, NewJob::apply_cycle(&scope, state.mint(JobId::mint), state.now())).await
 }
 
 async fn apply_in(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result<(), ApplyError> {

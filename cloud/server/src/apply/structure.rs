@@ -13,6 +13,9 @@ pub fn of_ou(ou: OrgUnit) -> Node {
         dn: ou.dn,
         people: ou.people.into(),
         others: 0,
+        nested: 0,
+        computers: 0,
+        foreigners: 0,
         blocked: ou.blocked.map(word),
     }
 }
@@ -26,6 +29,9 @@ pub fn of_group(group: Group) -> Node {
         dn: group.dn,
         people: group.people.into(),
         others: group.others.into(),
+        nested: group.nested.into(),
+        computers: group.computers.into(),
+        foreigners: group.foreign.into(),
         blocked: group.blocked.map(word),
     }
 }

@@ -1,4 +1,7 @@
-//! `rollcall init`: the first MSP and its owner, a one-time sign-in link, and a key for scripts if asked for.
+//! `rollcall init`: an MSP and its owner, a one-time sign-in link, and a key for scripts if asked for. Said again for the
+//! same MSP and owner it gives a fresh link, for whoever lost the first.
+
+use std::convert::Infallible;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +13,7 @@ use rollcall_domain::{
 };
 use rollcall_protocol::catalogue;
 use rollcall_store::{
-    MspScope, StoreError, WriteTx, api_keys,
+    Db, MspScope, StoreError, WriteTx, api_keys,
     audit::{self, Actor, Entry},
     keyring::SecretHash,
     msps, operators, signin_links,
@@ -61,10 +64,8 @@ pub async fn run(config: &Config, arguments: &Arguments, clock: Clock, entropy: 
             StartError::new(&catalogue::DATABASE_UNREACHABLE, error.to_string())
         }
     };
-    let id = MspId::mint(now, entropy.bytes());
-    let (scope, mut tx) = msps::found(&db, id, arguments.msp.trim(), now).await.map_err(failed)?;
-    let made = make(&mut tx, &scope, arguments, &entropy, now).await.map_err(failed)?;
-    tx.commit().await.map_err(failed)?;
+    let opened = open_msp(&db, arguments, &entropy, now).await.map_err(failed)?;
+    let made = make(opened, arguments, &entropy, now).await.map_err(failed)?;
     db.close().await;
     print(config, arguments, &made);
     Ok(())
@@ -81,13 +82,21 @@ fn check(arguments: &Arguments) -> Result<(), StartError> {
     }
 }
 
-async fn make(
-    tx: &mut WriteTx,
-    scope: &MspScope,
-    arguments: &Arguments,
-    entropy: &Entropy,
-    now: DateTime<Utc>,
-) -> Result<Made, StoreError> {
+/// The MSP and its owner, new or found again, and the transaction in which the link is made.
+struct Opened {
+    scope: MspScope,
+    tx: WriteTx,
+    owner: OperatorId,
+    action: &'static str,
+}
+
+async fn open_msp(db: &Db, arguments: &Arguments, entropy: &Entropy, now: DateTime<Utc>) -> Result<Opened, StoreError> {
+    let id = MspId::mint(now, entropy.bytes());
+    let (scope, mut tx) = match msps::found(db, id, arguments.msp.trim(), now).await {
+        Ok(founded) => founded,
+        Err(error) if error.is_taken() => return find_msp(db, arguments, now).await?.ok_or(error),
+        Err(error) => return Err(error),
+    };
     let owner = operators::NewOperator {
         id: OperatorId::mint(now, entropy.bytes()),
         email: &arguments.owner,
@@ -97,28 +106,55 @@ async fn make(
         created_at: now,
     };
     let owner_id = owner.id;
-    operators::insert(tx, scope, owner).await?;
+    operators::insert(&mut tx, &scope, owner).await?;
+    Ok(Opened { scope, tx, owner: owner_id, action: "msp.found" })
+}
+
+/// Whoever runs this holds the database and its master key, which is proof enough to speak for an owner; a colleague of
+/// a lower role gets no link this way.
+async fn find_msp(db: &Db, arguments: &Arguments, now: DateTime<Utc>) -> Result<Option<Opened>, StoreError> {
+    for claimed in operators::list_claimed(db, operators::signin_name(&arguments.owner), now).await? {
+        let Ok(known) = claimed.prove(|_| Ok::<_, Infallible>(()));
+        let mut tx = db.write(&known.scope).await?;
+        let is_meant = msps::get(&mut tx).await?.name.trim().eq_ignore_ascii_case(arguments.msp.trim());
+        if is_meant && known.operator.role == Role::Owner {
+            let (scope, owner) = (known.scope, known.operator.id);
+            return Ok(Some(Opened { scope, tx, owner, action: "operator.link" }));
+        }
+    }
+    Ok(None)
+}
+
+async fn make(
+    opened: Opened,
+    arguments: &Arguments,
+    entropy: &Entropy,
+    now: DateTime<Utc>,
+) -> Result<Made, StoreError> {
+    let Opened { scope, mut tx, owner, action } = opened;
     let link = URL_SAFE_NO_PAD.encode(entropy.bytes::<32>());
     let new = signin_links::NewLink {
         hash: SecretHash::of(link.as_bytes()),
-        operator: owner_id,
+        operator: owner,
         created_at: now,
         expires_at: now + LINK_LIFE,
     };
-    signin_links::insert(tx, scope, new).await?;
-    let api_key = if arguments.api_key { Some(make_key(tx, scope, entropy, now).await?) } else { None };
+    signin_links::insert(&mut tx, &scope, new).await?;
+    let api_key = if arguments.api_key { Some(make_key(&mut tx, &scope, entropy, now).await?) } else { None };
     let actor = Actor::system();
     let entry = Entry {
         at: now,
         actor: &actor,
-        action: "msp.found",
+        action,
         customer: None,
-        object: Some(tx.msp().to_string()),
+        object: Some(owner.to_string()),
         before: None,
         after: Some(json!({ "name": arguments.msp.trim() })),
     };
-    audit::append(tx, entry).await?;
-    Ok(Made { msp: tx.msp(), link, api_key })
+    audit::append(&mut tx, entry).await?;
+    let msp = tx.msp();
+    tx.commit().await?;
+    Ok(Made { msp, link, api_key })
 }
 
 async fn make_key(

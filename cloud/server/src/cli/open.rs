@@ -56,6 +56,34 @@ pub async fn open_database(config: &Config) -> Result<Db, StartError> {
     Ok(db)
 }
 
+/// Held for as long as a server works on a SQLite database: two would not hear each other's news, and each would take the
+/// other's running jobs for left-overs.
+#[derive(Debug)]
+pub struct Alone {
+    _file: Option<fs::File>,
+}
+
+pub fn claim_folder(config: &Config) -> Result<Alone, StartError> {
+    match &config.database {
+        Place::Postgres(_) => Ok(Alone { _file: None }),
+        Place::Sqlite { .. } => {
+            let path = config.data_dir.join("serve.lock");
+            let shown = path.display();
+            let file = fs::File::create(&path)
+                .map_err(|error| StartError::new(&catalogue::DATA_FOLDER, format!("{shown}: {error}")))?;
+            match file.try_lock() {
+                Ok(()) => Ok(Alone { _file: Some(file) }),
+                Err(fs::TryLockError::WouldBlock) => {
+                    Err(StartError::new(&catalogue::DATA_FOLDER_IN_USE, config.database.describe()))
+                }
+                Err(fs::TryLockError::Error(error)) => {
+                    Err(StartError::new(&catalogue::DATA_FOLDER, format!("{shown}: {error}")))
+                }
+            }
+        }
+    }
+}
+
 /// SQLite gives its journal files the mode of the database file, so that is made first, for its owner only.
 fn make_private(file: &Path) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();

@@ -26,6 +26,7 @@ pub async fn run(config: &Config, roles: &[Role], clock: Clock, entropy: Entropy
     let db = open::open_database(config).await?;
     open::migrate(&db).await?;
     let cloud = open::load_identity(config, &db, &clock, &entropy).await?;
+    let _alone = open::claim_folder(config)?;
     let metrics = telemetry::start_metrics()?;
     let door = http::open(config.listen, config.tls.as_ref()).await?;
     let admin_door = http::open(config.admin_listen, None).await?;

@@ -18,7 +18,7 @@ use rollcall_store::{
     agents::{self, Agent, Head},
     audit::{self, Actor, Entry, Source},
     inbox::{self, NewBatch},
-    jobs,
+    jobs::{self, NewJob},
 };
 use serde_json::json;
 
@@ -26,7 +26,7 @@ use super::{
     refuse::Refused,
     verify::{self, Route, Verified, column, protocol},
 };
-use crate::{apply, state::AppState};
+use crate::state::AppState;
 
 const ROUTE: Route = Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED };
 
@@ -94,7 +94,7 @@ async fn store(
         agent_keys::promote(tx, &batch.scope, batch.kid, now).await?;
     }
     if part.is_last() {
-        jobs::enqueue(tx, apply::apply_job(&batch.scope, state.mint(JobId::mint), now)).await?;
+        jobs::enqueue(tx, NewJob::apply_cycle(&batch.scope, state.mint(JobId::mint), now)).await?;
     }
     Ok(())
 }

@@ -1,10 +1,15 @@
 //! Builds the desired state of one agent from the tables, and signs it.
 
 use chrono::{DateTime, Utc};
-use rollcall_domain::{agent::AgentState, ids::DirectoryId, import::Schedule, import::SelectionKind as Kind, pause};
+use rollcall_domain::{
+    agent::AgentState,
+    ids::DirectoryId,
+    import::{Nesting as StoredNesting, Schedule, SelectionKind as Kind},
+    pause,
+};
 use rollcall_protocol::{
     answer::Refusal,
-    desired::{Command, DesiredImport, DesiredState, Order, Pause, Role, Selection, SelectionKind},
+    desired::{Command, DesiredImport, DesiredState, Nesting, Order, Pause, Role, Selection, SelectionKind},
     directory::DomainPin,
     limits,
 };
@@ -89,6 +94,10 @@ fn desired_import(import: &Import, now: DateTime<Utc>) -> DesiredImport {
         include: include.collect(),
         exclude: import.excludes.0.clone(),
         interval_minutes: minutes,
+        nesting: match import.nesting {
+            StoredNesting::Direct => Nesting::Direct,
+            StoredNesting::Nested => Nesting::Nested,
+        },
     }
 }
 

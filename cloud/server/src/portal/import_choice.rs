@@ -1,6 +1,6 @@
 //! What the form of an import holds: read from its fields, filled from an import, turned into settings.
 
-use rollcall_domain::import::{ImportSettings, RemovalPolicy, Schedule, Selection, SelectionKind};
+use rollcall_domain::import::{ImportSettings, Nesting, RemovalPolicy, Schedule, Selection, SelectionKind};
 use rollcall_store::imports::Import;
 use uuid::Uuid;
 
@@ -27,6 +27,7 @@ pub struct Choice {
     pub removal: RemovalPolicy,
     /// As typed.
     pub grace_days: String,
+    pub nesting: Nesting,
     /// Of the import when the form was opened.
     pub version: i64,
 }
@@ -44,6 +45,7 @@ impl Choice {
             minutes,
             removal: RemovalPolicy::Deactivate,
             grace_days: "30".to_owned(),
+            nesting: Nesting::Direct,
             version: 0,
         }
     }
@@ -67,6 +69,7 @@ impl Choice {
             minutes,
             removal: import.removal_policy,
             grace_days: import.grace_days.to_string(),
+            nesting: import.nesting,
             version: import.version,
             ..Self::blank()
         }
@@ -93,6 +96,7 @@ impl Choice {
             minutes: one("minutes").and_then(|text| text.parse().ok()).unwrap_or(blank.minutes),
             removal: one("removal").and_then(|text| text.parse().ok()).unwrap_or(blank.removal),
             grace_days: one("grace_days").unwrap_or(blank.grace_days),
+            nesting: one("nesting").and_then(|text| text.parse().ok()).unwrap_or(blank.nesting),
             version: one("version").and_then(|text| text.parse().ok()).unwrap_or_default(),
         }
     }
@@ -110,6 +114,7 @@ impl Choice {
             schedule: Schedule::Interval { minutes: self.minutes },
             removal_policy: self.removal,
             grace_days: grace_days.map_err(|_| ServiceError::invalid("grace_days", "type a number of days"))?,
+            nesting: self.nesting,
         })
     }
 }
@@ -134,6 +139,7 @@ mod tests {
             ("minutes", "60"),
             ("removal", "keep"),
             ("grace_days", "7"),
+            ("nesting", "nested"),
             ("intent", "save"),
         ]);
 
@@ -144,7 +150,7 @@ mod tests {
         assert_eq!((settings.name.as_str(), settings.grace_days), ("Everyone", 7));
         assert_eq!(settings.selections, [Selection { guid: a, kind: SelectionKind::Ou }]);
         assert_eq!(settings.excludes, [b]);
-        assert_eq!(settings.removal_policy, RemovalPolicy::Keep);
+        assert_eq!((settings.removal_policy, settings.nesting), (RemovalPolicy::Keep, Nesting::Nested));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use axum::{
 };
 use rollcall_domain::{
     ids::{DirectoryId, ImportId},
-    import::SelectionKind,
+    import::{Nesting, SelectionKind},
     role::Act,
 };
 use rollcall_store::{
@@ -89,6 +89,7 @@ pub struct ImportFormPage {
     pub intervals: Vec<Interval>,
     pub removal: &'static str,
     pub grace_days: String,
+    pub nested: bool,
     pub may_delete: bool,
     pub count: ScopeCount,
     pub save_label: &'static str,
@@ -262,6 +263,7 @@ async fn draw(
         intervals: intervals(choice.minutes),
         removal: choice.removal.as_str(),
         grace_days: choice.grace_days.clone(),
+        nested: choice.nesting == Nesting::Nested,
         may_delete: import.is_some(),
         save_label: if import.is_some() { "Save import" } else { "Start importing" },
         version: choice.version,
@@ -303,16 +305,33 @@ async fn groups(
         people: node.people,
         chosen: choice.groups.contains(&node.guid),
         why_not: node.blocked.as_deref().map(reason),
-        note: match node.others {
-            0 => String::new(),
-            1 => "1 member is no person and does not come over".to_owned(),
-            many => format!("{many} members are no people and do not come over"),
-        },
+        note: left_out(&node, choice.nesting),
         name: node.name,
     };
     let shown =
         chosen.into_iter().filter(|node| node.kind == SelectionKind::Group).chain(others.into_iter().take(GROUPS));
     Ok((shown.map(show).collect(), left_out, in_groups))
+}
+
+/// Who of a group does not come over, by kind.
+fn left_out(node: &Node, nesting: Nesting) -> String {
+    let followed = match nesting {
+        Nesting::Direct => 0,
+        Nesting::Nested => node.nested,
+    };
+    let rest = node.others - node.nested - node.computers - node.foreigners;
+    let kinds = [
+        (node.nested - followed, "group", "groups"),
+        (node.computers, "computer", "computers"),
+        (node.foreigners, "member of another domain", "members of other domains"),
+        (rest, "other member", "other members"),
+    ];
+    let told = kinds.into_iter().filter(|(count, _, _)| *count > 0).map(|(count, one, many)| match count {
+        1 => format!("1 {one}"),
+        many_of_them => format!("{} {many}", grouped(many_of_them)),
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() { String::new() } else { format!("without {}", told.join(", ")) }
 }
 
 /// Why something cannot be chosen, in words.

@@ -44,6 +44,7 @@ pub struct PausePage {
     pub frame: Frame,
     pub customer: CustomerHead,
     pub what: String,
+    pub meaning: &'static str,
     pub action: String,
     pub back: String,
     pub reason: String,
@@ -60,7 +61,7 @@ struct PauseForm {
 
 /// What is to be paused, as the addresses say.
 #[derive(Debug, Clone, Copy)]
-enum Subject {
+pub enum Subject {
     Customer,
     Import(ImportId),
 }
@@ -129,6 +130,18 @@ const fn target(customer: CustomerId, subject: Subject) -> Target {
     }
 }
 
+/// What stands still while it lasts.
+pub const fn meaning(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Customer => {
+            "While paused, the agent only reports that it is alive. Nobody is added, changed or removed."
+        }
+        Subject::Import(_) => {
+            "While paused, this import is not read: nobody in it is added, changed or removed. The customer's other imports go on."
+        }
+    }
+}
+
 fn back(slug: &str, subject: Subject) -> String {
     match subject {
         Subject::Customer => format!("/c/{slug}"),
@@ -156,6 +169,7 @@ async fn draw(
     opened.frame.refresh_without_script = None;
     Ok(PausePage {
         what,
+        meaning: meaning(subject),
         action,
         back: back(slug, subject),
         reason,

@@ -311,6 +311,7 @@ fn status(now: DateTime<Utc>, domain: &DomainPin) -> AgentStatus {
         clock_offset_ms: 0,
         last_cycle: None,
         problems: vec![],
+        clearings: vec![],
     }
 }
 

@@ -9,6 +9,7 @@ use rollcall_store::{
     Db, MspScope, Scope as _, StoreError,
     jobs::{self, Claimed, NewJob},
     testing::TestDb,
+    work,
 };
 use uuid::Uuid;
 
@@ -125,9 +126,9 @@ pub async fn a_buried_job_blocks_nothing_and_can_be_revived(test: TestDb) {
     finish(db, &next).await.unwrap();
 
     let mut tx = db.write(&msp).await.unwrap();
-    let dead = jobs::list_dead(&mut tx, &msp).await.unwrap();
+    let dead = work::list_dead(&mut tx, 10).await.unwrap();
     assert_eq!(dead[0].last_error.as_deref(), Some("unreadable"));
-    assert!(jobs::revive(&mut tx, &msp, dead[0].id, at(2)).await.unwrap());
+    assert!(work::revive(&mut tx, dead[0].id, at(2)).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(number(&claim(db, msp.msp(), 3).await.unwrap()), 1);
 }

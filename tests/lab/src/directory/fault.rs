@@ -20,6 +20,8 @@ pub enum Fault {
     },
     /// Binds are never answered.
     StallBinds,
+    /// Searches at the domain's root point to other naming contexts even where the client does not want to hear of them.
+    SendReferences,
     InSearch(When, Trouble),
 }
 
@@ -55,8 +57,8 @@ impl When {
         Self { page: 1, reads: Reads::SingleObjects, asks: None, times: Times::Always }
     }
 
-    /// Only in searches whose filter or list of attributes holds this text: `805306368` for people, `member;range=1500` for the
-    /// second part of a long membership.
+    /// Only in searches whose base, filter or list of attributes holds this text: `805306368` for people, `member;range=1500`
+    /// for the second part of a long membership.
     pub fn asking(self, text: &str) -> Self {
         Self { asks: Some(text.to_owned()), ..self }
     }
@@ -69,7 +71,9 @@ impl When {
     pub(super) fn strikes(&self, search: &Search, page: u32) -> bool {
         let reads = if search.scope == Scope::Base { Reads::SingleObjects } else { Reads::Lists };
         let asked = |text: &String| {
-            contains(&search.filter_bytes, text.as_bytes()) || search.attributes.iter().any(|name| name.contains(text))
+            contains(&search.filter_bytes, text.as_bytes())
+                || search.attributes.iter().any(|name| name.contains(text))
+                || search.base.contains(text)
         };
         self.page == page && self.reads == reads && self.asks.as_ref().is_none_or(asked)
     }

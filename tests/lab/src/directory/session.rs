@@ -231,7 +231,9 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn new(shared: &Shared, message: &Message, search: &'a Search) -> Self {
         let asked = if message.control(SHOW_DELETED).is_some() { Tombstones::Shown } else { Tombstones::Hidden };
-        let domain = if message.control(DOMAIN_SCOPE).is_some() { Domain::Only } else { Domain::WithReferences };
+        let is_deaf = shared.rules().faults.has(&Fault::SendReferences);
+        let is_wanted = message.control(DOMAIN_SCOPE).is_none();
+        let domain = if is_wanted || is_deaf { Domain::WithReferences } else { Domain::Only };
         let names = message.control(EXTENDED_DN).map_or(NameForm::Plain, |control| {
             NameForm::WithIds(if control_number(control) == Some(1) { IdForm::Text } else { IdForm::Hex })
         });

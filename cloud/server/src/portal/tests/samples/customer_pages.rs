@@ -374,6 +374,7 @@ fn import_form() -> ImportFormPage {
             .map(|(value, label)| Interval { value, label: label.into() })
             .into(),
         removal: "deactivate",
+        nested: false,
         grace_days: "30".into(),
         may_delete: true,
         count: ScopeCount {
@@ -387,6 +388,7 @@ fn import_form() -> ImportFormPage {
 
 fn pause() -> PausePage {
     PausePage {
+        meaning: crate::portal::pause::meaning(crate::portal::pause::Subject::Customer),
         frame: of("Pause"),
         customer: head(Tab::Overview, "Pause"),
         what: "Contoso Legal LLP".into(),

@@ -1,0 +1,83 @@
+//! Decides what a complete reading has to tell a human: nothing was lost, and somebody must look.
+
+use std::fmt;
+
+use rollcall_protocol::checkin::Clearing;
+
+use super::loss::Losses;
+use super::scope::{Scope, Unavailable};
+
+/// One thing to look at.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Concern {
+    SelectionGone { objects: usize },
+    SelectionElsewhere { objects: usize },
+    NotSelectable { objects: usize },
+    NestedTooFar { groups: usize },
+    AttributeLost { attribute: &'static str, people: u64, of: u64 },
+}
+
+impl Concern {
+    /// As a check-in tells it, so that a human can accept it.
+    pub fn clearing(&self) -> Option<Clearing> {
+        match self {
+            Self::AttributeLost { attribute, people, of } => {
+                Some(Clearing { attribute: (*attribute).to_owned(), people: *people, of: *of })
+            }
+            Self::SelectionGone { .. }
+            | Self::SelectionElsewhere { .. }
+            | Self::NotSelectable { .. }
+            | Self::NestedTooFar { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SelectionGone { objects } => write!(f, "{objects} selected objects cannot be found or read"),
+            Self::SelectionElsewhere { objects } => write!(f, "{objects} selected objects belong to another domain"),
+            Self::NotSelectable { objects } => write!(f, "{objects} selected objects cannot be selected"),
+            Self::NestedTooFar { groups } => write!(f, "{groups} selected groups hold too many or too deep groups"),
+            Self::AttributeLost { attribute, people, of } => {
+                write!(f, "{attribute} vanished from {people} of {of} people of an import")
+            }
+        }
+    }
+}
+
+/// Everything to look at, in a fixed order.
+pub fn list(scope: &Scope, losses: &Losses) -> Vec<Concern> {
+    let of_selection = |(why, count): (Unavailable, usize)| match why {
+        Unavailable::Gone => Concern::SelectionGone { objects: count },
+        Unavailable::OtherDomain => Concern::SelectionElsewhere { objects: count },
+        Unavailable::NotSelectable => Concern::NotSelectable { objects: count },
+        Unavailable::NestedTooFar => Concern::NestedTooFar { groups: count },
+    };
+    let lost = losses.by_attribute().into_iter().map(|loss| Concern::AttributeLost {
+        attribute: loss.attribute(),
+        people: loss.people,
+        of: loss.of,
+    });
+    scope.reasons().into_iter().map(of_selection).chain(lost).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cycle::scope::Located;
+    use crate::cycle::scope::fixtures::*;
+
+    #[test]
+    fn every_reason_is_told_once_with_its_count() {
+        let mut scope = scope(vec![import(11, &[ou(21), ou(22), ou(23)], &[31])]);
+        for (number, why) in [(21, Unavailable::Gone), (31, Unavailable::Gone), (22, Unavailable::OtherDomain)] {
+            scope.set_located(id(number), Located::Unavailable(why));
+        }
+
+        let told = list(&scope, &Losses::default());
+
+        assert_eq!(told, vec![Concern::SelectionGone { objects: 2 }, Concern::SelectionElsewhere { objects: 1 }]);
+    }
+}

@@ -1,0 +1,233 @@
+//! Decides which domain controllers are tried, in which order, and whether the next one may be.
+
+use rollcall_protocol::directory::DomainPin;
+
+use super::connect::{ConnectError, Target};
+use super::domain::{self, Domain, NotOurs};
+use super::method::{self, Next};
+use super::names::{Listed, NameServer};
+use super::reader::DirectoryReader;
+use crate::clock::Chance;
+use crate::cycle::{Access, CycleError};
+use crate::platform::domain_controller;
+
+/// Which domain controllers there are, as far as this machine was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Controllers {
+    /// Named one by one: tried in this order.
+    pub hosts: Vec<String>,
+    /// The domain whose controllers DNS lists: tried after the named ones, by priority and weight.
+    pub domain: Option<String>,
+    pub names: NameServer,
+}
+
+impl Controllers {
+    /// The one controller that the target names.
+    pub fn one(host: &str) -> Self {
+        Self { hosts: vec![host.to_owned()], domain: None, names: NameServer::OfTheMachine }
+    }
+}
+
+/// Domain controllers tried in one cycle: each may cost a few timeouts, and a cycle has an end.
+const MOST: usize = 16;
+
+/// Connects to the first controller that can be read, the one of the last cycle before all others: a change of
+/// controller makes every departure wait.
+pub async fn reach(
+    access: &Access,
+    preferred: Option<&str>,
+    pinned: Option<&DomainPin>,
+    chance: &Chance,
+) -> Result<(DirectoryReader, Domain), CycleError> {
+    let mut first = None;
+    for target in targets(access, preferred, chance).await? {
+        match attempt(&target, access, pinned).await {
+            Ok(reached) => return Ok(reached),
+            Err(error) if onward(&error) == Onward::Stop => return Err(error),
+            Err(error) => {
+                tracing::warn!(host = target.host, %error, "this domain controller cannot be read");
+                first.get_or_insert(error);
+            }
+        }
+    }
+    let none = ConnectError::NameUnknown { host: access.target.host.clone() };
+    Err(first.unwrap_or(CycleError::Connect(none)))
+}
+
+async fn attempt(
+    target: &Target,
+    access: &Access,
+    pinned: Option<&DomainPin>,
+) -> Result<(DirectoryReader, Domain), CycleError> {
+    let mut reader = DirectoryReader::open(target, &access.methods).await?;
+    let domain = domain::identify(&mut reader, pinned).await?;
+    Ok((reader, domain))
+}
+
+/// The controllers to try, in order, each with the way to reach it.
+pub async fn targets(access: &Access, preferred: Option<&str>, chance: &Chance) -> Result<Vec<Target>, ConnectError> {
+    let controllers = &access.controllers;
+    let mut hosts = controllers.hosts.clone();
+    if let Some(domain) = &controllers.domain {
+        hosts.extend(find(controllers, domain, preferred, access, chance).await?);
+    }
+    let mut targets = Vec::new();
+    for host in arrange(hosts, preferred) {
+        let is_pinned = access.target.address.is_some() && host.eq_ignore_ascii_case(&access.target.host);
+        let address = match is_pinned {
+            true => access.target.address,
+            false => controllers.names.address(&host, access.target.timeouts.connect).await,
+        };
+        targets.push(Target { host, address, ..access.target.clone() });
+    }
+    Ok(targets)
+}
+
+/// What the system's own locator and DNS say. Without an answer the controller of the last cycle is still there to try.
+async fn find(
+    controllers: &Controllers,
+    domain: &str,
+    preferred: Option<&str>,
+    access: &Access,
+    chance: &Chance,
+) -> Result<Vec<String>, ConnectError> {
+    let located = {
+        let domain = domain.to_owned();
+        let asked = tokio::task::spawn_blocking(move || domain_controller::find(&domain));
+        tokio::time::timeout(access.target.timeouts.connect, asked).await.ok().and_then(Result::ok).flatten()
+    };
+    let mut hosts: Vec<String> = located.into_iter().collect();
+    match controllers.names.controllers(domain, access.target.timeouts.connect).await {
+        Ok(listed) => hosts.extend(by_priority(listed, chance)),
+        Err(error) => {
+            tracing::warn!(%error, "DNS does not tell the domain controllers");
+            hosts.extend(preferred.map(str::to_owned));
+        }
+    }
+    let unknown = ConnectError::NameUnknown { host: format!("_ldap._tcp.dc._msdcs.{domain}") };
+    if hosts.is_empty() && controllers.hosts.is_empty() { Err(unknown) } else { Ok(hosts) }
+}
+
+/// The lowest priority first; among equals by chance, in proportion to their weight (RFC 2782).
+fn by_priority(mut listed: Vec<Listed>, chance: &Chance) -> Vec<String> {
+    listed.sort_by(|left, right| {
+        (left.priority, left.weight, &left.host).cmp(&(right.priority, right.weight, &right.host))
+    });
+    let mut hosts = Vec::with_capacity(listed.len());
+    while let Some(lowest) = listed.first().map(|first| first.priority) {
+        let equals = listed.iter().take_while(|other| other.priority == lowest);
+        let weights: Vec<u32> = equals.map(|other| u32::from(other.weight)).collect();
+        hosts.push(listed.remove(draw(&weights, chance.fraction())).host);
+    }
+    hosts
+}
+
+/// The position that a fraction of the sum of weights falls on. Weight 0 is drawn only where nothing else is left.
+fn draw(weights: &[u32], fraction: f64) -> usize {
+    let total: u32 = weights.iter().sum();
+    let mark = fraction * f64::from(total);
+    let mut sum = 0;
+    let reached = weights.iter().position(|weight| {
+        sum += weight;
+        f64::from(sum) > mark
+    });
+    reached.unwrap_or(0)
+}
+
+/// The preferred one first, if it is still among them; nobody twice; not too many.
+fn arrange(hosts: Vec<String>, preferred: Option<&str>) -> Vec<String> {
+    let is_preferred = |host: &String| preferred.is_some_and(|preferred| host.eq_ignore_ascii_case(preferred));
+    let (mut arranged, others): (Vec<String>, Vec<String>) = hosts.into_iter().partition(is_preferred);
+    arranged.extend(others);
+    let mut known = std::collections::HashSet::new();
+    arranged.retain(|host| known.insert(host.to_lowercase()));
+    arranged.truncate(MOST);
+    arranged
+}
+
+/// Whether another controller may be tried after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Onward {
+    Next,
+    /// The answer would be the same everywhere, or asking again could lock the account.
+    Stop,
+}
+
+fn onward(error: &CycleError) -> Onward {
+    match error {
+        CycleError::Connect(error) => onward_from(error),
+        CycleError::NotOurs(NotOurs::NoDomainController(_) | NotOurs::NotSynchronised | NotOurs::Incomplete(_))
+        | CycleError::Incomplete(_) => Onward::Next,
+        CycleError::NotOurs(NotOurs::Anonymous | NotOurs::OtherDomain { .. })
+        | CycleError::Spool(_)
+        | CycleError::Packing(_)
+        | CycleError::Signing(_)
+        | CycleError::Deadline(_)
+        | CycleError::Unsent
+        | CycleError::NoPlace => Onward::Stop,
+    }
+}
+
+/// All controllers count wrong passwords together, so whoever was refused by one is not tried on the next.
+fn onward_from(error: &ConnectError) -> Onward {
+    match error {
+        ConnectError::NameUnknown { .. } => Onward::Next,
+        ConnectError::EveryMethod { decisive, .. } => onward_from(decisive),
+        ConnectError::Unreachable { .. }
+        | ConnectError::TimedOut { .. }
+        | ConnectError::Tls(_)
+        | ConnectError::StartTlsRefused(_)
+        | ConnectError::NoMethod
+        | ConnectError::Bind(_)
+        | ConnectError::Ended(_) => match method::after(error) {
+            Next::GoOn => Onward::Next,
+            Next::Stop => Onward::Stop,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::bind::BindRefused;
+
+    fn listed(host: &str, priority: u16, weight: u16) -> Listed {
+        Listed { host: host.into(), priority, weight }
+    }
+
+    #[test]
+    fn the_lowest_priority_comes_first_whatever_its_weight() {
+        let listed = vec![listed("far", 20, 900), listed("near", 0, 0), listed("middle", 10, 1)];
+
+        assert_eq!(by_priority(listed, &Chance::seeded(1)), ["near", "middle", "far"]);
+    }
+
+    #[test]
+    fn among_equals_the_heavier_is_drawn_more_often() {
+        let chance = Chance::seeded(7);
+        let first = |_| by_priority(vec![listed("heavy", 0, 90), listed("light", 0, 10)], &chance).swap_remove(0);
+        let heavy = (0..1_000).map(first).filter(|host| host == "heavy").count();
+
+        assert!((850..950).contains(&heavy), "{heavy}");
+    }
+
+    #[test]
+    fn the_controller_of_the_last_cycle_is_tried_first_and_nobody_twice() {
+        let hosts = || ["dc1.lab", "DC2.lab", "dc3.lab", "dc2.LAB"].map(str::to_owned).to_vec();
+
+        assert_eq!(arrange(hosts(), Some("dc3.LAB")), ["dc3.lab", "dc1.lab", "DC2.lab"]);
+        assert_eq!(arrange(hosts(), Some("gone.lab")), ["dc1.lab", "DC2.lab", "dc3.lab"]);
+    }
+
+    #[test]
+    fn a_refused_password_is_never_tried_on_the_next_controller() {
+        let refused = |refused| onward(&CycleError::Connect(ConnectError::Bind(refused)));
+        let unreachable = ConnectError::Unreachable { host: "dc1".into(), port: 636, why: "refused".into() };
+
+        assert_eq!(refused(BindRefused::NameOrPassword), Onward::Stop);
+        assert_eq!(refused(BindRefused::Locked), Onward::Stop);
+        assert_eq!(onward(&CycleError::Connect(unreachable)), Onward::Next);
+        assert_eq!(onward(&CycleError::NotOurs(NotOurs::NotSynchronised)), Onward::Next);
+        assert_eq!(onward(&CycleError::NotOurs(NotOurs::OtherDomain { found: "evil".into() })), Onward::Stop);
+    }
+}

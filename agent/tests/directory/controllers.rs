@@ -1,0 +1,139 @@
+//! Which domain controller is read, and what a change of it means for those who seem to have left.
+
+use std::net::Ipv4Addr;
+
+use rollcall_agent::cycle::CycleError;
+use rollcall_agent::diagnostic::Diagnostic;
+use rollcall_agent::directory::controllers::Controllers;
+use rollcall_agent::directory::method::Tls;
+use rollcall_agent::directory::names::NameServer;
+use rollcall_lab::directory::{Directory, Fault, Setup};
+use rollcall_lab::dns::Dns;
+use rollcall_protocol::batch::CycleKind;
+
+use crate::site::Site;
+
+const DOMAIN: &str = "lab.example";
+
+/// A domain with two controllers that DNS lists; the first has the lower priority number and is the one to try first.
+struct Pair {
+    site: Site,
+    second: Directory,
+    dns: Dns,
+}
+
+impl Pair {
+    fn new(users: usize) -> Self {
+        let mut site = Site::new(users);
+        let address = Ipv4Addr::new(127, 0, 1, 2);
+        // One port for all, as in every domain; only the addresses differ.
+        let setup = Setup { address: address.into(), ldaps_port: site.directory.ldaps().port(), ..Setup::default() };
+        let second = site.directory.second_controller("dc2", setup).unwrap();
+        let dns = Dns::start().unwrap();
+        dns.add_controller(DOMAIN, &second.host_name(), address, 10, 100);
+        dns.add_controller(DOMAIN, &site.directory.host_name(), Ipv4Addr::LOCALHOST, 0, 100);
+        site.access.controllers =
+            Controllers { hosts: Vec::new(), domain: Some(DOMAIN.into()), names: NameServer::At(dns.address()) };
+        site.access.target.address = None;
+        site.select_ous(&["Staff"]);
+        Self { site, second, dns }
+    }
+
+    fn read_by(&self) -> String {
+        self.site.cloud.last.as_ref().unwrap().link.cycle.dc.dns_name.clone()
+    }
+}
+
+#[tokio::test]
+async fn dns_names_the_controllers_and_the_lowest_priority_is_read() {
+    let mut pair = Pair::new(60);
+
+    pair.site.sync().await.unwrap();
+
+    assert_eq!(pair.read_by(), "dc1.lab.example");
+    assert_eq!(pair.site.seen(), pair.site.expected());
+    assert_eq!(pair.second.tally().binds, 0);
+}
+
+// proves: L-5
+#[tokio::test]
+async fn when_a_controller_is_gone_the_next_one_is_read_and_nobody_leaves_in_that_cycle() {
+    let Pair { mut site, second, dns } = Pair::new(120);
+    site.sync().await.unwrap();
+    let leaving = *site.seen().keys().next().unwrap();
+    second.move_to(leaving, site.ou("Contractors")).unwrap();
+    site.directory = second;
+
+    let first = site.sync().await.unwrap();
+    let kind = first.kind;
+    let second = site.sync().await.unwrap();
+
+    assert_eq!((first.counts.departed, first.counts.awaiting), (0, 1));
+    assert_eq!(kind, CycleKind::Full, "after a change of controller everybody is sent");
+    assert_eq!((second.counts.departed, second.counts.awaiting), (1, 0));
+    assert_eq!(site.seen(), site.expected());
+    drop(dns);
+}
+
+#[tokio::test]
+async fn the_controller_of_the_last_cycle_is_kept_when_the_first_one_is_back() {
+    let mut pair = Pair::new(40);
+    pair.site.directory.fault(Fault::Silence);
+    pair.site.sync().await.unwrap();
+    assert_eq!(pair.read_by(), "dc2.lab.example");
+    pair.site.directory.heal();
+
+    pair.site.sync().await.unwrap();
+
+    assert_eq!(pair.read_by(), "dc2.lab.example");
+}
+
+#[tokio::test]
+async fn without_dns_the_controller_of_the_last_cycle_is_still_tried() {
+    let mut site = Site::synced(40, &["Staff"]).await;
+    let dns = Dns::start().unwrap();
+    dns.fall_silent();
+    site.access.controllers =
+        Controllers { hosts: Vec::new(), domain: Some(DOMAIN.into()), names: NameServer::At(dns.address()) };
+
+    let read = site.sync().await.unwrap();
+
+    assert_eq!(read.counts.departed, 0);
+}
+
+#[tokio::test]
+async fn a_domain_that_dns_does_not_know_is_told_as_such() {
+    let mut pair = Pair::new(20);
+    pair.site.access.controllers.domain = Some("nowhere.example".into());
+
+    let error = pair.site.sync().await.unwrap_err();
+
+    assert_eq!(Diagnostic::from(&error).fault.code, "RC-2101", "{error}");
+    drop(pair.dns);
+}
+
+#[tokio::test]
+async fn a_password_that_one_controller_refuses_is_not_tried_on_another() {
+    let mut pair = Pair::new(20);
+    let port = pair.site.directory.ldaps().port();
+    pair.site.reach(Tls::Ldaps, port, "wrong");
+
+    let error: CycleError = pair.site.sync().await.unwrap_err();
+
+    assert_eq!(Diagnostic::from(&error).fault.code, "RC-2201");
+    assert_eq!((pair.site.directory.tally().binds, pair.second.tally().binds), (1, 0));
+}
+
+#[tokio::test]
+async fn named_controllers_are_tried_in_their_order() {
+    let mut pair = Pair::new(20);
+    pair.site.access.controllers = Controllers {
+        hosts: vec![pair.second.host_name(), pair.site.directory.host_name()],
+        domain: None,
+        names: NameServer::At(pair.dns.address()),
+    };
+
+    pair.site.sync().await.unwrap();
+
+    assert_eq!(pair.read_by(), "dc2.lab.example");
+}
