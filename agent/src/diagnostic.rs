@@ -188,7 +188,7 @@ impl From<&SpoolError> for Diagnostic {
     fn from(error: &SpoolError) -> Self {
         let fault = match error {
             SpoolError::Unwritable(_) => catalogue::NOT_WRITABLE,
-            SpoolError::Damaged(_) | SpoolError::Unreadable => catalogue::SPOOL_REBUILT,
+            SpoolError::Damaged(_) | SpoolError::Unreadable | SpoolError::Gone => catalogue::SPOOL_REBUILT,
         };
         Self::new(fault, error, Exit::Failed)
     }
@@ -200,7 +200,9 @@ impl From<&LinkError> for Diagnostic {
             LinkError::NameUnknown { .. } => catalogue::CLOUD_NAME,
             LinkError::Tls { .. } => catalogue::CLOUD_TLS,
             LinkError::Proxy { .. } => catalogue::PROXY_REFUSED,
-            LinkError::Unreachable { .. } | LinkError::TimedOut { .. } => catalogue::CLOUD_UNREACHABLE,
+            LinkError::Unreachable { .. } | LinkError::Broken { .. } | LinkError::TimedOut { .. } => {
+                catalogue::CLOUD_UNREACHABLE
+            }
             LinkError::TooLong | LinkError::Odd { .. } => catalogue::CLOUD_ODD_ANSWER,
             LinkError::Refused(refusal) => return refusal.into(),
             LinkError::Setup(_) => catalogue::CONFIG_UNREADABLE,
@@ -221,7 +223,7 @@ impl From<&Refusal> for Diagnostic {
             }
             Refusal::Epoch => (catalogue::CLOUD_UNREACHABLE, "the epoch is over".to_owned(), Exit::CloudUnreachable),
             Refusal::Unauthorized => (catalogue::SIGNATURE_REFUSED, "status 401".to_owned(), Exit::Failed),
-            Refusal::Revoked => (catalogue::AGENT_REVOKED, "status 410".to_owned(), Exit::NotEnrolled),
+            Refusal::Revoked { .. } => (catalogue::AGENT_REVOKED, "status 410".to_owned(), Exit::NotEnrolled),
             Refusal::Skew { server_time } => {
                 (catalogue::CLOCK_OFF, format!("the cloud says it is {}", server_time.to_rfc3339()), Exit::Failed)
             }

@@ -13,6 +13,8 @@ pub enum Exit {
     DirectoryUnreachable,
     /// Done, and a human should look: removals held, a selection missing, somebody to be looked for a second time.
     Attention,
+    /// A newer version lies ready; whoever started this one starts that one.
+    Updated,
 }
 
 impl Exit {
@@ -25,7 +27,22 @@ impl Exit {
             Self::CloudUnreachable => 4,
             Self::DirectoryUnreachable => 5,
             Self::Attention => 10,
+            Self::Updated => 20,
         }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        let all = [
+            Self::Ok,
+            Self::Failed,
+            Self::Usage,
+            Self::NotEnrolled,
+            Self::CloudUnreachable,
+            Self::DirectoryUnreachable,
+            Self::Attention,
+            Self::Updated,
+        ];
+        all.into_iter().find(|exit| exit.code() == code)
     }
 }
 

@@ -29,7 +29,13 @@ pub struct Identity {
     pub msp: String,
     pub customer: String,
     pub enrolled_at: DateTime<Utc>,
+    /// Since when the key is this one; `None`: since enrolment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key_since: Option<DateTime<Utc>>,
     key: Seed,
+    /// A key on its way in: proposed to the cloud, perhaps known there, used for nothing yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_key: Option<Seed>,
 }
 
 /// A private key's seed in base64url; it prints nothing and is wiped when dropped.
@@ -67,7 +73,6 @@ fn path(folder: &Path) -> PathBuf {
 
 impl Identity {
     pub fn new(enrolled: Enrolled, key: &PrivateKey) -> Self {
-        let seed = URL_SAFE_NO_PAD.encode(key.to_seed().as_slice());
         Self {
             agent: enrolled.agent,
             cloud: enrolled.cloud,
@@ -76,7 +81,9 @@ impl Identity {
             msp: enrolled.msp,
             customer: enrolled.customer,
             enrolled_at: enrolled.at,
-            key: Seed(seed),
+            key_since: None,
+            next_key: None,
+            key: Seed::of(key),
         }
     }
 
@@ -114,10 +121,45 @@ impl Identity {
 
     /// The means to sign for this agent.
     pub fn signer(&self) -> Result<Signer, Diagnostic> {
+        Ok(Signer { key: self.key.private()?, agent: self.agent, cloud: self.cloud })
+    }
+
+    /// Since when the key is this one.
+    pub fn key_since(&self) -> DateTime<Utc> {
+        self.key_since.unwrap_or(self.enrolled_at)
+    }
+
+    /// The key that was proposed and not taken over yet.
+    pub fn find_next_key(&self) -> Result<Option<PrivateKey>, Diagnostic> {
+        self.next_key.as_ref().map(Seed::private).transpose()
+    }
+
+    /// The same identity with a key to propose.
+    #[must_use]
+    pub fn with_next_key(&self, key: &PrivateKey) -> Self {
+        Self { next_key: Some(Seed::of(key)), ..self.clone() }
+    }
+
+    /// The same identity with the proposed key as its own; without one, unchanged.
+    #[must_use]
+    pub fn with_next_key_in_force(&self, now: DateTime<Utc>) -> Self {
+        match &self.next_key {
+            None => self.clone(),
+            Some(next) => Self { key: next.clone(), key_since: Some(now), next_key: None, ..self.clone() },
+        }
+    }
+}
+
+impl Seed {
+    fn of(key: &PrivateKey) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(key.to_seed().as_slice()))
+    }
+
+    fn private(&self) -> Result<PrivateKey, Diagnostic> {
         let damaged = || Diagnostic::new(catalogue::NOT_ENROLLED, "the key is damaged", Exit::NotEnrolled);
-        let seed = Zeroizing::new(URL_SAFE_NO_PAD.decode(self.key.0.as_bytes()).map_err(|_| damaged())?);
+        let seed = Zeroizing::new(URL_SAFE_NO_PAD.decode(self.0.as_bytes()).map_err(|_| damaged())?);
         let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| damaged())?;
-        Ok(Signer { key: PrivateKey::from_seed(seed), agent: self.agent, cloud: self.cloud })
+        Ok(PrivateKey::from_seed(seed))
     }
 }
 

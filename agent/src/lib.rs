@@ -2,6 +2,7 @@
 //!
 //! Read it as the data flows: the directory, one cycle, the spool, the link to the cloud; then who keeps them going.
 
+pub mod version;
 pub mod clock;
 pub mod exit;
 pub mod platform;
@@ -14,4 +15,5 @@ pub mod cycle;
 pub mod spool;
 pub mod cloud;
 pub mod service;
+pub mod update;
 pub mod cli;

@@ -1,5 +1,7 @@
 //! Decides what every request says of itself and signs it with the agent's key.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use chrono::{DateTime, Utc};
 use rollcall_protocol::batch::BatchLink;
 use rollcall_protocol::hash::BodyDigest;
@@ -19,6 +21,24 @@ pub struct Signer {
     pub cloud: Uuid,
 }
 
+/// The signer in force. A rotation puts another one in its place while requests are under way.
+#[derive(Debug, Clone)]
+pub struct Keyholder(Arc<RwLock<Arc<Signer>>>);
+
+impl Keyholder {
+    pub fn new(signer: Signer) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(signer))))
+    }
+
+    pub fn signer(&self) -> Arc<Signer> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn replace(&self, signer: Signer) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(signer);
+    }
+}
+
 /// What makes one request different from every other.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamp {
@@ -31,6 +51,12 @@ impl Signer {
     /// Signs a plain request.
     pub fn sign_request(&self, path: &str, body: &[u8], stamp: Stamp) -> Result<String, JwsError> {
         jws::sign(Kind::Request, &self.key, &self.claims(path, BodyDigest::of(body), stamp, ()))
+    }
+
+    /// Signs a request that only fetches.
+    pub fn sign_fetch(&self, path: &str, stamp: Stamp) -> Result<String, JwsError> {
+        let claims = self.claims(path, BodyDigest::of(b""), stamp, ());
+        jws::sign(Kind::Request, &self.key, &RequestClaims { method: "GET".to_owned(), ..claims })
     }
 
     /// Signs an enrolment, which proves that we hold the new key.

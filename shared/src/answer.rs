@@ -19,8 +19,12 @@ pub enum Refusal {
     Epoch,
     /// Unknown key, bad signature, or claims that do not fit; never more detail.
     Unauthorized,
-    /// The key was revoked. Stop reading, wipe the spool.
-    Revoked,
+    /// The agent was revoked. Stop reading, wipe the spool. `proof` is a signed [`crate::revocation::Revocation`]; without
+    /// one that holds this is nothing the cloud would say.
+    Revoked {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<String>,
+    },
     /// This agent is quarantined until the MSP decides which copy is the true one.
     Quarantined,
     /// The signer's clock is off. Learn the offset and try once more.
@@ -55,7 +59,7 @@ impl Refusal {
             Self::Unauthorized | Self::Skew { .. } => 401,
             Self::Quarantined => 403,
             Self::Fork | Self::Gap { .. } | Self::Epoch => 409,
-            Self::Revoked | Self::Token { .. } => 410,
+            Self::Revoked { .. } | Self::Token { .. } => 410,
             Self::TooLarge { .. } => 413,
             Self::Busy { .. } => 429,
             Self::Unavailable { .. } => 503,
@@ -112,7 +116,7 @@ mod tests {
             Refusal::Gap { expected: 7 },
             Refusal::Epoch,
             Refusal::Unauthorized,
-            Refusal::Revoked,
+            Refusal::Revoked { proof: None },
             Refusal::Quarantined,
             Refusal::Skew { server_time: DateTime::UNIX_EPOCH },
             Refusal::TooLarge { limit: 4 },
@@ -143,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_proxy_that_imitates_a_refusal_under_another_status_is_not_believed() {
-        let revoked = serde_json::to_vec(&Refusal::Revoked).unwrap();
+        let revoked = serde_json::to_vec(&Refusal::Revoked { proof: None }).unwrap();
         assert_eq!(classify::<Receipt>(404, None, &revoked), Answer::Unintelligible { status: 404 });
     }
 

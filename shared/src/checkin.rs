@@ -2,6 +2,7 @@
 
 use crate::chain::Epoch;
 use crate::directory::{DcIdentity, DomainPin};
+use crate::update::report::UpdateReport;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,7 +20,16 @@ pub struct CheckinRequest {
     /// The spool was lost or cannot fill a gap: begin anew.
     #[serde(default)]
     pub epoch: EpochWish,
+    /// The newest epoch this agent has worked in, told with the wish for a new one; 0 if it knows none. An agent that
+    /// knows less than the chain shows is not the one that wrote it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub last_epoch: u64,
     pub status: AgentStatus,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +65,9 @@ pub struct AgentStatus {
     /// What is wrong right now, worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// What became of the last version that was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<UpdateReport>,
     /// Attributes that vanished from many people at once; their old values stand until a human accepts it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clearings: Vec<Clearing>,

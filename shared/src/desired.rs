@@ -4,6 +4,7 @@ use crate::directory::DomainPin;
 use crate::jws::{self, JwsError, Kind, Unverified};
 use crate::key::{PrivateKey, PublicKey};
 use crate::limits;
+use crate::update::report::WantedVersion;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,6 +27,9 @@ pub struct DesiredState {
     pub imports: Vec<DesiredImport>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Command>,
+    /// The version to run; none while the agent shall keep what it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<WantedVersion>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,20 @@ pub struct Pause {
     /// When it ends by itself; `None` when a human ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<DateTime<Utc>>,
+}
+
+impl Order {
+    /// Whether a reading of the directory carries it out.
+    pub const fn needs_cycle(&self) -> bool {
+        match self {
+            Self::SyncNow
+            | Self::RefreshStructure
+            | Self::FullSnapshot
+            | Self::Confirm { .. }
+            | Self::AcceptClearing { .. } => true,
+            Self::RotateKey => false,
+        }
+    }
 }
 
 impl Pause {
@@ -78,6 +96,7 @@ pub enum Nesting {
 }
 
 impl Nesting {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
     fn is_default(&self) -> bool {
         *self == Self::Direct
     }
@@ -113,6 +132,8 @@ pub enum Order {
     RefreshStructure,
     /// Send every person with the next cycle.
     FullSnapshot,
+    /// Sign with a new key from now on.
+    RotateKey,
     /// Look these up and send them as present or departed.
     Confirm {
         guids: Vec<Uuid>,
@@ -181,7 +202,7 @@ impl DesiredState {
         let order_fits = |command: &Command| match &command.order {
             Order::Confirm { guids } => guids.len() <= limits::CONFIRM,
             Order::AcceptClearing { attributes } => attributes.len() <= limits::CLEARED_ATTRIBUTES,
-            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot => true,
+            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::RotateKey => true,
         };
         self.imports.len() <= limits::IMPORTS
             && self.imports.iter().all(import_fits)
@@ -208,6 +229,7 @@ mod tests {
             pause: None,
             imports: Vec::new(),
             commands: Vec::new(),
+            update: None,
         }
     }
 

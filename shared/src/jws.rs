@@ -32,13 +32,31 @@ pub enum Kind {
     /// Desired state, signed by the cloud.
     #[serde(rename = "rollcall-desired")]
     Desired,
+    /// The end of an agent, signed by the cloud.
+    #[serde(rename = "rollcall-revoked")]
+    Revoked,
+    /// Who may sign updates: keys and thresholds of the four roles.
+    #[serde(rename = "rollcall-update-root")]
+    UpdateRoot,
+    /// Which releases there are.
+    #[serde(rename = "rollcall-update-targets")]
+    UpdateTargets,
+    /// Which list of releases goes with which moment.
+    #[serde(rename = "rollcall-update-snapshot")]
+    UpdateSnapshot,
+    /// That all of it is still current.
+    #[serde(rename = "rollcall-update-timestamp")]
+    UpdateTimestamp,
 }
 
 impl Kind {
     const fn limit(self) -> usize {
         match self {
-            Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::NewKey => limits::JWS,
+            Self::Token | Self::Enrol | Self::Request | Self::Batch | Self::NewKey | Self::Revoked => limits::JWS,
             Self::Desired => limits::DESIRED,
+            Self::UpdateRoot | Self::UpdateTargets | Self::UpdateSnapshot | Self::UpdateTimestamp => {
+                limits::UPDATE_DOCUMENT
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Everything the agent and the cloud say to each other: messages, signing, limits. No I/O, no clock, no randomness.
 //!
 //! Read it in the order of the `mod` lines: what limits hold, how bytes are hashed and signed, what a request proves,
-//! what a cycle carries, how the cloud answers, and what the cloud wants of the agent.
+//! what a cycle carries, how the cloud answers, what the cloud wants of the agent, and when an update is
+//! believed.
 
 pub mod limits;
 pub mod catalogue;
@@ -25,6 +26,8 @@ pub mod answer;
 pub mod desired;
 pub mod checkin;
 pub mod rotate;
+pub mod revocation;
+pub mod update;
 
 /// The protocol version this build speaks; it stands in the claims of every request.
 pub const PROTO: u16 = 1;
@@ -35,4 +38,6 @@ pub mod path {
     pub const CHECKIN: &str = "/agent/v1/checkin";
     pub const BATCHES: &str = "/agent/v1/batches";
     pub const ROTATE: &str = "/agent/v1/rotate";
+    /// What lies below is named by [`crate::update::name`].
+    pub const UPDATES: &str = "/agent/v1/updates";
 }

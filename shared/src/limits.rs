@@ -57,3 +57,12 @@ pub const INTERVAL_MIN_MINUTES: u32 = 15;
 pub const INTERVAL_MAX_MINUTES: u32 = 24 * 60;
 /// Interval between two scheduled cycles unless the import says otherwise, in minutes.
 pub const INTERVAL_DEFAULT_MINUTES: u32 = 180;
+
+/// One signed document about updates.
+pub const UPDATE_DOCUMENT: usize = 256 * 1024;
+/// Signatures of one document about updates.
+pub const UPDATE_SIGNATURES: usize = 16;
+/// Changes of the keys that sign updates which an agent follows at once.
+pub const UPDATE_ROOTS: usize = 256;
+/// One agent's program.
+pub const UPDATE_FILE: u64 = 64 * 1024 * 1024;

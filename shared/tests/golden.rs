@@ -185,6 +185,7 @@ fn desired() -> DesiredState {
         .zip(0x31..)
         .map(|(order, number)| Command { id: id(number), order })
         .collect(),
+        update: None,
     }
 }
 
@@ -196,6 +197,7 @@ fn checkin() -> CheckinRequest {
         wait_seconds: 55,
         done: vec![id(0x31)],
         epoch: EpochWish::New,
+        last_epoch: 0,
         status: AgentStatus {
             version: "0.1.0".into(),
             host: "SRV-01".into(),
@@ -216,6 +218,7 @@ fn checkin() -> CheckinRequest {
             }),
             problems: vec![problem],
             clearings: Vec::new(),
+            update: None,
         },
     }
 }
@@ -296,7 +299,7 @@ fn answers_keep_their_form() {
         Refusal::Gap { expected: 7 },
         Refusal::Epoch,
         Refusal::Unauthorized,
-        Refusal::Revoked,
+        Refusal::Revoked { proof: None },
         Refusal::Quarantined,
         Refusal::Skew { server_time: at(1_750_000_000) },
         Refusal::TooLarge { limit: 4 },

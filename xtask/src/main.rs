@@ -12,6 +12,7 @@ mod requirements;
 mod test;
 mod demo;
 mod bench;
+mod release;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -34,6 +35,8 @@ enum Command {
     Lint,
     /// Which requirements have a test: covered and not yet.
     Requirements(requirements::Args),
+    /// Make signing keys for updates, and publish releases of the agent.
+    Release(release::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Lint => lint::run(),
         Command::Requirements(args) => requirements::run(&args),
+        Command::Release(args) => release::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

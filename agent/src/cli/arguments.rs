@@ -8,7 +8,7 @@ use super::output::Form;
 
 /// Reads one Active Directory domain, read-only, and pushes signed change batches to the Rollcall cloud.
 #[derive(Debug, Parser)]
-#[command(name = "rollcall-agent", version)]
+#[command(name = "rollcall-agent", version = crate::version::text())]
 pub struct Arguments {
     /// Configuration file
     #[arg(long, global = true, value_name = "FILE")]
@@ -30,6 +30,9 @@ pub enum Command {
     },
     /// Run until stopped, as the service does
     Run,
+    /// What `run` starts when a newer version was fetched; ends when its standard input closes
+    #[command(hide = true)]
+    Work,
     /// Read the directory once and send what changed
     Sync {
         /// Read and decide everything, send and keep nothing

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::cycle::Access;
 use crate::diagnostic::Diagnostic;
 use crate::directory::connect::ConnectError;
+use crate::directory::controllers;
 use crate::directory::domain::{self, Rights};
 use crate::directory::reader::DirectoryReader;
 use crate::exit::Exit;
@@ -83,7 +84,11 @@ pub async fn run(config: Result<Config, Diagnostic>, clock: &Clock, chance: &Cha
         report.step("data folder", data_folder(&config, clock).map(|detail| ((), detail)));
         let access = config.access().map(|access| (access, "complete".to_owned()));
         if let Some(access) = report.step("directory settings", access) {
-            directory(&mut report, &access).await;
+            let settled = controllers::settle(&access, chance).await.map_err(|error| Diagnostic::from(&error));
+            let settled = settled.map(|access| (access.clone(), format!("{} is asked", access.target.host)));
+            if let Some(access) = report.step("domain controllers", settled) {
+                directory(&mut report, &access).await;
+            }
         }
         let enrolled = Identity::get(&config.data_dir);
         let enrolled = enrolled.map(|identity| {

@@ -15,6 +15,8 @@ use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::service::supervisor;
+use crate::update::child;
+use crate::update::launcher::{self, Launch, Times};
 
 /// Carries a command out and says how it ended.
 pub async fn run(arguments: &Arguments, config: Result<Config, Diagnostic>, clock: &Clock, chance: &Chance) -> Exit {
@@ -38,12 +40,27 @@ async fn command(
     match &arguments.command {
         Command::Check => Ok(Box::pin(check::run(config, clock, chance, output)).await),
         Command::Enroll { token } => enrol::run(token, &arguments.path(), config, clock, chance, output).await,
-        Command::Run => Box::pin(supervisor::run(&config?, clock, chance, told_to_stop())).await,
+        Command::Run => Box::pin(launch(arguments, &config?, clock, chance)).await,
+        Command::Work => Box::pin(supervisor::run(&config?, clock, chance, told_by_anybody())).await,
         Command::Sync { dry_run } => {
             Box::pin(sync::run(&config?, clock, chance, sync::purpose(*dry_run), output)).await
         }
         Command::Status => status::run(&config?, output),
         Command::Show { last } => show::run(&config?, *last, output),
+    }
+}
+
+/// Starts the version that should run: this one, or a newer one that was fetched.
+async fn launch(arguments: &Arguments, config: &Config, clock: &Clock, chance: &Chance) -> Result<Exit, Diagnostic> {
+    launcher::wait_for_lock(config).await;
+    let launch = Launch { config_file: arguments.config.clone(), times: Times::default() };
+    launcher::run(config, &launch, clock, chance, told_to_stop()).await
+}
+
+async fn told_by_anybody() {
+    tokio::select! {
+        () = told_to_stop() => {}
+        () = child::told_by_parent() => {}
     }
 }
 

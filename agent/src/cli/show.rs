@@ -20,7 +20,7 @@ pub fn run(config: &Config, last: u32, output: &Output) -> Result<Exit, Diagnost
 
 /// A heading per batch and then its items as they were sent; as JSON, one object per batch with the same.
 fn print(sent: &Sent, output: Output) -> Result<(), SpoolError> {
-    let claims = sent.batch.claims()?;
+    let claims = &sent.batch.claims;
     match output.form() {
         Form::Text => {
             output.line(format_args!(
@@ -30,7 +30,7 @@ fn print(sent: &Sent, output: Output) -> Result<(), SpoolError> {
                 claims.link.chain.seq,
                 claims.link.cycle.part,
                 claims.link.cycle.parts,
-                sent.batch.items,
+                claims.link.cycle.items,
                 sent.batch.body.len(),
             ));
             each_item(sent, |item| output.line(item))

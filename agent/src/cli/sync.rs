@@ -101,7 +101,7 @@ impl Hand<'_> {
         let stored = keeping::find_desired(folder, &self.identity, pinned);
         let desk = Desk::new(stored.clone(), keeping::find_report(folder), self.link.clock.now());
         if state.chain.is_none() {
-            desk.wish_epoch();
+            desk.wish_epoch(self.spool.last_epoch());
         }
         let mut request = desk.request(0, self.link.clock.offset_ms());
         request.status.domain = state.domain.clone();
@@ -117,7 +117,7 @@ impl Hand<'_> {
     }
 
     fn refused(&mut self, error: &LinkError) -> Diagnostic {
-        if matches!(error, LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked)) {
+        if matches!(error, LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked { .. })) {
             let _ = self.spool.wipe();
             keeping::wipe(&self.config.data_dir);
         }
@@ -147,11 +147,12 @@ impl Hand<'_> {
         purpose: Purpose,
     ) -> Result<Summary, Diagnostic> {
         let started_at = self.link.clock.cloud_now();
+        let signer = self.link.keys.signer();
         let cycle = Cycle {
             spool: &mut self.spool,
             access,
             desired,
-            signer: &self.link.signer,
+            signer: &signer,
             clock: &self.link.clock,
             chance: &self.link.chance,
             second_reading_after: self.config.second_reading_after(),
@@ -189,7 +190,7 @@ impl Hand<'_> {
             let pushed = push::push_one(&mut self.spool, &self.link, resend).await;
             match pushed.map_err(|error| spool_failed(&error))? {
                 Pushed::Empty => return Ok(()),
-                Pushed::One => {
+                Pushed::One(_) => {
                     backoff.reset();
                     resend = None;
                 }
@@ -208,7 +209,8 @@ impl Hand<'_> {
                 }
                 Pushed::Stopped(refusal) => return Err(Diagnostic::from(&refusal)),
                 Pushed::Revoked => {
-                    return Err(self.refused(&LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked)));
+                    let revoked = rollcall_protocol::answer::Refusal::Revoked { proof: None };
+                    return Err(self.refused(&LinkError::Refused(revoked)));
                 }
             }
         }

@@ -13,6 +13,9 @@ pub struct Backoff {
 /// For the cloud: after an outage of any length everybody is back within five minutes, and not all at once.
 pub const CLOUD: Backoff = Backoff { first: Duration::from_secs(2), cap: Duration::from_mins(4), failures: 0 };
 
+/// For the store: a locked file is free again in moments, and a full disk may take days.
+pub const STORE: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_mins(1), failures: 0 };
+
 impl Backoff {
     /// The wait after one more failure. `fraction` is from 0 up to 1.
     pub fn failed(&mut self, fraction: f64) -> Duration {

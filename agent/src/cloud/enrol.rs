@@ -1,7 +1,5 @@
 //! Decides how this machine becomes an agent: a key made here, a token used up there, the cloud's key pinned.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use rollcall_protocol::answer::{Answer, Refusal, TokenFault};
 use rollcall_protocol::chain::Epoch;
@@ -40,8 +38,8 @@ pub async fn enrol(
     let key = PrivateKey::from_seed(&seed);
     let request = EnrolRequest { token: token.to_owned(), public_key: key.public(), machine };
     let body = serde_json::to_vec(&request).map_err(|error| LinkError::Setup(error.to_string()))?;
-    let signer = Arc::new(Signer { key: PrivateKey::from_seed(&seed), agent: Uuid::nil(), cloud: says.iss });
-    let link = Link::new(&says.url, settings, signer, clock.clone(), chance.clone())?;
+    let signer = Signer { key: PrivateKey::from_seed(&seed), agent: Uuid::nil(), cloud: says.iss };
+    let link = Link::new(&says.url, settings, signer, None, clock.clone(), chance.clone())?;
     let answer = send(&link, token, &body).await?;
     check(&answer, &says, token)?;
     clock.learn(answer.server_time);
@@ -57,7 +55,7 @@ async fn send(link: &Link, token: &str, body: &[u8]) -> Result<EnrolResponse, Li
     let mut skew = None;
     for _ in 0..2 {
         let enrolment = EnrolLink { token_sha256: Hash::of(token.as_bytes()) };
-        let jws = link.signer.sign_enrolment(body, link.stamp(), enrolment)?;
+        let jws = link.keys.signer().sign_enrolment(body, link.stamp(), enrolment)?;
         match link.post(path::ENROL, &jws, body.to_vec(), REQUEST_TIMEOUT).await? {
             Answer::Accepted(answer) => return Ok(answer),
             Answer::Refused(Refusal::Skew { server_time }) => {

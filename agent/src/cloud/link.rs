@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use rollcall_protocol::answer::{self, Answer, Refusal};
 use rollcall_protocol::jws::JwsError;
+use rollcall_protocol::key::PublicKey;
 use rollcall_protocol::limits;
+use rollcall_protocol::revocation::Revocation;
 use serde::de::DeserializeOwned;
 
 use crate::clock::{Chance, Clock};
 use crate::config::Cloud;
 use crate::directory::tls::{self, TlsRefused};
-use crate::signer::{Signer, Stamp};
+use crate::signer::{Keyholder, Signer, Stamp};
+use crate::update::fetch::AsyncFile;
 
 /// Why a request had no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +28,8 @@ pub enum LinkError {
     Proxy { proxy: String },
     #[error("{host} cannot be reached: {why}")]
     Unreachable { host: String, why: String },
+    #[error("the connection to {host} broke: {why}")]
+    Broken { host: String, why: String },
     #[error("{host} did not answer in time")]
     TimedOut { host: String },
     #[error("the answer is longer than the cloud would send")]
@@ -39,13 +44,30 @@ pub enum LinkError {
     Signing(#[from] JwsError),
 }
 
+impl LinkError {
+    /// Whether it is certain that the cloud has seen nothing of the request: no connection to it came about.
+    pub fn is_before_sending(&self) -> bool {
+        match self {
+            Self::NameUnknown { .. }
+            | Self::Tls { .. }
+            | Self::Proxy { .. }
+            | Self::Unreachable { .. }
+            | Self::Setup(_)
+            | Self::Signing(_) => true,
+            Self::Broken { .. } | Self::TimedOut { .. } | Self::TooLong | Self::Odd { .. } | Self::Refused(_) => false,
+        }
+    }
+}
+
 /// Where the cloud is and who asks.
 #[derive(Debug, Clone)]
 pub struct Link {
     http: reqwest::Client,
     url: String,
     proxy: Option<String>,
-    pub signer: Arc<Signer>,
+    pub keys: Keyholder,
+    /// Pinned at enrolment; `None` until then.
+    cloud_key: Option<PublicKey>,
     pub clock: Clock,
     pub chance: Chance,
 }
@@ -59,14 +81,15 @@ impl Link {
     pub fn new(
         url: &str,
         settings: &Cloud,
-        signer: Arc<Signer>,
+        signer: Signer,
+        cloud_key: Option<PublicKey>,
         clock: Clock,
         chance: Chance,
     ) -> Result<Self, LinkError> {
         check_url(url)?;
         let http = client(settings)?;
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { http, url, proxy: settings.proxy.clone(), signer, clock, chance })
+        Ok(Self { http, url, proxy: settings.proxy.clone(), keys: Keyholder::new(signer), cloud_key, clock, chance })
     }
 
     pub fn url(&self) -> &str {
@@ -95,19 +118,57 @@ impl Link {
         }
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let body = self.read_body(response).await?;
-        Ok(answer::classify(status, retry_after, &body))
+        Ok(self.believe(answer::classify(status, retry_after, &body)))
+    }
+
+    /// Every refusal but one only costs time. That this agent has ended must be proved, or a proxy could make it wipe
+    /// itself.
+    fn believe<T>(&self, answer: Answer<T>) -> Answer<T> {
+        let Answer::Refused(refusal @ Refusal::Revoked { .. }) = &answer else { return answer };
+        let signer = self.keys.signer();
+        let revocation = Revocation { cloud: signer.cloud, agent: signer.agent };
+        let is_proved = match (refusal, &self.cloud_key) {
+            (Refusal::Revoked { proof: Some(proof) }, Some(key)) => revocation.is_proved_by(proof, key),
+            (_, _) => false,
+        };
+        if is_proved { answer } else { Answer::Unintelligible { status: refusal.status() } }
     }
 
     /// Signs and sends a request without a sequence number. When our clock is off, the difference is learned and the
     /// request is sent once more.
     pub async fn ask<T: DeserializeOwned>(&self, path: &str, body: &[u8], timeout: Duration) -> Result<T, LinkError> {
-        for _ in 0..2 {
-            let jws = self.signer.sign_request(path, body, self.stamp())?;
+        for _ in 0..3 {
+            let signer = self.keys.signer();
+            let jws = signer.sign_request(path, body, self.stamp())?;
             match self.post(path, &jws, body.to_vec(), timeout).await? {
                 Answer::Accepted(answer) => return Ok(answer),
                 Answer::Refused(Refusal::Skew { server_time }) => self.clock.learn(server_time),
+                // The key changed while the request was under way; the new one is asked with at once.
+                Answer::Refused(Refusal::Unauthorized) if signer.key.id() != self.keys.signer().key.id() => {}
                 Answer::Refused(refusal) => return Err(LinkError::Refused(refusal)),
                 Answer::Unintelligible { status } => return Err(LinkError::Odd { status }),
+            }
+        }
+        Err(LinkError::Refused(Refusal::Skew { server_time: self.clock.cloud_now() }))
+    }
+
+    /// Begins to fetch a file; `None` when there is none of that name. Each piece may take `idle` at most.
+    pub async fn download(&self, path: &str, idle: Duration) -> Result<Option<Download>, LinkError> {
+        for _ in 0..2 {
+            let jws = self.keys.signer().sign_fetch(path, self.stamp())?;
+            let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(jws).send();
+            let host = self.url.clone();
+            let response = tokio::time::timeout(idle, request).await.map_err(|_| LinkError::TimedOut { host })?;
+            let response = response.map_err(|error| self.classify(&error))?;
+            match response.status().as_u16() {
+                200 => return Ok(Some(Download { response, idle, link: self.clone() })),
+                404 => return Ok(None),
+                407 => return Err(LinkError::Proxy { proxy: self.proxy.clone().unwrap_or_default() }),
+                status => match answer::classify::<()>(status, None, &self.read_body(response).await?) {
+                    Answer::Refused(Refusal::Skew { server_time }) => self.clock.learn(server_time),
+                    Answer::Refused(refusal) => return Err(LinkError::Refused(refusal)),
+                    Answer::Accepted(()) | Answer::Unintelligible { .. } => return Err(LinkError::Odd { status }),
+                },
             }
         }
         Err(LinkError::Refused(Refusal::Skew { server_time: self.clock.cloud_now() }))
@@ -124,8 +185,23 @@ impl Link {
         Ok(body)
     }
 
-    /// Tells the common mistakes apart by what lies at the bottom of the error; no library's text reaches a person.
+    /// Whatever happened once a connection stood, the request may have arrived.
     fn classify(&self, error: &reqwest::Error) -> LinkError {
+        let host = self.url.clone();
+        match (error.is_connect(), self.cause(error)) {
+            (true, LinkError::TimedOut { .. }) => {
+                LinkError::Unreachable { host, why: format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()) }
+            }
+            (false, LinkError::Unreachable { why, .. } | LinkError::Tls { why, .. }) => LinkError::Broken { host, why },
+            (false, LinkError::NameUnknown { .. } | LinkError::Proxy { .. }) => {
+                LinkError::Broken { host, why: "the connection broke".to_owned() }
+            }
+            (_, cause) => cause,
+        }
+    }
+
+    /// Tells the common mistakes apart by what lies at the bottom of the error; no library's text reaches a person.
+    fn cause(&self, error: &reqwest::Error) -> LinkError {
         let host = self.url.clone();
         if error.is_timeout() {
             return LinkError::TimedOut { host };
@@ -150,6 +226,23 @@ impl Link {
             source = inner.source();
         }
         LinkError::Unreachable { host, why: "the connection broke".to_owned() }
+    }
+}
+
+/// A file that comes piece by piece.
+#[derive(Debug)]
+pub struct Download {
+    response: reqwest::Response,
+    idle: Duration,
+    link: Link,
+}
+
+impl AsyncFile for Download {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
+        let host = self.link.url.clone();
+        let chunk = tokio::time::timeout(self.idle, self.response.chunk()).await;
+        let chunk = chunk.map_err(|_| LinkError::TimedOut { host })?.map_err(|error| self.link.classify(&error))?;
+        Ok(chunk.map(Vec::from))
     }
 }
 
@@ -184,7 +277,7 @@ fn client(settings: &Cloud) -> Result<reqwest::Client, LinkError> {
         .pool_max_idle_per_host(1)
         .pool_idle_timeout(Duration::from_secs(20))
         .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("rollcall-agent/", env!("CARGO_PKG_VERSION")))
+        .user_agent(format!("rollcall-agent/{}", crate::version::text()))
         // The environment of a service is nobody's configuration: the file alone names a proxy.
         .no_proxy();
     let builder = match &settings.proxy {

@@ -5,3 +5,4 @@ pub mod link;
 pub mod enrol;
 pub mod checkin;
 pub mod push;
+pub mod rotate;

@@ -9,7 +9,7 @@ use rollcall_protocol::path;
 
 use super::backoff;
 use super::link::{Link, LinkError, REQUEST_TIMEOUT};
-use crate::spool::outgoing::Outgoing;
+use crate::spool::outgoing::{Acknowledged, Outgoing, Tried};
 use crate::spool::{Spool, SpoolError};
 
 /// What to do after an answer.
@@ -54,7 +54,7 @@ pub fn decide(answer: &Answer<Receipt>, sent: &ChainLink) -> Step {
             Refusal::Gap { .. } | Refusal::Epoch => Step::NewEpoch,
             Refusal::Fork | Refusal::Quarantined => Step::Stop(refusal.clone()),
             Refusal::Unauthorized | Refusal::Token { .. } => Step::Wait(Pause::Own),
-            Refusal::Revoked => Step::Wipe,
+            Refusal::Revoked { .. } => Step::Wipe,
             Refusal::Skew { server_time } => Step::LearnClock(*server_time),
             Refusal::TooLarge { .. } | Refusal::Malformed => Step::SetAside,
             Refusal::Busy { retry_after_seconds } | Refusal::Unavailable { retry_after_seconds } => {
@@ -68,7 +68,7 @@ pub fn decide(answer: &Answer<Receipt>, sent: &ChainLink) -> Step {
 #[derive(Debug)]
 pub enum Pushed {
     /// One batch is there, and perhaps more are to go.
-    One,
+    One(Acknowledged),
     /// Nothing waits.
     Empty,
     /// Earlier batches are to be sent again, from this one.
@@ -88,17 +88,20 @@ pub async fn push_one(spool: &mut Spool, link: &Link, resend: Option<u64>) -> Re
         // A gap that neither spool nor ledger can fill.
         return Ok(if resend.is_some() { Pushed::NewEpoch } else { Pushed::Empty });
     };
-    let sent = batch.link()?;
+    let sent = batch.link();
+    let before = spool.mark_tried(&batch)?;
     let answer = match link.post(path::BATCHES, &batch.jws, batch.body.clone(), REQUEST_TIMEOUT).await {
         Ok(answer) => answer,
-        Err(why) => return Ok(Pushed::Later { after: None, why }),
+        Err(why) => {
+            if before == Tried::Never && why.is_before_sending() {
+                spool.mark_untried(&batch)?;
+            }
+            return Ok(Pushed::Later { after: None, why });
+        }
     };
     Ok(match decide(&answer, &sent) {
         Step::Acknowledge if is_from_ledger(spool, &batch)? => Pushed::Again(batch.seq + 1),
-        Step::Acknowledge => {
-            spool.acknowledge(&batch, link.clock.now())?;
-            Pushed::One
-        }
+        Step::Acknowledge => Pushed::One(spool.acknowledge(&batch, link.clock.now())?),
         Step::ResendFrom(seq) => Pushed::Again(seq),
         Step::NewEpoch | Step::SetAside => Pushed::NewEpoch,
         Step::Wait(pause) => {

@@ -19,6 +19,7 @@ use super::scope::Scope;
 use crate::directory::structure::Structure;
 use crate::spool::SpoolError;
 use crate::spool::commit::{Compared, CycleWriter};
+use crate::spool::snapshot::RowsDigester;
 
 /// What a cycle made of the people.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -53,16 +54,23 @@ impl Decided<'_> {
     }
 }
 
-/// Writes items and staged rows, and sums the set up.
+/// Writes items and staged rows, and sums up the set and the spool's rows of it.
 pub fn write(
     writer: &CycleWriter<'_>,
     parts: &mut Parts<'_>,
     decided: &Decided<'_>,
-) -> Result<(Counts, SetSummary), CycleError> {
-    let mut composer = Composer { writer, parts, decided, digest: SetDigester::default(), counts: Counts::default() };
+) -> Result<(Counts, SetSummary, Option<Hash>), CycleError> {
+    let mut composer = Composer {
+        writer,
+        parts,
+        decided,
+        digest: SetDigester::default(),
+        rows: RowsDigester::default(),
+        counts: Counts::default(),
+    };
     writer.compare(|row| composer.person(row))?;
-    let Composer { digest, counts, .. } = composer;
-    Ok((counts, digest.finish()))
+    let Composer { digest, rows, counts, .. } = composer;
+    Ok((counts, digest.finish(), rows.finish()))
 }
 
 /// Writes the structure's items.
@@ -91,6 +99,7 @@ struct Composer<'a, 'p> {
     parts: &'a mut Parts<'p>,
     decided: &'a Decided<'a>,
     digest: SetDigester,
+    rows: RowsDigester,
     counts: Counts,
 }
 
@@ -109,7 +118,9 @@ impl Composer<'_, '_> {
         let json = if is_as_known { None } else { self.record(&row, before, &after)? };
         let hash = hash.or_else(|| json.as_ref().map(|json| Hash::of(json.as_bytes())));
         let Some(final_hash) = hash.or(known_hash) else { return Ok(()) };
-        self.digest.push(row.guid, &final_hash).map_err(|_| SpoolError::Unreadable)?;
+        let out_of_order = |_| SpoolError::Damaged("the people are not in order".to_owned());
+        self.digest.push(row.guid, &final_hash).map_err(out_of_order)?;
+        self.rows.push(row.guid, &final_hash, &after);
         let is_new = known_hash != Some(final_hash);
         if is_new {
             let json = json.as_deref().unwrap_or_default();

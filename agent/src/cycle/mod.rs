@@ -161,7 +161,7 @@ const DEADLINE: Duration = Duration::from_mins(15);
 impl Cycle<'_> {
     /// Runs one cycle. On `Ok` its batches are in the spool (unless it was a dry run); on `Err` nothing happened.
     pub async fn run(mut self, wish: &Wish) -> Result<Summary, CycleError> {
-        if self.spool.waiting()?.batches > 0 && wish.purpose == Purpose::Publish {
+        if self.spool.waiting()?.batches > 0 && wish.purpose == Purpose::Publish && !self.spool.may_be_replaced()? {
             return Err(CycleError::Unsent);
         }
         let read = tokio::time::timeout(DEADLINE, self.read(wish)).await;
@@ -174,10 +174,12 @@ impl Cycle<'_> {
     /// Everything that needs the directory.
     async fn read(&mut self, wish: &Wish) -> Result<Complete, CycleError> {
         let started_at = self.clock.cloud_now();
-        let state = self.spool.state()?;
+        let replaced = self.spool.next_batch()?.map(|first| first.claims.link.cycle.kind);
+        let state = self.spool.state_to_build_on()?;
+        // A spool that was lost does not know its domain any more; the signed instructions still do.
+        let pinned = state.domain.as_ref().or(self.desired.domain.as_ref());
         let preferred = state.base.dc.as_ref().map(|dc| dc.dns_name.as_str());
-        let (mut reader, domain) =
-            controllers::reach(self.access, preferred, state.domain.as_ref(), self.chance).await?;
+        let (mut reader, domain) = controllers::reach(self.access, preferred, pinned, self.chance).await?;
         let reached = Reached::from(reader.how());
         for failed in &reached.failed {
             tracing::warn!(used = %reached.used, %failed, "a better way to the directory failed");
@@ -193,7 +195,7 @@ impl Cycle<'_> {
         read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
         self.spool.finish_reading()?;
         (self.progress)(self.spool.reading().count()?);
-        let asked: BTreeSet<Uuid> = wish.confirm.iter().copied().collect();
+        let asked: BTreeSet<Uuid> = wish.confirm.iter().chain(&state.asked).copied().collect();
         let survey = survey::take(self.spool, &scope, &asked)?;
         let look = SecondLook {
             scope: &scope,
@@ -205,7 +207,19 @@ impl Cycle<'_> {
         };
         let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
         reader.close().await;
-        Ok(Complete { started_at, reached, state, domain, continuity, scope, structure, survey, judged, asked })
+        Ok(Complete {
+            started_at,
+            reached,
+            replaced,
+            state,
+            domain,
+            continuity,
+            scope,
+            structure,
+            survey,
+            judged,
+            asked,
+        })
     }
 }
 
@@ -213,6 +227,8 @@ impl Cycle<'_> {
 struct Complete {
     started_at: DateTime<Utc>,
     reached: Reached,
+    /// The cycle in the spool whose place this one takes: what it owed the cloud, this one owes.
+    replaced: Option<CycleKind>,
     state: State,
     domain: Domain,
     continuity: DcContinuity,

@@ -112,20 +112,20 @@ mod tests {
         }
     }
 
-    fn ids(numbers: &[u32]) -> Option<Vec<Uuid>> {
-        Some(numbers.iter().map(|number| Uuid::from_u128(u128::from(*number))).collect())
+    fn ids(numbers: &[u32]) -> Vec<Uuid> {
+        numbers.iter().map(|number| Uuid::from_u128(u128::from(*number))).collect()
     }
 
     #[test]
     fn groups_in_a_circle_are_met_once() {
         let circle = map(&[(2000, &[2002]), (2001, &[2000]), (2002, &[2001, 2000]), (2003, &[])]);
 
-        assert_eq!(expanded(&circle), ids(&[2001, 2002]));
+        assert_eq!(expanded(&circle), Some(ids(&[2001, 2002])));
     }
 
     #[test]
     fn windows_own_groups_inside_are_not_followed() {
-        assert_eq!(expanded(&map(&[(513, &[2000]), (2001, &[513]), (2002, &[2000])])), ids(&[2002]));
+        assert_eq!(expanded(&map(&[(513, &[2000]), (2001, &[513]), (2002, &[2000])])), Some(ids(&[2002])));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::CycleError;
 use crate::clock::{Chance, Clock};
 use crate::signer::{Signer, Stamp};
-use crate::spool::commit::{CycleWriter, Place};
+use crate::spool::commit::CycleWriter;
 
 /// The bodies of one cycle, in the making.
 #[derive(Debug)]
@@ -101,9 +101,8 @@ impl<'a> Parts<'a> {
         let mut head = self.head;
         for (part, closed) in (1..=count).zip(&self.closed) {
             let cycle = CyclePart { part, parts: count, items: closed.items, ..cycle.clone() };
-            let place = if part == count { Place::Last } else { Place::More };
             let jws = sign(seal, closed.body, head, cycle)?;
-            self.writer.put_signature(head.seq, &jws, place)?;
+            self.writer.put_signature(head.seq, &jws)?;
             head = head.then(Hash::of(jws.as_bytes()));
         }
         Ok(Sealed { head, parts: count, items: self.items, bytes: self.bytes })

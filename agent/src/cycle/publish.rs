@@ -35,7 +35,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
         StructurePart::Unchanged => {}
         StructurePart::Included => compose::write_structure(&mut parts, &read.structure)?,
     }
-    let (mut counts, set) = compose::write(&writer, &mut parts, &decided)?;
+    let (mut counts, set, rows) = compose::write(&writer, &mut parts, &decided)?;
     compose::write_strangers(&mut parts, &decided, &mut counts, &read.survey.strangers)?;
     let part = plan.part(wish, read, &counts, set, cycle.desired.version);
     let sealed = parts.seal(&part, Seal { signer: cycle.signer, clock: cycle.clock, chance: cycle.chance })?;
@@ -44,7 +44,15 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
         Purpose::Publish => {
             writer.note_missed(&read.judged.missing, plan.finished_at, &read.domain.dc)?;
             writer.forget_found()?;
-            writer.commit(&plan.next_state(read, &part, &counts, sealed.head))?;
+            let next = plan.next_base(read, &part, rows);
+            writer.commit(&State {
+                chain: Some(sealed.head),
+                domain: Some(read.domain.pin.clone()),
+                base: read.state.base.clone(),
+                next: Some(next),
+                awaiting: counts.awaiting,
+                asked: read.asked.clone(),
+            })?;
         }
     }
     Ok(Summary { concerns: concern::list(&read.scope, &losses), ..summary(read, &part, counts, &sealed) })
@@ -63,7 +71,7 @@ struct Plan {
 
 impl Plan {
     fn make(cycle: &Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Self, CycleError> {
-        let recipe = scope::recipe(cycle.desired, &cycle.access.attributes, env!("CARGO_PKG_VERSION"));
+        let recipe = scope::recipe(cycle.desired, &cycle.access.attributes, crate::version::text());
         let finished_at = cycle.clock.cloud_now();
         let kind = kind(wish, read, recipe, finished_at);
         let structure_hash = compose::structure_hash(&read.structure)?;
@@ -108,12 +116,12 @@ impl Plan {
         }
     }
 
-    fn next_state(&self, read: &Complete, part: &CyclePart, counts: &Counts, head: ChainHead) -> State {
+    fn next_base(&self, read: &Complete, part: &CyclePart, rows: Option<Hash>) -> Base {
         let full_at = match self.kind {
             CycleKind::Full => Some(self.finished_at),
             CycleKind::Delta => read.state.base.full_at,
         };
-        let next = Base {
+        Base {
             snapshot: part.snapshot,
             dc: Some(read.domain.dc.clone()),
             structure: Some(self.structure_hash),
@@ -121,13 +129,7 @@ impl Plan {
             recipe: Some(self.recipe),
             finished_at: Some(self.finished_at),
             people: part.set.people,
-        };
-        State {
-            chain: Some(head),
-            domain: Some(read.domain.pin.clone()),
-            base: read.state.base.clone(),
-            next: Some(next),
-            awaiting: counts.awaiting,
+            rows,
         }
     }
 }
@@ -137,7 +139,8 @@ fn kind(wish: &Wish, read: &Complete, recipe: Hash, now: DateTime<Utc>) -> Cycle
     let base = &read.state.base;
     let is_due = base.full_at.is_none_or(|at| now - at >= FULL_EVERY);
     let changed = base.recipe != Some(recipe) || read.continuity == DcContinuity::Changed;
-    if base.snapshot == 0 || wish.extent == Extent::Everybody || is_due || changed {
+    let is_owed = read.replaced == Some(CycleKind::Full);
+    if base.snapshot == 0 || is_owed || wish.extent == Extent::Everybody || is_due || changed {
         CycleKind::Full
     } else {
         CycleKind::Delta

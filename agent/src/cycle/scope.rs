@@ -288,6 +288,7 @@ pub mod fixtures {
             pause: None,
             imports,
             commands: Vec::new(),
+            update: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use rollcall_protocol::directory::DomainPin;
 
-use super::connect::{ConnectError, Target};
+use super::connect::{self, ConnectError, Target};
 use super::domain::{self, Domain, NotOurs};
 use super::method::{self, Next};
 use super::names::{Listed, NameServer};
@@ -64,6 +64,22 @@ async fn attempt(
     Ok((reader, domain))
 }
 
+/// The same way in, aimed at the first controller that answers on one of its ports: what `check` looks at. Without an
+/// answer it is the first one, so that its trouble is told.
+pub async fn settle(access: &Access, chance: &Chance) -> Result<Access, ConnectError> {
+    let targets = targets(access, None, chance).await?;
+    let mut settled = targets.first().cloned().unwrap_or_else(|| access.target.clone());
+    'targets: for target in targets {
+        for method in &access.methods {
+            if connect::open_tcp(&target, method.port()).await.is_ok() {
+                settled = target;
+                break 'targets;
+            }
+        }
+    }
+    Ok(Access { controllers: Controllers::one(&settled.host), target: settled, ..access.clone() })
+}
+
 /// The controllers to try, in order, each with the way to reach it.
 pub async fn targets(access: &Access, preferred: Option<&str>, chance: &Chance) -> Result<Vec<Target>, ConnectError> {
     let controllers = &access.controllers;
@@ -74,9 +90,10 @@ pub async fn targets(access: &Access, preferred: Option<&str>, chance: &Chance) 
     let mut targets = Vec::new();
     for host in arrange(hosts, preferred) {
         let is_pinned = access.target.address.is_some() && host.eq_ignore_ascii_case(&access.target.host);
-        let address = match is_pinned {
-            true => access.target.address,
-            false => controllers.names.address(&host, access.target.timeouts.connect).await,
+        let address = if is_pinned {
+            access.target.address
+        } else {
+            controllers.names.address(&host, access.target.timeouts.connect).await
         };
         targets.push(Target { host, address, ..access.target.clone() });
     }

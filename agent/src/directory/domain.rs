@@ -169,7 +169,7 @@ pub async fn locate(
 }
 
 #[cfg(test)]
-pub mod fixtures {
+pub(crate) mod fixtures {
     use super::*;
 
     /// The domain `lab`, whose users container has a German name.

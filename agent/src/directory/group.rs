@@ -130,7 +130,7 @@ fn extended_guid(value: &[u8]) -> Option<Uuid> {
 }
 
 #[cfg(test)]
-pub mod fixtures {
+pub(crate) mod fixtures {
     use super::*;
     use crate::directory::entry::fixtures::entry;
 

@@ -34,13 +34,14 @@ impl NameServer {
         let resolver = self.resolver()?;
         // The dot at the end keeps a search list of the machine out of it.
         let found = within(limit, resolver.srv_lookup(format!("_ldap._tcp.dc._msdcs.{domain}."))).await?;
-        let listed = found.answers().iter().filter_map(|record| match &record.data {
-            RData::SRV(service) => Some(Listed {
+        let listed = found.answers().iter().filter_map(|record| {
+            // An alias or a signature may stand beside what was asked for.
+            let RData::SRV(service) = &record.data else { return None };
+            Some(Listed {
                 host: service.target.to_utf8().trim_end_matches('.').to_owned(),
                 priority: service.priority,
                 weight: service.weight,
-            }),
-            _ => None,
+            })
         });
         Ok(listed.filter(|listed| !listed.host.is_empty()).collect())
     }

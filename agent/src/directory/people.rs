@@ -235,7 +235,9 @@ mod tests {
     #[test]
     fn the_ceiling_cannot_withhold_identity_and_names_only_what_is_read() {
         assert!(matches!(AttributeList::without(&["objectguid".into()]), Err(BadCeiling::Mandatory(_))));
-        assert!(matches!(AttributeList::without(&["unicodePwd".into()]), Err(BadCeiling::Unknown(_))));
+        for unknown in ["unicodePwd", "*", "mail)(objectClass=*", "mail;range=0-*"] {
+            assert!(matches!(AttributeList::without(&[unknown.into()]), Err(BadCeiling::Unknown(_))), "{unknown}");
+        }
     }
 
     #[test]

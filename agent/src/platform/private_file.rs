@@ -17,6 +17,44 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// Makes an empty file if there is none, and in any case one that only this service may read.
+pub fn touch(path: &Path) -> io::Result<()> {
+    match private().open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => tighten(path),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn tighten(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    if is_readable_by_others(path)? { fs::set_permissions(path, fs::Permissions::from_mode(0o600)) } else { Ok(()) }
+}
+
+/// On Windows the folder's access list decides; the installer sets it.
+#[cfg(not(unix))]
+fn tighten(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Tells one file from another of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId(u64, u64);
+
+#[cfg(unix)]
+pub fn id(path: &Path) -> io::Result<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = fs::metadata(path)?;
+    Ok(FileId(metadata.dev(), metadata.ino()))
+}
+
+/// Windows lets nobody remove or replace a file that SQLite holds open.
+#[cfg(not(unix))]
+pub fn id(path: &Path) -> io::Result<FileId> {
+    fs::metadata(path).map(|_| FileId(0, 0))
+}
+
 /// Whether others than the owner can read the file.
 #[cfg(unix)]
 pub fn is_readable_by_others(path: &Path) -> io::Result<bool> {
@@ -50,13 +88,33 @@ fn private() -> OpenOptions {
     options
 }
 
+/// A new, empty file for its owner alone.
+pub fn create(path: &Path) -> io::Result<File> {
+    private().open(path)
+}
+
+/// Lets the owner start it.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub fn make_executable(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+}
+
+/// On Windows a program is told by its name.
+#[cfg(not(unix))]
+pub fn make_executable(path: &Path) -> io::Result<()> {
+    fs::metadata(path).map(drop)
+}
+
+/// Makes the names in a folder outlast a power cut.
+#[cfg(unix)]
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// NTFS keeps names in its own journal.
 #[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
+pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use rollcall_protocol::chain::Epoch;
 use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, Clearing, CycleReport, EpochWish, Phase, Problem};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
+use rollcall_protocol::update::report::UpdateReport;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -21,11 +22,24 @@ use crate::spool::outgoing::Waiting;
 #[derive(Debug)]
 pub struct Desk {
     desired: watch::Sender<Option<DesiredState>>,
+    standing: watch::Sender<Standing>,
+    /// Whether the cloud has answered this process yet.
+    answered: watch::Sender<bool>,
     /// Rings for the worker when a new epoch lies in `given_epoch`.
     pub epoch_given: Notify,
     /// Rings when something happened that the cloud should hear before the long poll ends.
     pub news: Notify,
     state: Mutex<Shown>,
+}
+
+/// What the cloud thinks of this agent, as far as it has said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Good,
+    /// Two copies use this identity. Nothing is read or sent until instructions come that are newer than these.
+    Stopped {
+        obeyed: u64,
+    },
 }
 
 /// What the next check-in tells.
@@ -40,15 +54,19 @@ struct Shown {
     last_cycle: Option<CycleReport>,
     done: Vec<Uuid>,
     epoch_wish: EpochWish,
+    last_epoch: u64,
     given_epoch: Option<Epoch>,
     problems: BTreeMap<&'static str, Problem>,
     clearings: Vec<Clearing>,
+    update: Option<UpdateReport>,
 }
 
 impl Desk {
     pub fn new(desired: Option<DesiredState>, last_cycle: Option<CycleReport>, now: DateTime<Utc>) -> Self {
         Self {
             desired: watch::Sender::new(desired),
+            standing: watch::Sender::new(Standing::Good),
+            answered: watch::Sender::new(false),
             epoch_given: Notify::new(),
             news: Notify::new(),
             state: Mutex::new(Shown {
@@ -61,9 +79,11 @@ impl Desk {
                 last_cycle,
                 done: Vec::new(),
                 epoch_wish: EpochWish::Keep,
+                last_epoch: 0,
                 given_epoch: None,
                 problems: BTreeMap::new(),
                 clearings: Vec::new(),
+                update: None,
             }),
         }
     }
@@ -104,6 +124,10 @@ impl Desk {
             wait_seconds,
             done: shown.done.clone(),
             epoch: shown.epoch_wish,
+            last_epoch: match shown.epoch_wish {
+                EpochWish::Keep => 0,
+                EpochWish::New => shown.last_epoch,
+            },
             status: AgentStatus {
                 version: facts.agent_version,
                 host: facts.host,
@@ -119,12 +143,19 @@ impl Desk {
                 last_cycle: shown.last_cycle.clone(),
                 problems: shown.problems.values().cloned().collect(),
                 clearings: shown.clearings.clone(),
+                update: shown.update.clone(),
             },
         }
     }
 
+    /// Ready once the cloud has accepted a check-in of this process.
+    pub fn watch_answered(&self) -> watch::Receiver<bool> {
+        self.answered.subscribe()
+    }
+
     /// The cloud has heard these; they need not be told again.
     pub fn heard(&self, done: &[Uuid]) {
+        self.answered.send_replace(true);
         self.shown().done.retain(|id| !done.contains(id));
     }
 
@@ -132,9 +163,35 @@ impl Desk {
         self.shown().done.extend_from_slice(commands);
     }
 
-    pub fn wish_epoch(&self) {
-        self.shown().epoch_wish = EpochWish::New;
+    /// `last` is the newest epoch that was worked in.
+    pub fn wish_epoch(&self, last: u64) {
+        {
+            let mut shown = self.shown();
+            shown.epoch_wish = EpochWish::New;
+            shown.last_epoch = last;
+        }
         self.news.notify_one();
+    }
+
+    /// The cloud wants nothing of this agent until a human has decided.
+    pub fn stop(&self) {
+        let obeyed = self.desired.borrow().as_ref().map_or(0, |desired| desired.version);
+        self.standing.send_if_modified(|standing| match standing {
+            Standing::Good => {
+                *standing = Standing::Stopped { obeyed };
+                true
+            }
+            Standing::Stopped { .. } => false,
+        });
+        self.news.notify_one();
+    }
+
+    pub fn release(&self) {
+        self.standing.send_replace(Standing::Good);
+    }
+
+    pub fn watch_standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
     }
 
     /// What the worker is at. The cloud hears it at once, so that the portal shows it live.
@@ -146,6 +203,19 @@ impl Desk {
         if changed {
             self.news.notify_one();
         }
+    }
+
+    pub fn is_busy(&self) -> bool {
+        match self.shown().phase {
+            Phase::Reading { .. } | Phase::Pushing { .. } => true,
+            Phase::Idle | Phase::Paused => false,
+        }
+    }
+
+    /// What became of the version that was wanted. The cloud hears it at once.
+    pub fn set_update(&self, report: UpdateReport) {
+        self.shown().update = Some(report);
+        self.news.notify_one();
     }
 
     pub fn set_directory(&self, domain: Option<DomainPin>, dc: Option<DcIdentity>, transport: Option<String>) {
@@ -187,7 +257,9 @@ impl Desk {
                 .retain(|code, _| left.contains_key(code) || !(code.starts_with("RC-2") || code.starts_with("RC-4")));
             shown.clearings = concerns.iter().filter_map(Concern::clearing).collect();
         }
-        left.values().for_each(|diagnostic| self.raise(diagnostic, now));
+        for diagnostic in left.values() {
+            self.raise(diagnostic, now);
+        }
     }
 
     pub fn clear(&self, fault: &Fault) {

@@ -32,7 +32,9 @@ pub fn lock(folder: &Path) -> Result<Lock, Diagnostic> {
         Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", folder.display(), error.kind()), Exit::Failed)
     };
     private_file::make_folder(folder).map_err(not_writable)?;
-    let file = File::create(folder.join("lock")).map_err(not_writable)?;
+    let path = folder.join("lock");
+    // On a full or read-only disk the lock of an earlier start is as good.
+    let file = File::create(&path).or_else(|error| File::open(&path).map_err(|_| error)).map_err(not_writable)?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { _file: file }),
         Err(TryLockError::WouldBlock) => {

@@ -47,8 +47,11 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
                 desk.clear_all("RC-30");
                 take(heard, folder, desk, link);
             }
-            Err(LinkError::Refused(Refusal::Revoked)) => return Ended::Revoked,
+            Err(LinkError::Refused(Refusal::Revoked { .. })) => return Ended::Revoked,
             Err(error) => {
+                if let LinkError::Refused(Refusal::Quarantined | Refusal::Fork) = error {
+                    desk.stop();
+                }
                 let diagnostic = Diagnostic::from(&error);
                 tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "the check-in failed");
                 desk.raise(&diagnostic, link.clock.now());

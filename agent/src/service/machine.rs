@@ -2,11 +2,11 @@
 
 use rollcall_protocol::enrol::MachineFacts;
 
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+use crate::version;
 
 /// The machine as it shows itself.
 pub fn facts() -> MachineFacts {
-    MachineFacts { host: host_name(), os: os_name(), agent_version: VERSION.to_owned(), machine_id: None }
+    MachineFacts { host: host_name(), os: os_name(), agent_version: version::text().to_owned(), machine_id: None }
 }
 
 #[cfg(unix)]

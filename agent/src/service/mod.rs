@@ -6,5 +6,7 @@ pub mod keeping;
 pub mod desk;
 pub mod schedule;
 pub mod listener;
+pub mod mending;
+pub mod guarded;
 pub mod worker;
 pub mod supervisor;

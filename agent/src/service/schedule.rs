@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::Trigger;
-use rollcall_protocol::desired::{DesiredState, Order, Role};
+use rollcall_protocol::desired::{Command, DesiredState, Order, Role};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
 use uuid::Uuid;
@@ -88,9 +88,10 @@ pub fn decide(situation: &Situation<'_>, now: DateTime<Utc>) -> Next {
 fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger> {
     let fresh = desired.commands.iter().filter(|command| !situation.tried.contains(&command.id));
     fresh
-        .map(|command| match command.order {
-            Order::SyncNow | Order::RefreshStructure | Order::AcceptClearing { .. } => Trigger::SyncNow,
-            Order::FullSnapshot | Order::Confirm { .. } => Trigger::FullSnapshotOrdered,
+        .filter_map(|command| match command.order {
+            Order::SyncNow | Order::RefreshStructure | Order::AcceptClearing { .. } => Some(Trigger::SyncNow),
+            Order::FullSnapshot | Order::Confirm { .. } => Some(Trigger::FullSnapshotOrdered),
+            Order::RotateKey => None,
         })
         .next()
 }
@@ -99,7 +100,8 @@ fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger>
 fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<DateTime<Utc>>) {
     let base = &situation.state.base;
     let interval = interval(desired, situation.jitter);
-    let waits = desired.commands.iter().any(|command| !situation.done.contains(&command.id));
+    let is_open = |command: &&Command| command.order.needs_cycle() && !situation.done.contains(&command.id);
+    let waits = desired.commands.iter().any(|command| is_open(&command));
     match situation.last_try {
         Some(Try { at, outcome: Outcome::Refused }) => return (Trigger::Schedule, Some(at + interval)),
         Some(Try { at, outcome: Outcome::Failed(times) }) => {
@@ -139,10 +141,10 @@ pub fn retry_after(failures: u32) -> TimeDelta {
 fn run(desired: &DesiredState, trigger: Trigger) -> Run {
     let mut run =
         Run { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), commands: Vec::new() };
-    for command in &desired.commands {
+    for command in desired.commands.iter().filter(|command| command.order.needs_cycle()) {
         run.commands.push(command.id);
         match &command.order {
-            Order::SyncNow | Order::RefreshStructure => {}
+            Order::SyncNow | Order::RefreshStructure | Order::RotateKey => {}
             Order::FullSnapshot => run.extent = Extent::Everybody,
             Order::Confirm { guids } => run.confirm.extend_from_slice(guids),
             Order::AcceptClearing { attributes } => run.accepted.extend_from_slice(attributes),
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
     use crate::cycle::scope::fixtures::{desired, id, import, ou};
     use crate::spool::state::Base;
-    use rollcall_protocol::desired::{Command, Pause};
+    use rollcall_protocol::desired::Pause;
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)

@@ -1,9 +1,9 @@
 //! Runs the listener and the worker side by side and ends both when told to.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rollcall_protocol::catalogue;
+use rollcall_protocol::directory::DomainPin;
 
 use super::desk::Desk;
 use super::keeping;
@@ -15,9 +15,11 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
-use crate::spool::{Found, Spool};
+use crate::spool::Spool;
+use crate::update::store::Store;
+use crate::update::updater;
 
-/// Runs until `stop` is ready, the agent is revoked, or its store breaks.
+/// Runs until `stop` is ready or the agent is revoked. A store that fails is waited for or begun anew.
 pub async fn run(
     config: &Config,
     clock: &Clock,
@@ -27,30 +29,25 @@ pub async fn run(
     let folder: &Path = &config.data_dir;
     let identity = Identity::get(folder)?;
     let _lock = keeping::lock(folder)?;
-    let (spool, found) = Spool::open(folder, clock.now()).map_err(|error| Diagnostic::from(&error))?;
     let link = open_link(config, &identity, clock, chance)?;
-    let pinned = spool.state().map_err(|error| Diagnostic::from(&error))?.domain;
+    let pinned = find_pinned(folder);
     let desired = keeping::find_desired(folder, &identity, pinned.as_ref());
     let desk = Desk::new(desired, keeping::find_report(folder), clock.now());
-    match found {
-        Found::Sound => {}
-        Found::SetAside => {
-            let detail = "the damaged file lies beside it";
-            desk.raise(&Diagnostic::new(catalogue::SPOOL_REBUILT, detail, Exit::Attention), clock.now());
-        }
-    }
     tracing::info!(agent = %identity.agent, cloud = link.url(), "started");
-    let worker = Worker::new(spool, config, folder, &link, &desk).work();
+    let worker = Worker::new(config, folder, identity.clone(), &link, &desk).work();
     let listener = listener::listen(&link, &identity, folder, &desk);
-    let ended = tokio::select! {
-        () = stop => return Ok(stopped()),
-        listener::Ended::Revoked = listener => Ended::Revoked,
-        ended = worker => ended,
-    };
-    match ended {
-        Ended::Revoked => Ok(revoked(folder, clock)),
-        Ended::Broken(error) => Err(Diagnostic::from(&error)),
+    let store = Store::new(folder);
+    tokio::select! {
+        () = stop => Ok(stopped()),
+        () = updater::keep_current(&link, &store, &desk) => Ok(Exit::Updated),
+        listener::Ended::Revoked = listener => Ok(revoked(folder, clock)),
+        Ended::Revoked = worker => Ok(revoked(folder, clock)),
     }
+}
+
+/// The domain this agent belongs to, as far as its spool can be asked before the worker has opened it.
+fn find_pinned(folder: &Path) -> Option<DomainPin> {
+    Spool::open_to_look(folder).ok()??.state().ok()?.domain
 }
 
 fn stopped() -> Exit {
@@ -75,7 +72,7 @@ fn revoked(folder: &Path, clock: &Clock) -> Exit {
 
 /// The link of an enrolled agent.
 pub fn open_link(config: &Config, identity: &Identity, clock: &Clock, chance: &Chance) -> Result<Link, Diagnostic> {
-    let signer = Arc::new(identity.signer()?);
-    Link::new(&identity.url, &config.cloud, signer, clock.clone(), chance.clone())
+    let signer = identity.signer()?;
+    Link::new(&identity.url, &config.cloud, signer, Some(identity.cloud_key.clone()), clock.clone(), chance.clone())
         .map_err(|error| Diagnostic::from(&error))
 }

@@ -1,37 +1,64 @@
-//! Sends what waits, reads when it is due, and never does both at once: an unacknowledged cycle comes first.
+//! Sends what waits and reads when it is due, never both at once. While the cloud is away a newer reading takes the place
+//! of the one that waits, unless that one may have arrived.
 
 use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport, Phase};
-use rollcall_protocol::desired::DesiredState;
+use rollcall_protocol::desired::{Command, DesiredState, Order};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::desk::Desk;
+use super::desk::{Desk, Standing};
+use super::guarded::{Panicked, guarded};
 use super::schedule::{self, Next, Outcome, Run, Situation, Try};
-use super::{keeping, machine};
+use super::{keeping, mending};
 use crate::cloud::backoff::{self, Backoff};
 use crate::cloud::link::Link;
 use crate::cloud::push::{self, Pushed};
+use crate::cloud::rotate::{self, Ordered};
 use crate::config::Config;
 use crate::cycle::{Cycle, CycleError, Purpose, Summary, Wish, scope};
 use crate::diagnostic::Diagnostic;
+use crate::directory::reader::Incomplete;
+use crate::identity::Identity;
+use crate::spool::outgoing::{Acknowledged, Waiting};
+use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
 
+type Wanted = watch::Receiver<Option<DesiredState>>;
+
 /// Why the worker ended.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     Revoked,
-    Broken(SpoolError),
+}
+
+/// What lies in the spool asks for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    Nothing,
+    Now,
+    /// The last try failed. Until the next one a newer reading may take the place of what waits, or must not.
+    Later {
+        until: Instant,
+        newer: Newer,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Newer {
+    Replaces,
+    Waits,
 }
 
 /// The worker and everything it owns.
 #[derive(Debug)]
 pub struct Worker<'a> {
-    pub spool: Spool,
     pub config: &'a Config,
     pub folder: &'a Path,
     pub link: &'a Link,
@@ -41,14 +68,19 @@ pub struct Worker<'a> {
     done: Vec<Uuid>,
     resend: Option<u64>,
     backoff: Backoff,
+    /// As it lies on the disk; a rotation changes its key.
+    identity: Identity,
+    rotate_again_at: Option<Instant>,
+    /// When the next try to send is due, after one that failed.
+    send_again_at: Option<Instant>,
+    mends: Backoff,
     jitter: f64,
 }
 
 impl<'a> Worker<'a> {
-    pub fn new(spool: Spool, config: &'a Config, folder: &'a Path, link: &'a Link, desk: &'a Desk) -> Self {
+    pub fn new(config: &'a Config, folder: &'a Path, identity: Identity, link: &'a Link, desk: &'a Desk) -> Self {
         let jitter = link.chance.fraction();
         Self {
-            spool,
             config,
             folder,
             link,
@@ -58,51 +90,103 @@ impl<'a> Worker<'a> {
             done: Vec::new(),
             resend: None,
             backoff: backoff::CLOUD,
+            identity,
+            rotate_again_at: None,
+            send_again_at: None,
+            mends: backoff::STORE,
             jitter,
         }
     }
 
-    /// Works until revoked, or until the store breaks.
+    /// Works until revoked. A store that fails is put aside or waited for.
     pub async fn work(mut self) -> Ended {
         let mut desired = self.desk.watch_desired();
         loop {
-            match self.turn(&mut desired).await {
-                Ok(None) => {}
-                Ok(Some(ended)) => {
-                    if let (Ended::Revoked, Err(error)) = (&ended, self.spool.wipe()) {
-                        tracing::error!(%error, "the spool could not be wiped");
+            let mut spool = mending::open(self.folder, self.desk, self.link).await;
+            let error = loop {
+                match self.turn(&mut spool, &mut desired).await {
+                    Ok(None) => {}
+                    Ok(Some(ended)) => {
+                        if let Err(error) = spool.wipe() {
+                            tracing::error!(%error, "the spool could not be wiped");
+                        }
+                        return ended;
                     }
-                    return ended;
+                    Err(error) => break error,
                 }
-                Err(error) => return Ended::Broken(error),
-            }
+            };
+            mending::after(error, spool, self.folder, self.desk, self.link, &mut self.mends).await;
         }
     }
 
     /// One step: take an epoch, send a batch, run a cycle, or wait for one of these.
-    async fn turn(&mut self, desired: &mut watch::Receiver<Option<DesiredState>>) -> Result<Option<Ended>, SpoolError> {
+    async fn turn(&mut self, spool: &mut Spool, desired: &mut Wanted) -> Result<Option<Ended>, SpoolError> {
+        spool.check_in_place()?;
+        self.wait_while_stopped(desired).await;
         if let Some(given) = self.desk.take_epoch() {
-            self.spool.begin_epoch(given)?;
+            spool.begin_epoch(given)?;
             self.resend = None;
+            self.send_again_at = None;
         }
-        let state = self.spool.state()?;
-        let waiting = self.spool.waiting()?;
-        self.desk.set_waiting(waiting);
-        let reached = keeping::find_reached(self.folder).map(|reached| reached.used);
-        self.desk.set_directory(state.domain.clone(), state.base.dc.clone(), reached);
+        let state = spool.state()?;
+        let waiting = spool.waiting()?;
+        self.show(&state, waiting);
         if state.chain.is_none() {
-            self.desk.wish_epoch();
+            self.desk.wish_epoch(spool.last_epoch());
             self.desk.epoch_given.notified().await;
             return Ok(None);
         }
-        if waiting.batches > 0 {
-            self.desk.set_phase(Phase::Pushing { batches_left: waiting.batches });
-            return self.push(desired).await;
+        let sending = self.sending(spool, waiting)?;
+        match sending {
+            Sending::Nothing => {}
+            Sending::Now | Sending::Later { .. } => {
+                self.desk.set_phase(Phase::Pushing { batches_left: waiting.batches });
+            }
         }
+        match sending {
+            Sending::Now => return self.push(spool).await,
+            // What the old key has signed leaves before anything that the new one signs.
+            Sending::Nothing => self.rotate_if_due(desired).await,
+            Sending::Later { .. } => {}
+        }
+        self.read_or_wait(spool, &state, sending, desired).await?;
+        Ok(None)
+    }
+
+    fn show(&self, state: &State, waiting: Waiting) {
+        self.desk.set_waiting(waiting);
+        let reached = keeping::find_reached(self.folder).map(|reached| reached.used);
+        self.desk.set_directory(state.domain.clone(), state.base.dc.clone(), reached);
+    }
+
+    fn sending(&self, spool: &Spool, waiting: Waiting) -> Result<Sending, SpoolError> {
+        if waiting.batches == 0 {
+            return Ok(Sending::Nothing);
+        }
+        Ok(match self.send_again_at.filter(|at| *at > Instant::now()) {
+            None => Sending::Now,
+            Some(until) => {
+                let newer = if spool.may_be_replaced()? { Newer::Replaces } else { Newer::Waits };
+                Sending::Later { until, newer }
+            }
+        })
+    }
+
+    /// Nothing is to be sent at this moment: read if it is time, or wait until something is due.
+    async fn read_or_wait(
+        &mut self,
+        spool: &mut Spool,
+        state: &State,
+        sending: Sending,
+        desired: &mut Wanted,
+    ) -> Result<(), SpoolError> {
         let wanted = desired.borrow_and_update().clone();
+        // What waits in the spool was read already.
+        let seen = State { base: state.newest().clone(), ..state.clone() };
+        let now = self.link.clock.cloud_now();
         let situation = Situation {
             desired: wanted.as_ref(),
-            state: &state,
+            state: &seen,
             recipe: wanted.as_ref().and_then(|wanted| self.recipe(wanted)),
             last_try: self.last_try,
             tried: &self.tried,
@@ -110,81 +194,140 @@ impl<'a> Worker<'a> {
             second_reading_after: self.config.second_reading_after(),
             jitter: self.jitter,
         };
-        let now = self.link.clock.cloud_now();
-        match schedule::decide(&situation, now) {
-            Next::Run(run) => {
-                if let Some(wanted) = wanted {
-                    self.run(&wanted, run).await;
-                }
+        let next = schedule::decide(&situation, now);
+        let (send_at, newer) = match sending {
+            Sending::Nothing | Sending::Now => (None, Newer::Replaces),
+            Sending::Later { until, newer } => (Some(until), newer),
+        };
+        match (next, wanted, newer) {
+            (Next::Run(run), Some(wanted), Newer::Replaces) => return self.run(spool, &wanted, run).await,
+            (Next::Run(_), _, _) => self.wait(None, send_at, now, desired).await,
+            (Next::Sleep(until), _, _) => {
+                self.rest(send_at, Phase::Idle);
+                self.wait(Some(until), send_at, now, desired).await;
             }
-            Next::Sleep(until) => {
-                self.desk.set_phase(Phase::Idle);
-                self.wait(Some(until), now, desired).await;
-            }
-            Next::Paused(until) => {
+            (Next::Paused(until), wanted, _) => {
                 let is_paused = wanted.is_some_and(|wanted| wanted.pause.is_some());
-                self.desk.set_phase(if is_paused { Phase::Paused } else { Phase::Idle });
-                self.wait(until, now, desired).await;
+                self.rest(send_at, if is_paused { Phase::Paused } else { Phase::Idle });
+                self.wait(until, send_at, now, desired).await;
             }
         }
-        Ok(None)
+        Ok(())
     }
 
-    /// Waits for the moment, for new instructions or for a new epoch, whatever comes first.
+    /// What waits to be sent is what the portal should show.
+    fn rest(&self, send_at: Option<Instant>, phase: Phase) {
+        if send_at.is_none() {
+            self.desk.set_phase(phase);
+        }
+    }
+
+    /// Waits for the moment, for new instructions, a new epoch or a stop, whatever comes first.
     async fn wait(
         &self,
         until: Option<DateTime<Utc>>,
+        send_at: Option<Instant>,
         now: DateTime<Utc>,
-        desired: &mut watch::Receiver<Option<DesiredState>>,
+        desired: &mut Wanted,
     ) {
         // A clock that is set while we sleep is noticed within the hour.
         let longest = Duration::from_hours(1);
         let sleep = until.and_then(|until| (until - now).to_std().ok()).map_or(longest, |sleep| sleep.min(longest));
+        let due = Instant::now() + sleep;
+        let mut standing = self.desk.watch_standing();
         tokio::select! {
-            () = tokio::time::sleep(sleep) => {}
+            () = tokio::time::sleep_until(send_at.map_or(due, |send_at| send_at.min(due))) => {}
             _ = desired.changed() => {}
             () = self.desk.epoch_given.notified() => {}
+            _ = standing.changed() => {}
+        }
+    }
+
+    /// While two copies use this identity nothing is read or sent. A release comes as newer instructions; the listener
+    /// goes on meanwhile.
+    async fn wait_while_stopped(&self, desired: &mut Wanted) {
+        let Standing::Stopped { obeyed } = *self.desk.watch_standing().borrow() else { return };
+        self.desk.set_phase(Phase::Idle);
+        if desired.wait_for(|wanted| version(wanted.as_ref()) > obeyed).await.is_err() {
+            // Nobody is left who could release us.
+            std::future::pending::<()>().await;
+        }
+        tracing::info!("new instructions; sending is tried again");
+        self.desk.clear(&catalogue::AGENT_CLONED);
+        self.desk.release();
+    }
+
+    async fn rotate_if_due(&mut self, desired: &Wanted) {
+        let is_open = |command: &&Command| command.order == Order::RotateKey && !self.done.contains(&command.id);
+        let ordered: Vec<Uuid> = desired
+            .borrow()
+            .iter()
+            .flat_map(|wanted| &wanted.commands)
+            .filter(is_open)
+            .map(|command| command.id)
+            .collect();
+        let asked = if ordered.is_empty() { Ordered::No } else { Ordered::Yes };
+        let is_too_soon = self.rotate_again_at.is_some_and(|at| at > Instant::now());
+        if is_too_soon || !rotate::is_due(&self.identity, asked, self.link.clock.now()) {
+            return;
+        }
+        match rotate::rotate(self.link, self.folder, &self.identity).await {
+            Ok(renewed) => {
+                self.identity = renewed;
+                self.finish(&ordered);
+                self.desk.news.notify_one();
+            }
+            Err(diagnostic) => {
+                tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "the key could not be changed");
+                // What was begun is on the disk.
+                self.identity = Identity::get(self.folder).unwrap_or_else(|_| self.identity.clone());
+                self.rotate_again_at = Some(Instant::now() + ROTATE_AGAIN);
+            }
         }
     }
 
     fn recipe(&self, desired: &DesiredState) -> Option<rollcall_protocol::hash::Hash> {
         let attributes = crate::directory::people::AttributeList::without(&self.config.privacy.withhold).ok()?;
-        Some(scope::recipe(desired, &attributes, machine::VERSION))
+        Some(scope::recipe(desired, &attributes, crate::version::text()))
     }
 
-    async fn push(&mut self, desired: &mut watch::Receiver<Option<DesiredState>>) -> Result<Option<Ended>, SpoolError> {
-        let obeyed = version(desired.borrow().as_ref());
-        match push::push_one(&mut self.spool, self.link, self.resend).await? {
-            Pushed::One => {
+    async fn push(&mut self, spool: &mut Spool) -> Result<Option<Ended>, SpoolError> {
+        self.send_again_at = None;
+        match push::push_one(spool, self.link, self.resend).await? {
+            Pushed::One(acknowledged) => {
                 self.backoff.reset();
+                self.mends.reset();
                 self.resend = None;
                 self.desk.clear_all("RC-3");
+                self.desk.clear(&catalogue::NOT_WRITABLE);
+                if acknowledged == Acknowledged::Cycle {
+                    self.desk.clear(&catalogue::SPOOL_REBUILT);
+                }
             }
             Pushed::Empty => {}
             Pushed::Again(seq) => self.resend = Some(seq),
             Pushed::NewEpoch => {
                 tracing::warn!("the place in the chain is lost; asking for a new epoch");
                 self.resend = None;
-                self.spool.lose_place()?;
+                spool.lose_place()?;
             }
             Pushed::Later { after, why } => {
                 let diagnostic = Diagnostic::from(&why);
                 self.desk.raise(&diagnostic, self.link.clock.now());
                 tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "a batch waits");
                 let own = self.backoff.failed(self.link.chance.fraction());
-                tokio::time::sleep(after.unwrap_or(own)).await;
+                self.send_again_at = Some(Instant::now() + after.unwrap_or(own));
             }
             Pushed::Stopped(refusal) => {
                 self.desk.raise(&Diagnostic::from(&refusal), self.link.clock.now());
-                self.desk.news.notify_one();
-                wait_for_release(desired, obeyed).await;
+                self.desk.stop();
             }
             Pushed::Revoked => return Ok(Some(Ended::Revoked)),
         }
         Ok(None)
     }
 
-    async fn run(&mut self, desired: &DesiredState, run: Run) {
+    async fn run(&mut self, spool: &mut Spool, desired: &DesiredState, run: Run) -> Result<(), SpoolError> {
         self.desk.set_phase(Phase::Reading { people: 0 });
         self.tried.extend_from_slice(&run.commands);
         let is_open = |id: &Uuid| desired.commands.iter().any(|command| command.id == *id);
@@ -193,26 +336,31 @@ impl<'a> Worker<'a> {
         let started_at = self.link.clock.cloud_now();
         let trigger = run.trigger;
         tracing::info!(?trigger, "reading the directory");
-        let result = self.cycle(desired, &run).await;
+        let result = self.cycle(spool, desired, &run).await;
         let finished_at = self.link.clock.cloud_now();
         self.jitter = self.link.chance.fraction();
-        let report = match result {
-            Ok(summary) => self.completed(desired, &run, &summary, finished_at),
-            Err(diagnostic) => self.failed(&diagnostic, &run, started_at, finished_at),
+        let report = match &result {
+            Ok(summary) => self.completed(desired, &run, summary, finished_at),
+            Err(failure) => self.failed(&failure.diagnostic(), &run, started_at, finished_at),
         };
         keeping::save_report(self.folder, &report);
         self.desk.set_last_cycle(report);
+        match result {
+            Err(Failure::Spool(error)) => Err(error),
+            Ok(_) | Err(Failure::Told(_)) => Ok(()),
+        }
     }
 
-    async fn cycle(&mut self, desired: &DesiredState, run: &Run) -> Result<Summary, Diagnostic> {
-        let access = self.config.access()?;
+    async fn cycle(&self, spool: &mut Spool, desired: &DesiredState, run: &Run) -> Result<Summary, Failure> {
+        let access = self.config.access().map_err(Failure::Told)?;
         let desk = self.desk;
         let progress = |people: u64| desk.set_phase(Phase::Reading { people });
+        let signer = self.link.keys.signer();
         let cycle = Cycle {
-            spool: &mut self.spool,
+            spool: &mut *spool,
             access: &access,
             desired,
-            signer: &self.link.signer,
+            signer: &signer,
             clock: &self.link.clock,
             chance: &self.link.chance,
             second_reading_after: self.config.second_reading_after(),
@@ -225,13 +373,26 @@ impl<'a> Worker<'a> {
             accepted: run.accepted.clone(),
             purpose: Purpose::Publish,
         };
-        cycle.run(&wish).await.map_err(|error: CycleError| Diagnostic::from(&error))
+        let mut standing = desk.watch_standing();
+        let ended = tokio::select! {
+            read = guarded(cycle.run(&wish)) => match read {
+                Ok(read) => read.map_err(Failure::from),
+                Err(Panicked) => Err(Failure::Told(Diagnostic::unexpected("the reading broke off in the program"))),
+            },
+            _ = standing.wait_for(|standing| *standing != Standing::Good) => {
+                Err(Failure::Told(Diagnostic::from(&Refusal::Quarantined)))
+            }
+        };
+        // One that was broken off has not cleared up.
+        spool.drop_reading();
+        ended
     }
 
     fn completed(&mut self, desired: &DesiredState, run: &Run, summary: &Summary, at: DateTime<Utc>) -> CycleReport {
         self.last_try = Some(Try { at, outcome: Outcome::Complete });
         self.desk.conclude(&summary.concerns, at);
         keeping::save_reached(self.folder, &summary.reached);
+        self.desk.clear(&catalogue::NOT_WRITABLE);
         self.finish(&finished_commands(desired, run, summary));
         if summary.over_privileged {
             let detail = "the account is an administrator";
@@ -284,28 +445,54 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// The cloud holds other batches than we sent, or set us apart: a human decides. A release comes as newer instructions;
-/// the listener goes on meanwhile, so that the portal shows why nothing is sent.
-async fn wait_for_release(desired: &mut watch::Receiver<Option<DesiredState>>, obeyed: u64) {
-    let released = desired.wait_for(|wanted| version(wanted.as_ref()) > obeyed).await.is_ok();
-    if released {
-        tracing::info!("new instructions; sending is tried again");
-    } else {
-        // Nobody is left who could release us.
-        std::future::pending::<()>().await;
-    }
-}
-
 fn version(desired: Option<&DesiredState>) -> u64 {
     desired.map_or(0, |desired| desired.version)
 }
 
+/// The old key is as good meanwhile.
+const ROTATE_AGAIN: Duration = Duration::from_mins(1);
+
+/// Why a cycle came to nothing, and whether the store must be looked after.
+enum Failure {
+    Told(Diagnostic),
+    Spool(SpoolError),
+}
+
+impl Failure {
+    fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Self::Told(diagnostic) => diagnostic.clone(),
+            Self::Spool(error) => error.into(),
+        }
+    }
+}
+
+impl From<CycleError> for Failure {
+    fn from(error: CycleError) -> Self {
+        match error {
+            CycleError::Spool(error) => Self::Spool(error),
+            CycleError::Incomplete(Incomplete::Store(why)) => Self::Spool(SpoolError::Unwritable(why)),
+            CycleError::Connect(_)
+            | CycleError::NotOurs(_)
+            | CycleError::Incomplete(_)
+            | CycleError::Packing(_)
+            | CycleError::Signing(_)
+            | CycleError::Deadline(_)
+            | CycleError::Unsent
+            | CycleError::NoPlace => Self::Told(Diagnostic::from(&error)),
+        }
+    }
+}
+
 /// A question about people is answered only when nobody of them waits for a second reading.
 fn finished_commands(desired: &DesiredState, run: &Run, summary: &Summary) -> Vec<Uuid> {
-    use rollcall_protocol::desired::Order;
     let is_finished = |id: &&Uuid| {
         desired.commands.iter().filter(|command| command.id == **id).all(|command| match command.order {
-            Order::SyncNow | Order::RefreshStructure | Order::FullSnapshot | Order::AcceptClearing { .. } => true,
+            Order::SyncNow
+            | Order::RefreshStructure
+            | Order::FullSnapshot
+            | Order::AcceptClearing { .. }
+            | Order::RotateKey => true,
             Order::Confirm { .. } => summary.counts.awaiting == 0,
         })
     };

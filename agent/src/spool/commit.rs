@@ -1,6 +1,7 @@
 //! Puts one finished cycle into the spool: the snapshot it will make, its batches and the chain's new place, all or none.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use rollcall_protocol::body::Body;
@@ -11,9 +12,9 @@ use rusqlite::{Rows, Transaction, params};
 use uuid::Uuid;
 
 use super::reading::{self, Draft, FOUND_IN_ORDER, FoundRows, HoldIndex};
-use super::snapshot::{self, Known};
+use super::snapshot::{self, Known, RowsDigester};
 use super::state::{self, State};
-use super::{Spool, SpoolError, memberships};
+use super::{Spool, SpoolError, memberships, witness};
 
 /// One person of the reading, of the acknowledged snapshot, or of both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,22 +37,7 @@ pub struct FoundPerson {
 #[derive(Debug)]
 pub struct CycleWriter<'a> {
     transaction: Transaction<'a>,
-}
-
-/// Whether a batch is the last of its cycle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    More,
-    Last,
-}
-
-impl Place {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::More => "more",
-            Self::Last => "last",
-        }
-    }
+    folder: PathBuf,
 }
 
 impl Spool {
@@ -59,7 +45,7 @@ impl Spool {
     pub fn begin_commit(&mut self) -> Result<CycleWriter<'_>, SpoolError> {
         let transaction = self.db.transaction()?;
         transaction.execute_batch("delete from staged; delete from batch;")?;
-        Ok(CycleWriter { transaction })
+        Ok(CycleWriter { transaction, folder: self.folder.clone() })
     }
 
     /// Visits everybody in ascending order of their GUID.
@@ -76,8 +62,14 @@ impl CycleWriter<'_> {
 
     /// The record of an acknowledged person.
     pub fn get_record(&self, guid: Uuid) -> Result<String, SpoolError> {
-        let mut get = self.transaction.prepare_cached("select json from person where guid = ?1")?;
-        Ok(get.query_row([guid.as_bytes()], |row| row.get(0))?)
+        let mut get = self.transaction.prepare_cached("select json, hash from person where guid = ?1")?;
+        let (json, hash): (String, [u8; 32]) =
+            get.query_row([guid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if *Hash::of(json.as_bytes()).as_bytes() == hash {
+            Ok(json)
+        } else {
+            Err(SpoolError::Damaged("a record is not what was written".to_owned()))
+        }
     }
 
     /// The record of a person as read in this cycle.
@@ -113,24 +105,25 @@ impl CycleWriter<'_> {
     /// Keeps a finished body; it is signed when the number of parts is known.
     pub fn put_body(&self, seq: u64, body: &Body) -> Result<(), SpoolError> {
         self.transaction
-            .prepare_cached("insert into batch (seq, jws, body, items, place) values (?1, '', ?2, ?3, 'more')")?
-            .execute(params![to_sql(seq)?, body.bytes, body.items])?;
+            .prepare_cached("insert into batch (seq, jws, sum, body, tried) values (?1, '', x'', ?2, 0)")?
+            .execute(params![to_sql(seq)?, body.bytes])?;
         Ok(())
     }
 
     /// Signs a body that was put before.
-    pub fn put_signature(&self, seq: u64, jws: &str, place: Place) -> Result<(), SpoolError> {
+    pub fn put_signature(&self, seq: u64, jws: &str) -> Result<(), SpoolError> {
         let changed = self
             .transaction
-            .prepare_cached("update batch set jws = ?2, place = ?3 where seq = ?1")?
-            .execute(params![to_sql(seq)?, jws, place.as_str()])?;
+            .prepare_cached("update batch set jws = ?2, sum = ?3 where seq = ?1")?
+            .execute(params![to_sql(seq)?, jws, Hash::of(jws.as_bytes()).as_bytes()])?;
         if changed == 1 { Ok(()) } else { Err(SpoolError::Unreadable) }
     }
 
     /// From here on the cycle survives everything.
     pub fn commit(self, next: &State) -> Result<(), SpoolError> {
         state::write(&self.transaction, next)?;
-        Ok(self.transaction.commit()?)
+        self.transaction.commit()?;
+        next.chain.map_or(Ok(()), |head| witness::note(&self.folder, head))
     }
 }
 
@@ -149,6 +142,8 @@ fn compare<E: From<SpoolError>>(
     db: &rusqlite::Connection,
     mut visit: impl FnMut(Compared) -> Result<(), E>,
 ) -> Result<(), E> {
+    let written = state::read(db)?.base.rows;
+    let mut digest = RowsDigester::default();
     let mut found = db.prepare(FOUND_IN_ORDER).map_err(SpoolError::from)?;
     let mut known = db.prepare("select guid, hash, imports from person order by guid").map_err(SpoolError::from)?;
     let mut found = FoundRows::new(found.query([]).map_err(SpoolError::from)?);
@@ -156,7 +151,7 @@ fn compare<E: From<SpoolError>>(
     let (mut next_found, mut next_known) = (found.next()?, step_known(&mut known)?);
     loop {
         let first = match (&next_found, &next_known) {
-            (None, None) => return Ok(()),
+            (None, None) => break,
             (Some((guid, _)), None) => *guid,
             (None, Some(person)) => person.guid,
             (Some((guid, _)), Some(person)) => (*guid).min(person.guid),
@@ -169,7 +164,15 @@ fn compare<E: From<SpoolError>>(
         if known_now.is_some() {
             next_known = step_known(&mut known)?;
         }
+        if let Some(known) = &known_now {
+            digest.push(known.guid, &known.hash, &known.imports);
+        }
         visit(Compared { guid: first, found: found_now, known: known_now })?;
+    }
+    if digest.finish() == written {
+        Ok(())
+    } else {
+        Err(SpoolError::Damaged("the people are not those that were written".to_owned()).into())
     }
 }
 
@@ -188,9 +191,17 @@ mod tests {
         (folder, spool)
     }
 
-    fn know(spool: &Spool, number: u128) {
-        let sql = "insert into person (guid, hash, imports, json) values (?1, ?2, x'', '{}')";
-        spool.db.execute(sql, params![Uuid::from_u128(number).as_bytes(), [0_u8; 32]]).unwrap();
+    fn know(spool: &Spool, numbers: &[u128]) {
+        let mut digest = RowsDigester::default();
+        for number in numbers {
+            let (guid, hash) = (Uuid::from_u128(*number), Hash::of(b"{}"));
+            let sql = "insert into person (guid, hash, imports, json) values (?1, ?2, x'', '{}')";
+            spool.db.execute(sql, params![guid.as_bytes(), hash.as_bytes()]).unwrap();
+            digest.push(guid, &hash, &[]);
+        }
+        let mut known = spool.state().unwrap();
+        known.base.rows = digest.finish();
+        state::write(&spool.db, &known).unwrap();
     }
 
     fn find(spool: &Spool, number: u128, hold: HoldIndex) {
@@ -201,9 +212,7 @@ mod tests {
     #[test]
     fn everybody_is_visited_once_in_order() {
         let (_folder, mut spool) = spool();
-        for number in [1, 3, 4] {
-            know(&spool, number);
-        }
+        know(&spool, &[1, 3, 4]);
         spool.begin_reading().unwrap();
         for number in [5, 3, 2] {
             find(&spool, number, 0);
@@ -230,6 +239,29 @@ mod tests {
                 (5, Some(vec![0]), false),
             ]
         );
+    }
+
+    #[test]
+    fn one_row_lost_added_or_changed_under_us_stops_the_comparison() {
+        let harm = [
+            "delete from person where id = 2",
+            "insert into person (guid, hash, imports, json) select x'00000000000000000000000000000009', hash, imports, json from person where id = 1",
+            "update person set guid = x'00000000000000000000000000000007' where id = 2",
+            "update person set hash = zeroblob(32) where id = 2",
+            "update person set imports = zeroblob(18) where id = 2",
+            "delete from state",
+        ];
+        for sql in harm {
+            let (_folder, mut spool) = spool();
+            know(&spool, &[1, 3, 4]);
+            spool.begin_reading().unwrap();
+            spool.finish_reading().unwrap();
+            spool.db.execute(sql, []).unwrap();
+
+            let seen = spool.compare(|_| Ok::<_, SpoolError>(()));
+
+            assert!(matches!(seen, Err(SpoolError::Damaged(_))), "{sql}: {seen:?}");
+        }
     }
 
     #[test]

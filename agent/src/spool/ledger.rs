@@ -1,7 +1,7 @@
 //! Keeps exactly what left this network, so that `show` can print it; bounded, the oldest goes first.
 
 use chrono::{DateTime, Utc};
-use rollcall_protocol::batch::BatchClaims;
+use rollcall_protocol::hash::Hash;
 use rusqlite::{Transaction, params};
 
 use super::commit::to_sql;
@@ -15,22 +15,16 @@ pub struct Sent {
     pub sent_at: DateTime<Utc>,
 }
 
-pub(super) fn enter(
-    transaction: &Transaction<'_>,
-    batch: &Outgoing,
-    claims: &BatchClaims,
-    now: DateTime<Utc>,
-) -> Result<(), SpoolError> {
+pub(super) fn enter(transaction: &Transaction<'_>, batch: &Outgoing, now: DateTime<Utc>) -> Result<(), SpoolError> {
     transaction.execute(
-        "insert into sent (epoch, seq, cycle, items, sent_at, jws, body) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "insert into sent (epoch, seq, sent_at, jws, sum, body) values (?1, ?2, ?3, ?4, ?5, ?6)
          on conflict (epoch, seq) do nothing",
         params![
-            to_sql(claims.link.chain.epoch)?,
+            to_sql(batch.link().epoch)?,
             to_sql(batch.seq)?,
-            claims.link.cycle.cycle.as_bytes(),
-            batch.items,
             now.to_rfc3339(),
             batch.jws,
+            Hash::of(batch.jws.as_bytes()).as_bytes(),
             batch.body,
         ],
     )?;
@@ -44,14 +38,14 @@ impl Spool {
         last: u32,
         mut visit: impl FnMut(Sent) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sql = "select seq, jws, body, items, 'more', sent_at from sent
+        let sql = "select seq, jws, sum, body, sent_at from sent
                    where id in (select id from sent order by id desc limit ?1) order by id";
         let mut list = self.db.prepare(sql).map_err(SpoolError::from)?;
         let mut rows = list.query([last]).map_err(SpoolError::from)?;
         while let Some(row) = rows.next().map_err(SpoolError::from)? {
-            let sent_at: String = row.get(5).map_err(SpoolError::from)?;
+            let sent_at: String = row.get(4).map_err(SpoolError::from)?;
             let sent_at = DateTime::parse_from_rfc3339(&sent_at).map_err(|_| SpoolError::Unreadable)?;
-            let batch = outgoing_from_row(row).map_err(SpoolError::from)?;
+            let batch = outgoing_from_row(row)?;
             visit(Sent { batch, sent_at: sent_at.with_timezone(&Utc) })?;
         }
         Ok(())

@@ -3,6 +3,8 @@
 //! One SQLite file, WAL and `synchronous=FULL`. A directory can always be read again, so a damaged file is put aside and
 //! the agent begins a new epoch instead of repairing anything.
 
+pub mod error;
+pub mod witness;
 pub mod state;
 pub mod memberships;
 pub mod snapshot;
@@ -17,57 +19,45 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags};
 
+pub use self::error::SpoolError;
+use crate::platform::private_file::{self, FileId};
+
 /// The file's name in the data folder.
 pub const FILE: &str = "spool.sqlite";
-
-/// Why the spool could not do its work.
-#[derive(Debug, thiserror::Error)]
-pub enum SpoolError {
-    #[error("the spool cannot be written: {0}")]
-    Unwritable(String),
-    #[error("the spool is damaged: {0}")]
-    Damaged(String),
-    #[error("the spool holds something that this version cannot read")]
-    Unreadable,
-}
-
-impl From<rusqlite::Error> for SpoolError {
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
-            _ => Self::Unwritable(error.to_string()),
-        }
-    }
-}
-
-impl From<serde_json::Error> for SpoolError {
-    fn from(_: serde_json::Error) -> Self {
-        Self::Unreadable
-    }
-}
 
 /// The open spool. One process at a time writes it; others may look.
 #[derive(Debug)]
 pub struct Spool {
     db: Connection,
     folder: PathBuf,
+    /// Which file was opened; a file of the same name may be another one by now.
+    opened: FileId,
 }
 
 /// How the spool was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     Sound,
+    /// There was none.
+    Begun,
     /// It was damaged and is now beside the new, empty one.
     SetAside,
+    /// It is older than what this machine has already sent, as after the restore of a backup.
+    Older,
 }
 
 impl Spool {
-    /// Opens or makes the spool in the agent's data folder. A damaged one is put aside.
+    /// Opens or makes the spool in the agent's data folder. A damaged one is put aside; one that is older than what was
+    /// sent keeps its people but loses its place in the chain.
     pub fn open(folder: &Path, now: DateTime<Utc>) -> Result<(Self, Found), SpoolError> {
+        let was_there = folder.join(FILE).exists();
         match Self::open_sound(folder) {
-            Ok(spool) => Ok((spool, Found::Sound)),
-            Err(SpoolError::Damaged(_) | SpoolError::Unreadable) => {
+            Ok(mut spool) if was_there => {
+                let found = spool.compare_with_witness()?;
+                Ok((spool, found))
+            }
+            Ok(spool) => Ok((spool, Found::Begun)),
+            Err(SpoolError::Damaged(_) | SpoolError::Unreadable | SpoolError::Gone) => {
                 set_aside(folder, now)?;
                 Ok((Self::open_sound(folder)?, Found::SetAside))
             }
@@ -81,13 +71,17 @@ impl Spool {
         if !path.exists() {
             return Ok(None);
         }
+        let opened = private_file::id(&path)?;
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.busy_timeout(BUSY)?;
-        Ok(Some(Self { db, folder: folder.to_owned() }))
+        Ok(Some(Self { db, folder: folder.to_owned(), opened }))
     }
 
     fn open_sound(folder: &Path) -> Result<Self, SpoolError> {
-        let db = Connection::open(folder.join(FILE))?;
+        let path = folder.join(FILE);
+        private_file::touch(&path)?;
+        let opened = private_file::id(&path)?;
+        let db = Connection::open(path)?;
         db.busy_timeout(BUSY)?;
         db.execute_batch(
             "pragma journal_mode = wal;
@@ -95,73 +89,131 @@ impl Spool {
              pragma cache_size = -4096;
              pragma journal_size_limit = 16777216;",
         )?;
-        let verdict: String = db.query_row("pragma quick_check(1)", [], |row| row.get(0))?;
+        db.pragma_update(None, "max_page_count", MOST_PAGES)?;
+        let verdict: String = db.query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
             return Err(SpoolError::Damaged(verdict));
         }
-        db.execute_batch(SCHEMA)?;
-        let spool = Self { db, folder: folder.to_owned() };
+        make_tables(&db)?;
+        let spool = Self { db, folder: folder.to_owned(), opened };
         spool.state()?;
         Ok(spool)
+    }
+
+    /// Whether the file that was opened still stands in its place. SQLite would go on writing into a removed one.
+    pub fn check_in_place(&self) -> Result<(), SpoolError> {
+        match private_file::id(&self.folder.join(FILE)) {
+            Ok(id) if id == self.opened => Ok(()),
+            Ok(_) => Err(SpoolError::Gone),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(SpoolError::Gone),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes what stands there already, to learn whether anything can be written.
+    pub fn check_writable(&mut self) -> Result<(), SpoolError> {
+        state::write(&self.db, &self.state()?)
+    }
+
+    fn compare_with_witness(&mut self) -> Result<Found, SpoolError> {
+        let witnessed = witness::find(&self.folder);
+        match (witness::judge(witnessed, self.state()?.chain), self.state()?.chain) {
+            (witness::Age::Older, _) => {
+                tracing::warn!("the spool is older than what was sent; its place in the chain is given up");
+                self.lose_place()?;
+                Ok(Found::Older)
+            }
+            (witness::Age::Current, Some(head)) if witnessed != Some(head) => {
+                witness::note(&self.folder, head)?;
+                Ok(Found::Sound)
+            }
+            (witness::Age::Current, _) => Ok(Found::Sound),
+        }
+    }
+
+    /// The newest epoch that this machine has worked in; 0 if none is known.
+    pub fn last_epoch(&self) -> u64 {
+        witness::find(&self.folder).map_or(0, |head| head.epoch)
     }
 }
 
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// 4 GiB: a snapshot of a million people, the same once more on its way, and the ledger.
+const MOST_PAGES: i64 = 1_048_576;
+
+/// The form of the tables below. A file of another form is put aside; the directory is read again.
+const FORMAT: i64 = 2;
+
+fn make_tables(db: &Connection) -> Result<(), SpoolError> {
+    let format: i64 = db.query_row("pragma user_version", [], |row| row.get(0))?;
+    let tables: i64 = db.query_row("select count(*) from sqlite_master", [], |row| row.get(0))?;
+    match (format, tables) {
+        (FORMAT, 1..) => Ok(()),
+        (0, 0) => {
+            db.execute_batch(SCHEMA)?;
+            Ok(db.pragma_update(None, "user_version", FORMAT)?)
+        }
+        _ => Err(SpoolError::Unreadable),
+    }
+}
+
+/// `sum` is a SHA-256 over the rest of its row: SQLite itself does not notice a flipped bit inside a value.
 const SCHEMA: &str = "
-create table if not exists state (id integer primary key check (id = 1), json text not null);
-create table if not exists person (
+begin;
+create table state (id integer primary key check (id = 1), json text not null, sum blob not null);
+create table person (
     id integer primary key,
     guid blob not null unique,
     hash blob not null,
     imports blob not null,
     json text not null
 );
-create index if not exists person_in_order on person (guid, hash, imports);
-create table if not exists staged (
+create index person_in_order on person (guid, hash, imports);
+create table staged (
     id integer primary key,
     guid blob not null unique,
     hash blob,
     imports blob,
     json text
 );
-create table if not exists missed (
+create table missed (
     guid blob primary key,
     first_missed_at text not null,
     ntds_guid blob not null,
-    invocation_id blob not null
+    invocation_id blob not null,
+    sum blob not null
 ) without rowid;
-create table if not exists batch (
+create table batch (
     seq integer primary key,
     jws text not null,
+    sum blob not null,
     body blob not null,
-    items integer not null,
-    place text not null
+    tried integer not null
 );
-create table if not exists sent (
+create table sent (
     id integer primary key,
     epoch integer not null,
     seq integer not null,
-    cycle blob not null,
-    items integer not null,
     sent_at text not null,
     jws text not null,
+    sum blob not null,
     body blob not null,
     unique (epoch, seq)
 );
+commit;
 ";
 
 /// Keeps the damaged file for whoever wants to know; only the last one, so that it cannot fill the disk.
-fn set_aside(folder: &Path, now: DateTime<Utc>) -> Result<(), SpoolError> {
-    let unwritable = |error: std::io::Error| SpoolError::Unwritable(error.to_string());
+pub fn set_aside(folder: &Path, now: DateTime<Utc>) -> Result<(), SpoolError> {
     tracing::warn!(at = %now, "the spool was damaged and is put aside");
-    fs::rename(folder.join(FILE), folder.join("spool.damaged.sqlite")).map_err(unwritable)?;
+    let absent = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    };
+    fs::rename(folder.join(FILE), folder.join("spool.damaged.sqlite")).or_else(absent)?;
     for rest in ["spool.sqlite-wal", "spool.sqlite-shm"] {
-        match fs::remove_file(folder.join(rest)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(unwritable(error)),
-        }
+        fs::remove_file(folder.join(rest)).or_else(absent)?;
     }
     Ok(())
 }
@@ -187,5 +239,95 @@ mod tests {
         let seen = Spool::open(Path::new("/nonexistent/rollcall"), DateTime::UNIX_EPOCH);
 
         assert!(matches!(seen, Err(SpoolError::Unwritable(_))), "{seen:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_read_the_spool() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), b"").unwrap();
+
+        let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+        spool.begin_reading().unwrap();
+
+        for file in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+            assert!(!private_file::is_readable_by_others(&file.path()).unwrap(), "{file:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_removed_or_replaced_under_us_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+        assert!(spool.check_in_place().is_ok());
+
+        fs::rename(folder.path().join(FILE), folder.path().join("away")).unwrap();
+        assert!(matches!(spool.check_in_place(), Err(SpoolError::Gone)));
+
+        fs::copy(folder.path().join("away"), folder.path().join(FILE)).unwrap();
+        assert!(matches!(spool.check_in_place(), Err(SpoolError::Gone)));
+    }
+
+    #[test]
+    fn a_locked_file_is_unwritable_and_sound_once_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+        spool.db.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let other = Connection::open(folder.path().join(FILE)).unwrap();
+        other.execute_batch("begin immediate").unwrap();
+        assert!(matches!(spool.check_writable(), Err(SpoolError::Unwritable(_))));
+
+        other.execute_batch("rollback").unwrap();
+
+        spool.check_writable().unwrap();
+    }
+
+    #[test]
+    fn a_spool_that_may_not_grow_is_unwritable_and_keeps_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+        let pages: i64 = spool.db.query_row("pragma page_count", [], |row| row.get(0)).unwrap();
+        spool.db.pragma_update(None, "max_page_count", pages).unwrap();
+        let state = spool.state().unwrap();
+
+        let big = vec![0_u8; 100_000];
+        let seen = spool.db.execute("insert into batch values (1, '', x'', ?1, 0)", [big]).map_err(SpoolError::from);
+
+        assert!(matches!(seen, Err(SpoolError::Unwritable(_))), "{seen:?}");
+        assert_eq!(spool.state().unwrap(), state);
+    }
+
+    #[test]
+    fn a_spool_of_another_form_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Connection::open(folder.path().join(FILE)).unwrap();
+        old.execute_batch("create table state (id integer primary key, json text)").unwrap();
+        drop(old);
+
+        let (_, found) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+
+        assert_eq!(found, Found::SetAside);
+    }
+
+    #[test]
+    fn a_spool_from_a_backup_keeps_its_people_and_gives_its_place_up() {
+        use rollcall_protocol::chain::Epoch;
+        use rollcall_protocol::hash::Hash;
+        let folder = tempfile::tempdir().unwrap();
+        let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+        let start = Hash::of(b"start");
+        spool.begin_epoch(Epoch { number: 1, start }).unwrap();
+        drop(spool);
+        let backup = fs::read(folder.path().join(FILE)).unwrap();
+        let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+        spool.begin_epoch(Epoch { number: 2, start }).unwrap();
+        drop(spool);
+
+        fs::write(folder.path().join(FILE), backup).unwrap();
+        let (spool, found) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+
+        assert_eq!(found, Found::Older);
+        assert_eq!(spool.state().unwrap().chain, None);
+        assert_eq!(spool.last_epoch(), 2);
     }
 }

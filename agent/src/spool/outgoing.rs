@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use rollcall_protocol::batch::BatchClaims;
 use rollcall_protocol::chain::ChainLink;
+use rollcall_protocol::hash::{BodyDigest, Hash};
 use rollcall_protocol::jws::Unverified;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::commit::{Place, get_u64, to_sql};
+use super::commit::{get_u64, to_sql};
 use super::{Spool, SpoolError, ledger, state};
 
 /// A batch exactly as it was signed and must be sent, however often.
@@ -15,19 +16,14 @@ pub struct Outgoing {
     pub seq: u64,
     pub jws: String,
     pub body: Vec<u8>,
-    pub items: u32,
-    pub place: Place,
+    /// What the batch says of itself.
+    pub claims: BatchClaims,
 }
 
 impl Outgoing {
-    /// What the batch says of itself. Our own signature needs no check.
-    pub fn claims(&self) -> Result<BatchClaims, SpoolError> {
-        Unverified::parse(&self.jws).and_then(|jws| jws.peek()).map_err(|_| SpoolError::Unreadable)
-    }
-
     /// Its place in the chain.
-    pub fn link(&self) -> Result<ChainLink, SpoolError> {
-        Ok(self.claims()?.link.chain)
+    pub fn link(&self) -> ChainLink {
+        self.claims.link.chain
     }
 }
 
@@ -47,22 +43,51 @@ pub enum Acknowledged {
     Cycle,
 }
 
+/// Whether a batch may already lie in the cloud although nobody heard so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    Never,
+    Perhaps,
+}
+
 impl Spool {
     /// The batch to send now.
     pub fn next_batch(&self) -> Result<Option<Outgoing>, SpoolError> {
-        let sql = "select seq, jws, body, items, place from batch order by seq limit 1";
-        Ok(self.db.query_row(sql, [], outgoing_from_row).optional()?)
+        let sql = "select seq, jws, sum, body from batch order by seq limit 1";
+        self.db.query_row(sql, [], |row| Ok(outgoing_from_row(row))).optional()?.transpose()
     }
 
     /// A batch by its number, be it waiting or sent before: what fills a gap.
     pub fn find_batch(&self, epoch: u64, seq: u64) -> Result<Option<Outgoing>, SpoolError> {
-        let waiting = "select seq, jws, body, items, place from batch where seq = ?1";
-        let waiting = self.db.query_row(waiting, [to_sql(seq)?], outgoing_from_row).optional()?;
-        if waiting.is_some() {
-            return Ok(waiting);
+        let waiting = "select seq, jws, sum, body from batch where seq = ?1";
+        let waiting = self.db.query_row(waiting, [to_sql(seq)?], |row| Ok(outgoing_from_row(row))).optional()?;
+        if let Some(waiting) = waiting {
+            return waiting.map(Some);
         }
-        let sent = "select seq, jws, body, items, 'more' from sent where epoch = ?1 and seq = ?2";
-        Ok(self.db.query_row(sent, [to_sql(epoch)?, to_sql(seq)?], outgoing_from_row).optional()?)
+        let sent = "select seq, jws, sum, body from sent where epoch = ?1 and seq = ?2";
+        let key = [to_sql(epoch)?, to_sql(seq)?];
+        self.db.query_row(sent, key, |row| Ok(outgoing_from_row(row))).optional()?.transpose()
+    }
+
+    /// Notes before an attempt that the cloud may have the batch from now on. Answers what held until then.
+    pub fn mark_tried(&mut self, batch: &Outgoing) -> Result<Tried, SpoolError> {
+        let sql = "update batch set tried = 1 where seq = ?1 and tried = 0";
+        let changed = self.db.execute(sql, [to_sql(batch.seq)?])?;
+        Ok(if changed == 1 { Tried::Never } else { Tried::Perhaps })
+    }
+
+    /// The attempt ended before a single byte could leave.
+    pub fn mark_untried(&mut self, batch: &Outgoing) -> Result<(), SpoolError> {
+        self.db.execute("update batch set tried = 0 where seq = ?1", [to_sql(batch.seq)?])?;
+        Ok(())
+    }
+
+    /// Whether a newer reading may take the place of the cycle in the spool: only while no part of it can have arrived.
+    /// What may have arrived is settled first, since another batch at its place would be a fork.
+    pub fn may_be_replaced(&self) -> Result<bool, SpoolError> {
+        let tried: Option<i64> = self.db.query_row("select max(tried) from batch", [], |row| row.get(0))?;
+        let is_whole = |first: Outgoing| first.claims.link.cycle.part == 1;
+        Ok(tried == Some(0) && self.next_batch()?.is_some_and(is_whole))
     }
 
     pub fn waiting(&self) -> Result<Waiting, SpoolError> {
@@ -73,21 +98,20 @@ impl Spool {
     /// The cloud has the batch, synced to its disk. It moves to the ledger; with the last of a cycle the staged
     /// snapshot becomes the acknowledged one.
     pub fn acknowledge(&mut self, batch: &Outgoing, now: DateTime<Utc>) -> Result<Acknowledged, SpoolError> {
-        let claims = batch.claims()?;
         let mut state = self.state()?;
         let transaction = self.db.transaction()?;
-        ledger::enter(&transaction, batch, &claims, now)?;
+        ledger::enter(&transaction, batch, now)?;
         transaction.execute("delete from batch where seq <= ?1", [to_sql(batch.seq)?])?;
-        let acknowledged = match batch.place {
-            Place::More => Acknowledged::Part,
-            Place::Last => {
-                transaction.execute_batch(FOLD)?;
-                if let Some(next) = state.next.take() {
-                    state.base = next;
-                }
-                state::write(&transaction, &state)?;
-                Acknowledged::Cycle
+        let acknowledged = if batch.claims.link.cycle.is_last() {
+            transaction.execute_batch(FOLD)?;
+            if let Some(next) = state.next.take() {
+                state.base = next;
             }
+            state.asked.clear();
+            state::write(&transaction, &state)?;
+            Acknowledged::Cycle
+        } else {
+            Acknowledged::Part
         };
         transaction.commit()?;
         Ok(acknowledged)
@@ -102,15 +126,20 @@ delete from person where guid in (select guid from staged where json is null);
 delete from staged;
 ";
 
-pub(super) fn outgoing_from_row(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
-    let place: String = row.get(4)?;
-    Ok(Outgoing {
-        seq: get_u64(row, 0)?,
-        jws: row.get(1)?,
-        body: row.get(2)?,
-        items: row.get(3)?,
-        place: if place == Place::Last.as_str() { Place::Last } else { Place::More },
-    })
+/// Reads `seq, jws, sum, body`. Only what is byte for byte as it was signed may leave: anything else the cloud would
+/// refuse for ever.
+pub(super) fn outgoing_from_row(row: &Row<'_>) -> Result<Outgoing, SpoolError> {
+    let damaged = || SpoolError::Damaged("a batch is not what was signed".to_owned());
+    let (seq, jws, sum) = (get_u64(row, 0)?, row.get::<_, String>(1)?, row.get::<_, [u8; 32]>(2)?);
+    if *Hash::of(jws.as_bytes()).as_bytes() != sum {
+        return Err(damaged());
+    }
+    let body: Vec<u8> = row.get(3)?;
+    let claims: BatchClaims = Unverified::parse(&jws).and_then(|jws| jws.peek()).map_err(|_| damaged())?;
+    if claims.link.chain.seq != seq || claims.body != BodyDigest::of(&body) {
+        return Err(damaged());
+    }
+    Ok(Outgoing { seq, jws, body, claims })
 }
 
 /// How far the ledger goes back, in bytes of bodies.

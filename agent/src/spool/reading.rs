@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::commit::{FoundPerson, get_u64};
 use super::{Spool, SpoolError};
+use crate::platform::private_file;
 
 /// A person's record as written while reading: complete but for the memberships, which are known only when every
 /// selection has been read.
@@ -62,6 +63,7 @@ impl Spool {
     pub fn begin_reading(&mut self) -> Result<(), SpoolError> {
         self.drop_reading();
         let file = self.folder.join(READING_FILE);
+        private_file::touch(&file)?;
         self.db.execute("attach database ?1 as reading", [file.to_string_lossy()])?;
         self.db.execute_batch(
             "pragma reading.journal_mode = off;

@@ -5,6 +5,7 @@ use rollcall_protocol::directory::DcIdentity;
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::person::InImport;
 use rusqlite::{OptionalExtension, Row, params};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::commit::get_u64;
@@ -45,13 +46,6 @@ pub(super) fn known_from_row(row: &Row<'_>) -> Result<Known, SpoolError> {
 }
 
 impl Spool {
-    /// One acknowledged person.
-    pub fn find_person(&self, guid: Uuid) -> Result<Option<Known>, SpoolError> {
-        let mut find = self.db.prepare_cached("select guid, hash, imports from person where guid = ?1")?;
-        let mut rows = find.query([guid.as_bytes()])?;
-        rows.next()?.map(known_from_row).transpose()
-    }
-
     /// The record of an acknowledged person.
     pub fn get_record(&self, guid: Uuid) -> Result<String, SpoolError> {
         let mut get = self.db.prepare_cached("select json from person where guid = ?1")?;
@@ -60,10 +54,14 @@ impl Spool {
 
     /// When a person was first not found, if they were not.
     pub fn find_missed(&self, guid: Uuid) -> Result<Option<Missed>, SpoolError> {
-        let sql = "select first_missed_at, ntds_guid, invocation_id from missed where guid = ?1";
-        let row: Option<(String, [u8; 16], [u8; 16])> =
-            self.db.query_row(sql, [guid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-        let Some((at, ntds, invocation)) = row else { return Ok(None) };
+        let sql = "select first_missed_at, ntds_guid, invocation_id, sum from missed where guid = ?1";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        let row: Option<(String, [u8; 16], [u8; 16], [u8; 32])> =
+            self.db.query_row(sql, [guid.as_bytes()], read).optional()?;
+        let Some((at, ntds, invocation, sum)) = row else { return Ok(None) };
+        if *sum_of_missed(guid, &at, &ntds, &invocation).as_bytes() != sum {
+            return Err(SpoolError::Damaged("a note about somebody missed is not what was written".to_owned()));
+        }
         let at = DateTime::parse_from_rfc3339(&at).map_err(|_| SpoolError::Unreadable)?;
         Ok(Some(Missed {
             first_missed_at: at.with_timezone(&Utc),
@@ -85,14 +83,44 @@ pub(super) fn note_missed(
     at: DateTime<Utc>,
     dc: &DcIdentity,
 ) -> Result<(), SpoolError> {
+    let at = at.to_rfc3339();
+    let (ntds, invocation) = (dc.ntds_guid.as_bytes(), dc.invocation_id.as_bytes());
+    let sum = sum_of_missed(guid, &at, ntds, invocation);
     db.prepare_cached(
-        "insert into missed (guid, first_missed_at, ntds_guid, invocation_id) values (?1, ?2, ?3, ?4)
+        "insert into missed (guid, first_missed_at, ntds_guid, invocation_id, sum) values (?1, ?2, ?3, ?4, ?5)
          on conflict (guid) do update set
            first_missed_at = excluded.first_missed_at,
            ntds_guid = excluded.ntds_guid,
-           invocation_id = excluded.invocation_id
+           invocation_id = excluded.invocation_id,
+           sum = excluded.sum
          where ntds_guid <> excluded.ntds_guid or invocation_id <> excluded.invocation_id",
     )?
-    .execute(params![guid.as_bytes(), at.to_rfc3339(), dc.ntds_guid.as_bytes(), dc.invocation_id.as_bytes()])?;
+    .execute(params![guid.as_bytes(), at, ntds, invocation, sum.as_bytes()])?;
     Ok(())
+}
+
+fn sum_of_missed(guid: Uuid, at: &str, ntds: &[u8; 16], invocation: &[u8; 16]) -> Hash {
+    Hash::of(&[guid.as_bytes().as_slice(), at.as_bytes(), ntds, invocation].concat())
+}
+
+/// Sums up every row of the acknowledged people, so that a row that was lost or changed underneath is noticed before
+/// anything follows from it.
+#[derive(Debug, Default)]
+pub struct RowsDigester {
+    sha: Sha256,
+    rows: u64,
+}
+
+impl RowsDigester {
+    pub fn push(&mut self, guid: Uuid, hash: &Hash, imports: &[InImport]) {
+        self.sha.update(guid.as_bytes());
+        self.sha.update(hash.as_bytes());
+        self.sha.update(memberships::pack(imports));
+        self.rows += 1;
+    }
+
+    /// `None` for nobody.
+    pub fn finish(self) -> Option<Hash> {
+        (self.rows > 0).then(|| Hash::from_bytes(self.sha.finalize().into()))
+    }
 }

@@ -1,13 +1,16 @@
 //! Decides what the agent knows between two cycles: its place in the chain, its domain, and what the cloud has taken.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use rollcall_protocol::chain::{ChainHead, Epoch};
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
 use rollcall_protocol::hash::Hash;
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::{Spool, SpoolError};
+use super::{Spool, SpoolError, witness};
 
 /// One row, replaced whole inside the transaction that changes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,16 @@ pub struct State {
     /// Departures that wait for a second reading since the last cycle.
     #[serde(default)]
     pub awaiting: u32,
+    /// People about whom the cloud asked and whom the cycle in the spool answers for.
+    #[serde(default)]
+    pub asked: BTreeSet<Uuid>,
+}
+
+impl State {
+    /// What will have been acknowledged when the spool is empty.
+    pub fn newest(&self) -> &Base {
+        self.next.as_ref().unwrap_or(&self.base)
+    }
 }
 
 /// One acknowledged reading.
@@ -39,14 +52,24 @@ pub struct Base {
     pub recipe: Option<Hash>,
     pub finished_at: Option<DateTime<Utc>>,
     pub people: u64,
+    /// Over every row of the acknowledged people. `None` when there are none.
+    pub rows: Option<Hash>,
 }
 
 impl Spool {
     /// The state; the default one in a new spool.
     pub fn state(&self) -> Result<State, SpoolError> {
-        let json: Option<String> =
-            self.db.query_row("select json from state where id = 1", [], |row| row.get(0)).optional()?;
-        Ok(json.map(|json| serde_json::from_str(&json)).transpose()?.unwrap_or_default())
+        read(&self.db)
+    }
+
+    /// The state that a new cycle continues. While the cycle in the spool cannot have reached the cloud, that is the one
+    /// before it: the new cycle takes its place.
+    pub fn state_to_build_on(&self) -> Result<State, SpoolError> {
+        let state = self.state()?;
+        match self.next_batch()? {
+            None => Ok(state),
+            Some(first) => Ok(State { chain: Some(first.link()), next: None, ..state }),
+        }
     }
 
     /// Begins an epoch that the cloud issued. What was on its way is void; the acknowledged people stay known, so that
@@ -59,9 +82,10 @@ impl Spool {
         state.base.snapshot = 0;
         state.base.structure = None;
         state.next = None;
+        state.asked.clear();
         write(&transaction, &state)?;
         transaction.commit()?;
-        Ok(())
+        witness::note(&self.folder, epoch.head())
     }
 
     /// Forgets the place in the chain, so that the next check-in asks for a new epoch.
@@ -80,16 +104,30 @@ impl Spool {
              vacuum;
              pragma wal_checkpoint(truncate);",
         )?;
+        witness::forget(&self.folder);
+        let _ = std::fs::remove_file(self.folder.join("spool.damaged.sqlite"));
         Ok(())
     }
+}
+
+/// The state; within a transaction when `db` is one.
+pub(super) fn read(db: &rusqlite::Connection) -> Result<State, SpoolError> {
+    let sql = "select json, sum from state where id = 1";
+    let row: Option<(String, [u8; 32])> = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((json, sum)) = row else { return Ok(State::default()) };
+    if *Hash::of(json.as_bytes()).as_bytes() != sum {
+        return Err(SpoolError::Damaged("the state is not what was written".to_owned()));
+    }
+    Ok(serde_json::from_str(&json)?)
 }
 
 /// Replaces the state; within a transaction when `db` is one.
 pub(super) fn write(db: &rusqlite::Connection, state: &State) -> Result<(), SpoolError> {
     let json = serde_json::to_string(state)?;
     db.execute(
-        "insert into state (id, json) values (1, ?1) on conflict (id) do update set json = excluded.json",
-        [json],
+        "insert into state (id, json, sum) values (1, ?1, ?2)
+         on conflict (id) do update set json = excluded.json, sum = excluded.sum",
+        params![json, Hash::of(json.as_bytes()).as_bytes()],
     )?;
     Ok(())
 }
@@ -110,5 +148,16 @@ mod tests {
         let state = spool.state().unwrap();
         assert_eq!(state.chain, Some(epoch.head()));
         assert_eq!(state.base.snapshot, 0);
+    }
+
+    #[test]
+    fn a_state_with_one_flipped_bit_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+        spool.begin_epoch(Epoch { number: 3, start: Hash::of(b"start") }).unwrap();
+
+        spool.db.execute("update state set json = replace(json, '\"seq\":1', '\"seq\":3')", []).unwrap();
+
+        assert!(matches!(spool.state(), Err(SpoolError::Damaged(_))));
     }
 }

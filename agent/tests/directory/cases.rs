@@ -84,7 +84,7 @@ fn with_mail(site: &Site) -> usize {
     site.seen().keys().filter(|guid| site.seen_person(**guid).unwrap().mail.is_some()).count()
 }
 
-// proves: L-6
+// proves: R-4
 #[tokio::test]
 async fn case_26_an_attribute_that_one_person_loses_is_cleared() {
     let mut site = Site::synced(200, &["Staff"]).await;
@@ -98,7 +98,7 @@ async fn case_26_an_attribute_that_one_person_loses_is_cleared() {
     assert!(summary.concerns.is_empty());
 }
 
-// proves: L-6
+// proves: R-4
 #[tokio::test]
 async fn case_26_an_attribute_that_most_people_lose_counts_as_unreadable_until_a_human_accepts_it() {
     let mut site = Site::synced(200, &["Staff"]).await;

@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use rollcall_agent::clock::Chance;
 use rollcall_agent::cycle::CycleError;
 use rollcall_agent::diagnostic::Diagnostic;
-use rollcall_agent::directory::controllers::Controllers;
+use rollcall_agent::directory::controllers::{self, Controllers};
 use rollcall_agent::directory::method::Tls;
 use rollcall_agent::directory::names::NameServer;
 use rollcall_lab::directory::{Directory, Fault, Setup};
@@ -55,7 +56,7 @@ async fn dns_names_the_controllers_and_the_lowest_priority_is_read() {
     assert_eq!(pair.second.tally().binds, 0);
 }
 
-// proves: L-5
+// proves: M-4
 #[tokio::test]
 async fn when_a_controller_is_gone_the_next_one_is_read_and_nobody_leaves_in_that_cycle() {
     let Pair { mut site, second, dns } = Pair::new(120);
@@ -122,6 +123,18 @@ async fn a_password_that_one_controller_refuses_is_not_tried_on_another() {
 
     assert_eq!(Diagnostic::from(&error).fault.code, "RC-2201");
     assert_eq!((pair.site.directory.tally().binds, pair.second.tally().binds), (1, 0));
+}
+
+#[tokio::test]
+async fn a_look_from_the_command_line_settles_on_a_controller_that_answers() {
+    let Pair { mut site, second, dns } = Pair::new(20);
+    let before = controllers::settle(&site.access, &Chance::seeded(1)).await.unwrap();
+    site.directory = second;
+
+    let after = controllers::settle(&site.access, &Chance::seeded(1)).await.unwrap();
+
+    assert_eq!([before.target.host, after.target.host], ["dc1.lab.example", "dc2.lab.example"]);
+    drop(dns);
 }
 
 #[tokio::test]

@@ -15,10 +15,6 @@ fn somebody(site: &Site, index: usize) -> Person {
     site.directory.person(*guid).unwrap()
 }
 
-fn evidence_for(site: &Site, guid: Uuid) -> Option<Evidence> {
-    site.cloud.departures.iter().find(|departure| departure.guid == guid).map(|departure| departure.evidence.clone())
-}
-
 #[tokio::test]
 async fn somebody_who_moves_out_leaves_with_the_place_they_went_to() {
     let mut site = Site::synced(200, &["Staff"]).await;
@@ -28,7 +24,7 @@ async fn somebody_who_moves_out_leaves_with_the_place_they_went_to() {
     site.sync().await.unwrap();
 
     let dn = site.directory.person(ana.guid).unwrap().dn;
-    assert_eq!(evidence_for(&site, ana.guid), Some(Evidence::LeftScope { dn }));
+    assert_eq!(site.evidence_for(ana.guid), Some(Evidence::LeftScope { dn }));
     assert_eq!(site.seen(), site.expected());
 }
 
@@ -59,7 +55,7 @@ async fn a_deleted_person_leaves_only_after_two_readings_when_tombstones_are_hid
     let second = site.sync().await.unwrap();
 
     assert_eq!((second.counts.departed, second.counts.awaiting), (1, 0));
-    assert!(matches!(evidence_for(&site, ana.guid), Some(Evidence::Absent { .. })));
+    assert!(matches!(site.evidence_for(ana.guid), Some(Evidence::Absent { .. })));
     assert_eq!(site.seen(), site.expected());
 }
 
@@ -87,7 +83,7 @@ async fn a_deleted_person_leaves_at_once_when_the_tombstone_can_be_read() {
 
     site.sync().await.unwrap();
 
-    assert_eq!(evidence_for(&site, ana.guid), Some(Evidence::Deleted));
+    assert_eq!(site.evidence_for(ana.guid), Some(Evidence::Deleted));
     assert_eq!(site.seen(), site.expected());
 }
 
@@ -120,7 +116,7 @@ async fn somebody_who_leaves_the_group_is_told_by_the_group() {
 
     site.sync().await.unwrap();
 
-    assert_eq!(evidence_for(&site, people[4].guid), Some(Evidence::LeftGroup { group }));
+    assert_eq!(site.evidence_for(people[4].guid), Some(Evidence::LeftGroup { group }));
     assert_eq!(site.seen(), site.expected());
 }
 
@@ -155,7 +151,7 @@ async fn a_deselected_ou_lets_its_people_go() {
     site.sync().await.unwrap();
 
     assert_eq!(site.cloud.departures.len(), gone.len());
-    assert!(gone.iter().all(|person| evidence_for(&site, person.guid) == Some(Evidence::Deselected)));
+    assert!(gone.iter().all(|person| site.evidence_for(person.guid) == Some(Evidence::Deselected)));
 }
 
 #[tokio::test]
@@ -238,7 +234,7 @@ async fn people_whom_only_the_cloud_knows_are_looked_up_on_request() {
 
     assert_eq!(told, vec![outside.guid]);
     assert_eq!((first.counts.awaiting, second.counts.awaiting), (1, 0));
-    assert!(matches!(evidence_for(&site, nobody), Some(Evidence::Absent { .. })));
+    assert!(matches!(site.evidence_for(nobody), Some(Evidence::Absent { .. })));
     assert!(site.cloud.departures.iter().all(|departure| departure.import == IMPORT));
     assert_eq!(site.seen(), site.expected());
 }

@@ -5,6 +5,7 @@
 
 mod site;
 mod readings;
+mod unsent;
 mod departures;
 mod troubles;
 mod refusals;
@@ -12,3 +13,4 @@ mod controllers;
 mod cases;
 mod nested;
 mod selections;
+mod samba;

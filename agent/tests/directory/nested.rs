@@ -2,6 +2,7 @@
 
 use rollcall_agent::cycle::concern::Concern;
 use rollcall_agent::diagnostic::Diagnostic;
+use rollcall_lab::directory::dn::RelativeName;
 use rollcall_lab::directory::{Attr, GroupKind, Person, Standing};
 use rollcall_protocol::desired::{Nesting, Selection, SelectionKind};
 use rollcall_protocol::evidence::Evidence;
@@ -27,7 +28,9 @@ impl Town {
         let ordinary = site.directory.people().into_iter().filter(|person| person.standing == Standing::Ordinary);
         let people: Vec<Person> = ordinary.take(30).collect();
         for (group, members) in [outer, inner, deep].into_iter().zip(people.chunks(10)) {
-            members.iter().for_each(|person| site.directory.join(person.guid, group).unwrap());
+            for person in members {
+                site.directory.join(person.guid, group).unwrap();
+            }
         }
         for (member, group) in [(inner, outer), (deep, inner), (outer, deep)] {
             site.directory.join(member, group).unwrap();
@@ -42,7 +45,7 @@ impl Town {
     }
 }
 
-// proves: M-9
+// proves: M-9, L-10
 #[tokio::test]
 async fn people_of_inner_groups_stay_out_and_are_counted() {
     let mut town = Town::new(Nesting::Direct);
@@ -50,17 +53,25 @@ async fn people_of_inner_groups_stay_out_and_are_counted() {
         let is_computer = |id: &_| forest.entry(*id).has_class("computer");
         forest.ids().find(is_computer).map(|id| forest.entry(id).guid).unwrap()
     });
-    town.site.directory.join(computer, town.outer).unwrap();
+    let foreigner = town.site.directory.change(|forest| {
+        let name = RelativeName::new("CN", "S-1-5-21-9-9-9-1234");
+        let id = forest.add_container(forest.landmarks.domain, name, &["top", "foreignSecurityPrincipal"])?;
+        Ok(forest.entry(id).guid)
+    });
+    let administrator = town.site.directory.account("Administrator").unwrap();
+    for member in [computer, foreigner.unwrap(), administrator] {
+        town.site.directory.join(member, town.outer).unwrap();
+    }
 
     town.site.sync().await.unwrap();
 
     assert_eq!(town.site.seen().len(), 10);
     let listed = town.site.cloud.groups.iter().find(|group| group.guid == town.outer).unwrap();
-    assert_eq!((listed.people, listed.others), (10, 2));
-    assert_eq!((listed.nested, listed.computers, listed.foreign), (1, 1, 0));
+    assert_eq!((listed.people, listed.others), (10, 4));
+    assert_eq!((listed.nested, listed.computers, listed.foreign), (1, 1, 1), "and the administrator");
 }
 
-// proves: M-9
+// proves: M-9, L-10
 #[tokio::test]
 async fn inner_groups_are_followed_where_an_import_wants_them_even_in_a_circle() {
     let mut town = Town::new(Nesting::Nested);

@@ -24,7 +24,8 @@ async fn the_first_reading_sends_everybody_in_scope_and_nobody_else() {
 async fn start_tls_reads_the_same_as_ldaps() {
     let mut site = Site::new(100);
     site.select_ous(&["Staff"]);
-    site.reach(Tls::StartTls, site.directory.ldap().port(), &site.directory.password().to_owned());
+    let password = site.directory.password().to_owned();
+    site.reach(Tls::StartTls, site.directory.ldap().port(), &password);
 
     site.sync().await.unwrap();
 
@@ -66,6 +67,7 @@ async fn case_03_pages_that_the_server_clamps_are_all_read() {
     assert_eq!(site.seen(), site.expected());
 }
 
+// proves: L-8
 #[tokio::test]
 async fn case_04_groups_of_every_size_around_the_range_limit_are_read_whole() {
     for size in [1_499, 1_500, 1_501, 4_501] {

@@ -63,7 +63,8 @@ async fn case_29_a_server_that_never_answers_is_left_in_time() {
 #[tokio::test]
 async fn case_29_a_refused_start_tls_never_becomes_a_clear_text_sign_in() {
     let mut site = Site::new(20);
-    site.reach(Tls::StartTls, site.directory.ldap().port(), &site.directory.password().to_owned());
+    let password = site.directory.password().to_owned();
+    site.reach(Tls::StartTls, site.directory.ldap().port(), &password);
     site.directory.fault(Fault::RefuseStartTls);
 
     assert_eq!(code_of(&mut site).await, "RC-2108");

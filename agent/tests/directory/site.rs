@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,7 +21,7 @@ use rollcall_protocol::body::Reader;
 use rollcall_protocol::chain::{self, ChainHead, Epoch};
 use rollcall_protocol::desired::{DesiredImport, DesiredState, Nesting, Role, Selection, SelectionKind};
 use rollcall_protocol::digest::SetDigester;
-use rollcall_protocol::evidence::{Departure, Stance};
+use rollcall_protocol::evidence::{Departure, Evidence, Stance};
 use rollcall_protocol::hash::{BodyDigest, Hash};
 use rollcall_protocol::item::Item;
 use rollcall_protocol::jws::{Kind, Unverified};
@@ -30,8 +31,28 @@ use rollcall_protocol::structure::{Group, OrgUnit};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+/// A scripted directory and the agent that reads it.
 pub struct Site {
     pub directory: Directory,
+    agent: Installation,
+}
+
+impl Deref for Site {
+    type Target = Installation;
+
+    fn deref(&self) -> &Installation {
+        &self.agent
+    }
+}
+
+impl DerefMut for Site {
+    fn deref_mut(&mut self) -> &mut Installation {
+        &mut self.agent
+    }
+}
+
+/// One agent with its spool, whatever it reads.
+pub struct Installation {
     pub desired: DesiredState,
     pub access: Access,
     pub spool: Spool,
@@ -62,25 +83,8 @@ impl Site {
     pub fn new(users: usize) -> Self {
         let directory = Directory::start(&Plan::new(users, 7), Setup::default()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let now = DateTime::from_timestamp(1_760_000_000, 0).unwrap();
-        let (mut spool, _) = Spool::open(folder.path(), now).unwrap();
-        let epoch = Epoch { number: 1, start: Hash::of(b"start") };
-        spool.begin_epoch(epoch).unwrap();
-        let signer =
-            Signer { key: PrivateKey::from_seed(&[3; 32]), agent: Uuid::from_u128(2), cloud: Uuid::from_u128(1) };
-        Self {
-            access: access(&directory, folder.path()),
-            desired: desired(),
-            directory,
-            spool,
-            cloud: StandIn { head: Some(epoch.head()), ..StandIn::default() },
-            clock: Clock::fixed(now),
-            second_reading_after: TimeDelta::minutes(1),
-            accepted: Vec::new(),
-            signer,
-            chance: Chance::seeded(1),
-            _folder: folder,
-        }
+        let access = access(&directory, folder.path());
+        Self { directory, agent: Installation::new(access, folder) }
     }
 
     /// A site whose import holds OUs by their path from the top, `Staff/Berlin`, and that has synchronised once.
@@ -102,23 +106,60 @@ impl Site {
         self.desired.version += 1;
     }
 
-    pub fn select_group(&mut self, guid: Uuid) {
-        self.desired.imports[0].include = vec![Selection { guid, kind: SelectionKind::Group }];
-        self.desired.version += 1;
-    }
-
     /// From now on this controller is the one that is read.
     pub fn go_to(&mut self, controller: &Directory) {
         self.access.target.host = controller.host_name();
         self.access.target.address = Some(controller.ldaps().ip());
         self.access.controllers = Controllers::one(&controller.host_name());
-        self.reach(Tls::Ldaps, controller.ldaps().port(), &controller.password().to_owned());
+        self.reach(Tls::Ldaps, controller.ldaps().port(), controller.password());
     }
 
     /// From now on this is the only way to the directory.
     pub fn reach(&mut self, tls: Tls, port: u16, password: &str) {
         let credentials = Credentials { user: self.directory.bind_name(), password: password.to_owned().into() };
         self.access.methods = vec![Method::PasswordOverTls { tls, port, credentials }];
+    }
+
+    /// Everybody in scope, as the lab reckons it: OUs with all below, groups with direct and primary members.
+    pub fn expected(&self) -> BTreeMap<Uuid, String> {
+        let include = &self.desired.imports[0].include;
+        let is_in = |person: &rollcall_lab::directory::Person| {
+            include.iter().any(|held| match held.kind {
+                SelectionKind::Ou => person.containers.contains(&held.guid),
+                SelectionKind::Group => person.groups.contains(&held.guid) || person.primary_group == Some(held.guid),
+            })
+        };
+        let people = self.directory.people().into_iter();
+        let people = people.filter(|person| person.standing == rollcall_lab::directory::Standing::Ordinary);
+        people.filter(is_in).map(|person| (person.guid, person.account_name)).collect()
+    }
+}
+
+impl Installation {
+    pub fn new(access: Access, folder: TempDir) -> Self {
+        let now = DateTime::from_timestamp(1_760_000_000, 0).unwrap();
+        let (mut spool, _) = Spool::open(folder.path(), now).unwrap();
+        let epoch = Epoch { number: 1, start: Hash::of(b"start") };
+        spool.begin_epoch(epoch).unwrap();
+        let signer =
+            Signer { key: PrivateKey::from_seed(&[3; 32]), agent: Uuid::from_u128(2), cloud: Uuid::from_u128(1) };
+        Self {
+            access,
+            desired: desired(),
+            spool,
+            cloud: StandIn { head: Some(epoch.head()), ..StandIn::default() },
+            clock: Clock::fixed(now),
+            second_reading_after: TimeDelta::minutes(1),
+            accepted: Vec::new(),
+            signer,
+            chance: Chance::seeded(1),
+            _folder: folder,
+        }
+    }
+
+    pub fn select_group(&mut self, guid: Uuid) {
+        self.desired.imports[0].include = vec![Selection { guid, kind: SelectionKind::Group }];
+        self.desired.version += 1;
     }
 
     /// Later, by this much.
@@ -159,20 +200,6 @@ impl Site {
         cycle.run(&wish).await
     }
 
-    /// Everybody in scope, as the lab reckons it: OUs with all below, groups with direct and primary members.
-    pub fn expected(&self) -> BTreeMap<Uuid, String> {
-        let include = &self.desired.imports[0].include;
-        let is_in = |person: &rollcall_lab::directory::Person| {
-            include.iter().any(|held| match held.kind {
-                SelectionKind::Ou => person.containers.contains(&held.guid),
-                SelectionKind::Group => person.groups.contains(&held.guid) || person.primary_group == Some(held.guid),
-            })
-        };
-        let people = self.directory.people().into_iter();
-        let people = people.filter(|person| person.standing == rollcall_lab::directory::Standing::Ordinary);
-        people.filter(is_in).map(|person| (person.guid, person.account_name)).collect()
-    }
-
     /// The cloud's picture, by account name.
     pub fn seen(&self) -> BTreeMap<Uuid, String> {
         let name = |json: &String| serde_json::from_str::<Person>(json).unwrap().account_name;
@@ -194,6 +221,15 @@ impl Site {
         if delivered {
             self.cloud.check_set();
         }
+    }
+
+    /// What was said of somebody in the last cycle.
+    pub fn evidence_for(&self, guid: Uuid) -> Option<Evidence> {
+        self.cloud
+            .departures
+            .iter()
+            .find(|departure| departure.guid == guid)
+            .map(|departure| departure.evidence.clone())
     }
 }
 
@@ -303,5 +339,6 @@ fn desired() -> DesiredState {
             nesting: Nesting::Direct,
         }],
         commands: Vec::new(),
+        update: None,
     }
 }

@@ -2,7 +2,10 @@
 
 use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::desired::Order;
+use rollcall_protocol::key::PrivateKey;
+use rollcall_protocol::revocation::Revocation;
 
+use crate::cloud::{AGENT, CLOUD};
 use crate::home::Home;
 
 async fn synced(users: usize) -> Home {
@@ -104,7 +107,10 @@ async fn a_revoked_agent_wipes_what_it_knows() {
     let home = synced(80).await;
     let mut service = home.start(&["run"]);
     home.cloud.until("a check-in of the service", |books| books.checkins.len() > 1).await;
-    home.cloud.books(|books| books.refuse_checkins.push_back(Refusal::Revoked));
+    home.cloud.books(|books| {
+        let revoked = books.revocation();
+        books.refuse_checkins.push_back(revoked);
+    });
     home.cloud.want(|_| {});
 
     let ended = tokio::time::timeout(std::time::Duration::from_secs(90), service.wait()).await.unwrap().unwrap();
@@ -114,6 +120,25 @@ async fn a_revoked_agent_wipes_what_it_knows() {
     assert!(!home.path("data/desired.jws").exists());
     let spool = std::fs::read(home.path("data/spool.sqlite")).unwrap();
     assert!(!spool.windows(11).any(|bytes| bytes == b"lab.example"), "people remain in the wiped spool");
+}
+
+#[tokio::test]
+async fn a_revocation_that_the_cloud_did_not_sign_is_not_believed() {
+    let home = synced(80).await;
+    home.cloud.books(|books| {
+        let proxy = PrivateKey::from_seed(&[66; 32]);
+        let forged = Revocation { cloud: CLOUD, agent: AGENT }.sign(&proxy).unwrap();
+        books.refuse_checkins.extend([Refusal::Revoked { proof: None }, Refusal::Revoked { proof: Some(forged) }]);
+    });
+
+    for _ in 0..2 {
+        let (exit, said) = home.agent_json(&["sync"]).await;
+        assert_eq!((exit, said["problem"]["code"].as_str()), (4, Some("RC-3005")), "{said}");
+    }
+
+    assert!(home.path("data/identity.json").exists());
+    let (exit, said) = home.agent_json(&["sync"]).await;
+    assert_eq!(exit, 0, "{said}");
 }
 
 #[tokio::test]

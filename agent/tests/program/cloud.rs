@@ -17,22 +17,26 @@ use rollcall_protocol::enrol::{EnrolLink, EnrolRequest, EnrolResponse, EnrolToke
 use rollcall_protocol::hash::{BodyDigest, Hash};
 use rollcall_protocol::item::Item;
 use rollcall_protocol::jws::{Kind, Unverified};
-use rollcall_protocol::key::{PrivateKey, PublicKey};
+use rollcall_protocol::key::{KeyId, PrivateKey, PublicKey};
 use rollcall_protocol::person::Person;
 use rollcall_protocol::request::RequestClaims;
+use rollcall_protocol::revocation::Revocation;
+use rollcall_protocol::rotate::{RotateRequest, RotateResponse};
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
 pub const AGENT: Uuid = Uuid::from_u128(0xa9);
-const CLOUD: Uuid = Uuid::from_u128(0xc1);
+pub const CLOUD: Uuid = Uuid::from_u128(0xc1);
 
 #[derive(Clone)]
 pub struct Cloud {
     books: Arc<Mutex<Books>>,
     news: Arc<Notify>,
+    serving: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 /// Everything the stand-in knows and was told to do.
@@ -40,6 +44,9 @@ pub struct Books {
     key: PrivateKey,
     url: String,
     agent_key: Option<PublicKey>,
+    /// Introduced by a rotation and not used for a batch yet.
+    next_key: Option<PublicKey>,
+    pub rotations: u32,
     spent: Vec<Hash>,
     desired: DesiredState,
     epoch: Epoch,
@@ -62,6 +69,15 @@ pub struct Books {
     pub ahead: TimeDelta,
     /// Stores the batch and then hangs up, as a lost acknowledgement.
     pub swallow_receipts: u32,
+    pub hang_up_on_rotation: Option<HangUp>,
+}
+
+/// When the connection breaks under a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HangUp {
+    Before,
+    /// The key is taken, and nobody hears so.
+    After,
 }
 
 impl Cloud {
@@ -73,6 +89,8 @@ impl Cloud {
             key: PrivateKey::from_seed(&[9; 32]),
             url,
             agent_key: None,
+            next_key: None,
+            rotations: 0,
             spent: Vec::new(),
             desired: no_imports(),
             epoch,
@@ -90,16 +108,45 @@ impl Cloud {
             refuse_checkins: VecDeque::new(),
             ahead: TimeDelta::zero(),
             swallow_receipts: 0,
+            hang_up_on_rotation: None,
         };
-        let cloud = Self { books: Arc::new(Mutex::new(books)), news: Arc::default() };
-        let serving = cloud.clone();
-        tokio::spawn(async move {
+        let cloud = Self { books: Arc::new(Mutex::new(books)), news: Arc::default(), serving: Arc::default() };
+        cloud.serve_on(listener);
+        cloud
+    }
+
+    fn serve_on(&self, listener: TcpListener) {
+        let cloud = self.clone();
+        let serving = tokio::spawn(async move {
+            // Dropped with the task: whoever is connected is cut off.
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let serving = serving.clone();
-                tokio::spawn(async move { drop(serving.serve(stream).await) });
+                let cloud = cloud.clone();
+                connections.spawn(async move { drop(cloud.serve(stream).await) });
             }
         });
-        cloud
+        *self.serving.lock().unwrap() = Some(serving);
+    }
+
+    /// Nobody listens any more, and whoever is connected is cut off.
+    pub async fn go_away(&self) {
+        let serving = self.serving.lock().unwrap().take();
+        if let Some(serving) = serving {
+            serving.abort();
+            let _ = serving.await;
+        }
+    }
+
+    /// At the same address as before.
+    pub async fn come_back(&self) {
+        let address = self.books(|books| books.url.trim_start_matches("http://").to_owned());
+        for _ in 0..100 {
+            if let Ok(listener) = TcpListener::bind(&address).await {
+                return self.serve_on(listener);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the cloud's port is taken");
     }
 
     pub fn books<T>(&self, look: impl FnOnce(&mut Books) -> T) -> T {
@@ -169,6 +216,17 @@ impl Cloud {
         Some(match request.path.as_str() {
             "/agent/v1/enroll" => reply(self.books(|books| books.enrol(request))),
             "/agent/v1/checkin" => reply(self.check_in(request).await),
+            "/agent/v1/rotate" => {
+                let hang_up = self.books(|books| books.hang_up_on_rotation.take());
+                if hang_up == Some(HangUp::Before) {
+                    return None;
+                }
+                let rotated = self.books(|books| books.rotate(request));
+                if hang_up == Some(HangUp::After) {
+                    return None;
+                }
+                reply(rotated)
+            }
             "/agent/v1/batches" => {
                 let taken = self.books(|books| books.take(request));
                 if taken.is_ok() && self.books(Books::swallows) {
@@ -237,6 +295,28 @@ impl Books {
         })
     }
 
+    fn rotate(&mut self, request: &Request) -> Result<RotateResponse, Refusal> {
+        let claims: RequestClaims = self.verify(request, Kind::Request)?;
+        claims.check_body(&BodyDigest::of(&request.body)).map_err(|_| Refusal::Unauthorized)?;
+        let asked: RotateRequest = serde_json::from_slice(&request.body).map_err(|_| Refusal::Malformed)?;
+        let old = *Unverified::parse(&request.jws).map_err(|_| Refusal::Unauthorized)?.kid();
+        asked.check(AGENT, old).map_err(|_| Refusal::Malformed)?;
+        self.rotations += 1;
+        let key = asked.new_key.id();
+        self.next_key = Some(asked.new_key);
+        Ok(RotateResponse { key })
+    }
+
+    /// The key that batches are signed with.
+    pub fn key(&self) -> KeyId {
+        self.agent_key.as_ref().unwrap().id()
+    }
+
+    pub fn revocation(&self) -> Refusal {
+        let proof = Revocation { cloud: CLOUD, agent: AGENT }.sign(&self.key).unwrap();
+        Refusal::Revoked { proof: Some(proof) }
+    }
+
     fn check_fresh<L>(&self, claims: &RequestClaims<L>) -> Result<(), Refusal> {
         claims.check_fresh(self.time()).map_err(|_| Refusal::Skew { server_time: self.time() })
     }
@@ -254,7 +334,10 @@ impl Books {
             self.desired.version += 1;
         }
         if said.epoch == EpochWish::New {
-            self.epoch = Epoch { number: self.epoch.number + 1, start: Hash::of(&self.epoch.number.to_be_bytes()) };
+            self.epoch = Epoch {
+                number: self.epoch.number.max(said.last_epoch) + 1,
+                start: Hash::of(&self.epoch.number.to_be_bytes()),
+            };
             self.head = self.epoch.head();
             self.parts.clear();
         }
@@ -277,9 +360,10 @@ impl Books {
         request: &Request,
         kind: Kind,
     ) -> Result<RequestClaims<L>, Refusal> {
-        let key = self.agent_key.as_ref().ok_or(Refusal::Unauthorized)?;
-        let claims = Unverified::parse(&request.jws).and_then(|jws| jws.verify(kind, key));
-        let claims: RequestClaims<L> = claims.map_err(|_| Refusal::Unauthorized)?;
+        let jws = Unverified::parse(&request.jws).map_err(|_| Refusal::Unauthorized)?;
+        let mut keys = self.agent_key.iter().chain(&self.next_key);
+        let key = keys.find(|key| key.id() == *jws.kid()).ok_or(Refusal::Unauthorized)?;
+        let claims: RequestClaims<L> = jws.verify(kind, key).map_err(|_| Refusal::Unauthorized)?;
         let is_ours = claims.iss == AGENT && claims.aud == CLOUD && claims.path == request.path;
         if is_ours { Ok(claims) } else { Err(Refusal::Unauthorized) }
     }
@@ -299,6 +383,10 @@ impl Books {
             chain::Verdict::Fork => return Err(Refusal::Fork),
             chain::Verdict::Gap { expected } => return Err(Refusal::Gap { expected }),
             chain::Verdict::WrongEpoch => return Err(Refusal::Epoch),
+        }
+        let kid = *Unverified::parse(&request.jws).unwrap().kid();
+        if let Some(next) = self.next_key.take_if(|next| next.id() == kid) {
+            self.agent_key = Some(next);
         }
         self.stored.insert((link.epoch, link.seq), hash);
         self.head = link.then(hash);
@@ -371,6 +459,7 @@ fn no_imports() -> DesiredState {
         pause: None,
         imports: Vec::new(),
         commands: Vec::new(),
+        update: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the commands print and how they end.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use rollcall_lab::dns::Dns;
 use serde_json::Value;
 
 use crate::home::Home;
@@ -15,6 +17,28 @@ async fn sync_reads_sends_and_reports_in_json() {
     assert_eq!(exit, 0, "{said}");
     assert_eq!(said["people"].as_u64(), Some(home.expected().len() as u64));
     assert_eq!(home.seen(), home.expected());
+}
+
+// proves: M-4
+#[tokio::test]
+async fn the_domain_controller_is_found_by_dns_where_the_file_names_only_the_domain() {
+    let home = Home::enrolled(60).await;
+    let dns = Dns::start().unwrap();
+    dns.add_controller("lab.example", "away.lab.example", Ipv4Addr::new(127, 0, 1, 9), 0, 100);
+    dns.add_controller("lab.example", &home.directory.host_name(), Ipv4Addr::LOCALHOST, 10, 100);
+    let text = std::fs::read_to_string(home.path("agent.toml")).unwrap();
+    let kept = text.lines().filter(|line| !line.starts_with("host") && !line.starts_with("address"));
+    let found = format!("[ldap]\ndomain = \"lab.example\"\nname_server = \"{}\"", dns.address());
+    let text = kept.collect::<Vec<_>>().join("\n").replace("[ldap]", &found);
+    std::fs::write(home.path("agent.toml"), text).unwrap();
+
+    let (exit, said) = home.agent_json(&["sync"]).await;
+    let checked = home.agent(&["check"]).await;
+
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(home.seen(), home.expected());
+    let checked = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.contains("dc1.lab.example is asked"), "{checked}");
 }
 
 #[tokio::test]

@@ -10,3 +10,6 @@ mod commands;
 mod service;
 mod answers;
 mod crashes;
+mod spool;
+mod outage;
+mod rotation;

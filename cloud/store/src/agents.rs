@@ -220,17 +220,19 @@ pub async fn advance(
     Ok(changed.any())
 }
 
-/// Ends the present epoch; answers the number of the new one.
-pub async fn begin_epoch(tx: &mut WriteTx, scope: &AgentScope, start: [u8; 32]) -> Result<i64> {
+/// Ends the present epoch; answers the number of the new one. It is above every epoch the agent knows of: after a restore
+/// of this database the agent may know a newer one.
+pub async fn begin_epoch(tx: &mut WriteTx, scope: &AgentScope, start: [u8; 32], known: i64) -> Result<i64> {
     let (epoch,): (i64,) = fetch_one!(
         tx,
         (i64,),
         "update agents
-         set epoch = epoch + 1, epoch_start = $3, next_seq = 1, head = $3
+         set epoch = case when epoch < $4 then $4 else epoch end + 1, epoch_start = $3, next_seq = 1, head = $3
          where msp_id = $1 and id = $2
          returning epoch",
         scope.agent().uuid(),
         start.as_slice(),
+        known,
     )?;
     Ok(epoch)
 }

@@ -25,4 +25,30 @@ faults! {
         ["Stop the other one, or let it do the work: sync now from the portal."];
     SECRET_FILE_OPEN = "RC-1012", "Secret file readable by others", "A file that holds a key or a password may be read by other accounts of this machine.",
         ["Restrict the file to the account of the agent (chmod 600 on Linux)."];
+    UPDATE_UNAVAILABLE = "RC-1040", "Update cannot be fetched", "The cloud offered a version but does not hand out its files.",
+        ["Look at Updates in the portal: the release folder of the cloud may be incomplete.", "Nothing on this machine: it tries again by itself."], event 500;
+    UPDATE_UNREADABLE = "RC-1041", "Update information unreadable", "A document about updates is not of the expected form.",
+        ["Nothing was installed.", "Publish the release again; a proxy that changes answers may be the cause."], event 500;
+    UPDATE_SIGNATURE = "RC-1042", "Update not signed by its makers", "A document about updates lacks the signatures it needs.",
+        ["Nothing was installed. Find out who put these files into the release folder.", "If the signing keys were changed, publish every root document in between."], event 500;
+    UPDATE_OLDER = "RC-1043", "Update information older than known", "Documents that were replaced long ago came again, or an older version was offered.",
+        ["Nothing was installed. See that the release folder holds the newest publication, not a restored one."], event 500;
+    UPDATE_EXPIRED = "RC-1044", "Update information expired", "Nobody has confirmed lately that these releases are current.",
+        ["Publish again, or fetch the newest publication into the release folder.", "Check this machine's clock."], event 500;
+    UPDATE_MIXED = "RC-1045", "Update information does not fit together", "Documents of different publications were mixed.",
+        ["Nothing was installed. Copy the publication again as a whole, timestamp.json last."], event 500;
+    UPDATE_TRUNCATED = "RC-1046", "Update cut short", "A file of the update is shorter than was signed.",
+        ["Nothing was installed; it tries again by itself.", "If it stays, copy the file into the release folder again."], event 500;
+    UPDATE_TOO_LONG = "RC-1047", "Update longer than signed", "A file of the update goes on beyond its signed length.",
+        ["Nothing was installed. Find out what stands between this machine and the cloud."], event 500;
+    UPDATE_ALTERED = "RC-1048", "Update altered", "A file of the update is not the one that was signed.",
+        ["Nothing was installed.", "Copy the file into the release folder again; if it stays, find out who changed it."], event 500;
+    UPDATE_NOT_FOR_THIS = "RC-1049", "No such release for this machine", "The signed list has no release of this version for this kind of machine.",
+        ["Publish the release for this platform, or pin the customer to the version it has."], event 500;
+    UPDATE_TAKEN_BACK = "RC-1050", "Update taken back", "A new version ended early or never reached the cloud, so the version before it runs again.",
+        ["Nothing: the agent works with the version before.", "Read the log of this machine around the time of the update, and send it to support."], event 500;
+    UPDATE_TEST_KEYS = "RC-1051", "Updates are off in this build", "This program was built with the public test keys, so it takes no updates.",
+        ["Install a released version."], event 500;
+    VERSION_DAMAGED = "RC-1052", "Installed update damaged", "The program of an installed update is not the one that was verified any more.",
+        ["Nothing: the version of the installer runs, and the update is fetched again.", "If it happens again, check the disk."], event 500;
 }

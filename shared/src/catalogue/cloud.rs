@@ -16,7 +16,7 @@ faults! {
     AGENT_REVOKED = "RC-3102", "Agent revoked", "An operator revoked this agent; it stopped reading and wiped its spool.",
         ["If that was not meant: enrol it again with a new token."], event 401;
     AGENT_CLONED = "RC-3103", "Two agents use one identity", "Two copies of one agent sent different batches: a cloned or restored machine.",
-        ["If this is a restored machine: enrol it again.", "If both run: retire one."], event 410;
+        ["If only a restored machine runs: let it go on, on the agent's page.", "If both run: retire the agent and enrol each machine with a new token."], event 410;
     SIGNATURE_REFUSED = "RC-3104", "Signature refused", "The cloud does not know this agent's key.",
         ["Enrol the agent again with a new token."], event 410;
     DESIRED_REFUSED = "RC-3105", "Instructions refused", "The agent refused a desired state: not signed by its cloud, older than the one in force, or of another domain.",

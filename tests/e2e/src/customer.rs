@@ -46,6 +46,16 @@ impl Customer {
         Ok(customer)
     }
 
+    /// Enrols another agent for the same customer: another machine, and mostly another domain.
+    pub async fn join(&self, setup: &AgentSetup) -> Result<Self, Missing> {
+        let joined = Self { id: self.id.clone(), api: self.api.clone(), agent: Agent::prepare(setup)? };
+        let done = joined.agent.enrol(&self.token().await?).await?;
+        if done.code != Some(0) {
+            return Err(Missing::Agent { code: done.code, said: done.stdout + &done.stderr });
+        }
+        Ok(joined)
+    }
+
     pub async fn token(&self) -> Result<String, Missing> {
         field(&self.api.post(&format!("/customers/{}/enrol-tokens", self.id), &json!({})).await?, "token")
     }
@@ -84,8 +94,19 @@ impl Customer {
 
     /// Sets an import up; `include` is pairs of kind (`ou`, `group`) and objectGUID.
     pub async fn import(&self, name: &str, include: &[(&str, Uuid)], exclude: &[Uuid]) -> Result<String, Missing> {
-        let include: Vec<Value> = include.iter().map(|(kind, guid)| json!({"guid": guid, "kind": kind})).collect();
         let directory = self.directory().await?;
+        self.import_of(&directory, name, include, exclude).await
+    }
+
+    /// The same, of one directory of several.
+    pub async fn import_of(
+        &self,
+        directory: &str,
+        name: &str,
+        include: &[(&str, Uuid)],
+        exclude: &[Uuid],
+    ) -> Result<String, Missing> {
+        let include: Vec<Value> = include.iter().map(|(kind, guid)| json!({"guid": guid, "kind": kind})).collect();
         let request = json!({"name": name, "directory_id": directory, "include": include, "exclude": exclude});
         field(&self.api.post(&format!("/customers/{}/imports", self.id), &request).await?, "id")
     }

@@ -31,6 +31,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list))
         .routes(routes!(get))
         .routes(routes!(revoke))
+        .routes(routes!(release))
+        .routes(routes!(rotate_key))
 }
 
 /// A token to be made.
@@ -150,5 +152,21 @@ async fn get(State(state): State<AppState>, Key(who): Key, Id(id): Id<AgentId>) 
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
 async fn revoke(State(state): State<AppState>, Key(who): Key, Id(id): Id<AgentId>) -> Result<StatusCode, Problem> {
     agents::revoke(&state, &who, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a quarantined agent go on, in a new epoch. What its other copy holds is refused.
+#[utoipa::path(post, path = "/agents/{id}/release", tag = "agents", params(("id" = String, Path), Once),
+    responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
+async fn release(State(state): State<AppState>, Key(who): Key, Id(id): Id<AgentId>) -> Result<StatusCode, Problem> {
+    agents::release(&state, &who, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Asks an agent to make itself a new key. The old one holds until the first batch by the new one.
+#[utoipa::path(post, path = "/agents/{id}/rotate-key", tag = "agents", params(("id" = String, Path), Once),
+    responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
+async fn rotate_key(State(state): State<AppState>, Key(who): Key, Id(id): Id<AgentId>) -> Result<StatusCode, Problem> {
+    agents::rotate_key(&state, &who, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

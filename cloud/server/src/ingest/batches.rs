@@ -1,10 +1,7 @@
 //! `POST /agent/v1/batches`: the chain decides, then inbox row and job are one transaction, and only then comes a receipt.
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
-use rollcall_domain::{
-    agent::{AgentState, KeyState},
-    ids::JobId,
-};
+use rollcall_domain::{agent::KeyState, ids::JobId};
 use rollcall_protocol::{
     answer::{Receipt, Refusal},
     batch::{BatchLink, CyclePart},
@@ -14,15 +11,14 @@ use rollcall_protocol::{
     limits, path,
 };
 use rollcall_store::{
-    AgentScope, WriteTx, agent_keys,
+    WriteTx, agent_keys,
     agents::{self, Agent, Head},
-    audit::{self, Actor, Entry, Source},
     inbox::{self, NewBatch},
     jobs::{self, NewJob},
 };
-use serde_json::json;
 
 use super::{
+    quarantine,
     refuse::Refused,
     verify::{self, Route, Verified, column, protocol},
 };
@@ -42,7 +38,7 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
     match chain::judge(&head, stored.map(Hash::from_bytes).as_ref(), &link, &jws) {
         Verdict::Next => {}
         Verdict::Duplicate => return Ok(Json(Receipt { head })),
-        Verdict::Fork => return Err(quarantine(tx, &state, &batch.scope, &agent).await),
+        Verdict::Fork => return Err(quarantine::quarantine(tx, &state, &batch.scope, &agent).await),
         Verdict::Gap { expected } => return Err(Refusal::Gap { expected }.into()),
         Verdict::WrongEpoch => return Err(Refusal::Epoch.into()),
     }
@@ -97,27 +93,4 @@ async fn store(
         jobs::enqueue(tx, NewJob::apply_cycle(&batch.scope, state.mint(JobId::mint), now)).await?;
     }
     Ok(())
-}
-
-/// Both copies stop: which of them is the true one only a human knows.
-async fn quarantine(mut tx: WriteTx, state: &AppState, scope: &AgentScope, agent: &Agent) -> Refused {
-    let actor = Actor { name: agent.hostname.clone(), source: Source::Agent, ip: None };
-    let entry = Entry {
-        at: state.now(),
-        actor: &actor,
-        action: "agent.quarantine",
-        customer: Some(agent.customer_id),
-        object: Some(agent.id.to_string()),
-        before: Some(json!({ "state": agent.state })),
-        after: Some(json!({ "state": AgentState::Quarantined })),
-    };
-    let done = async {
-        agents::set_state(&mut tx, scope, AgentState::Quarantined, state.now()).await?;
-        audit::append(&mut tx, entry).await?;
-        tx.commit().await
-    };
-    match done.await {
-        Ok(()) => Refusal::Fork.into(),
-        Err(error) => error.into(),
-    }
 }

@@ -26,7 +26,7 @@ use rollcall_store::{
 use serde_json::json;
 
 use super::{
-    desired,
+    desired, quarantine,
     refuse::Refused,
     verify::{self, Route, Verified, column, protocol},
 };
@@ -77,6 +77,9 @@ async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequ
     let mut tx = state.db.write(scope).await?;
     verify::take_once(&mut tx, state, scope, &verified.claims).await?;
     let before = agents::get(&mut tx, scope).await?;
+    if request.epoch == EpochWish::New && quarantine::is_another_copy(&before, request) {
+        return Err(quarantine::quarantine(tx, state, scope, &before).await);
+    }
     record_status(&mut tx, state, scope, request).await?;
     if request.desired_version > protocol(before.desired_version) {
         agents::continue_desired_from(&mut tx, scope, column(request.desired_version.saturating_add(1))?).await?;
@@ -84,7 +87,7 @@ async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequ
     commands::mark_done(&mut tx, scope, &request.done, now).await?;
     let epoch = match request.epoch {
         EpochWish::Keep => None,
-        EpochWish::New => Some(begin_epoch(&mut tx, state, scope).await?),
+        EpochWish::New => Some(begin_epoch(&mut tx, state, scope, request.last_epoch).await?),
     };
     if let Some(domain) = &request.status.domain {
         join_directory(&mut tx, state, scope, &before, domain).await?;
@@ -127,9 +130,11 @@ async fn record_status(
 }
 
 /// The old epoch's unfinished cycle will never be whole; a full snapshot follows in the new one.
-async fn begin_epoch(tx: &mut WriteTx, state: &AppState, scope: &AgentScope) -> Result<Epoch, Refused> {
+async fn begin_epoch(tx: &mut WriteTx, state: &AppState, scope: &AgentScope, known: u64) -> Result<Epoch, Refused> {
     let start = Hash::from_bytes(state.entropy.bytes());
-    let number = agents::begin_epoch(tx, scope, *start.as_bytes()).await?;
+    // No honest agent counts as far as this; one that does must not stop the count.
+    let known = column(known.min(u64::from(u32::MAX)))?;
+    let number = agents::begin_epoch(tx, scope, *start.as_bytes(), known).await?;
     inbox::abandon_epochs_before(tx, scope, number, state.now()).await?;
     Ok(Epoch { number: protocol(number), start })
 }

@@ -60,6 +60,7 @@ async fn build(tx: &mut Tx, state: &AppState, scope: &AgentScope, agent: &Agent)
         pause,
         imports,
         commands: list_commands(tx, scope).await?,
+        update: None,
     })
 }
 

@@ -5,6 +5,7 @@ mod verify;
 mod enroll;
 mod checkin;
 mod desired;
+mod quarantine;
 mod batches;
 mod rotate;
 

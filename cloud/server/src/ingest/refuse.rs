@@ -39,7 +39,7 @@ impl IntoResponse for Refused {
             | Refusal::Gap { .. }
             | Refusal::Epoch
             | Refusal::Unauthorized
-            | Refusal::Revoked
+            | Refusal::Revoked { .. }
             | Refusal::Quarantined
             | Refusal::Skew { .. }
             | Refusal::TooLarge { .. }

@@ -7,13 +7,14 @@ use chrono::TimeDelta;
 use rollcall_domain::{agent::AgentState, ids::AgentId, run::RunResult};
 use rollcall_protocol::{
     answer::{Answer, Receipt, Refusal, TokenFault},
-    checkin::{CheckinResponse, CycleOutcome, CycleReport, EpochWish, Problem},
+    checkin::{CheckinResponse, Clearing, CycleOutcome, CycleReport, EpochWish, Problem},
     desired::{DesiredState, Order, Role},
     enrol::EnrolResponse,
     evidence::Evidence,
     jws::{self, Kind, Unverified},
     key::PrivateKey,
     limits, path,
+    revocation::Revocation,
     rotate::{RotateRequest, RotateResponse},
 };
 use rollcall_store::testing::TestDb;
@@ -70,6 +71,10 @@ stories![
     a_gap_names_what_is_missing,
     a_fork_stops_both_copies,
     a_released_agent_goes_on_in_a_new_epoch,
+    a_copy_that_asks_for_an_epoch_and_does_not_know_the_present_one_stops_both,
+    an_agent_that_lost_all_but_its_key_begins_anew,
+    a_new_epoch_is_above_every_one_the_agent_knows,
+    a_key_is_asked_for_once_and_only_of_an_agent_that_listens,
     only_a_quarantined_agent_is_released,
     a_released_standby_still_stands_by,
     a_changed_body_a_foreign_key_and_another_path_are_refused,
@@ -87,6 +92,7 @@ stories![
     a_standby_takes_over_when_the_reader_is_revoked,
     an_incomplete_reading_becomes_one_failed_run,
     a_finished_command_is_not_given_again,
+    what_vanished_is_accepted_only_by_name_and_only_while_it_is_told,
     an_agent_ahead_of_a_restored_cloud_is_heard_and_obeys_again,
 ];
 
@@ -230,6 +236,62 @@ async fn a_released_agent_goes_on_in_a_new_epoch(cloud: TestCloud) {
     assert_eq!(cloud.list(None).await.len(), 1);
 }
 
+async fn a_copy_that_asks_for_an_epoch_and_does_not_know_the_present_one_stops_both(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+    agent.check_in_saying(&cloud, EpochWish::New, |_| {}).await;
+    agent.people.clear();
+    agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+
+    // The other copy still stands in the first epoch.
+    let request = agent.checkin_request(&cloud, EpochWish::New, |request| request.last_epoch = 1);
+
+    assert_eq!(ask::<CheckinResponse>(&cloud, request).await, Answer::Refused(Refusal::Fork));
+    let after = standing(&cloud, agent.id.into()).await;
+    assert_eq!((after.state, after.epoch), (AgentState::Quarantined, 2));
+}
+
+async fn an_agent_that_lost_all_but_its_key_begins_anew(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+    agent.check_in_saying(&cloud, EpochWish::New, |request| request.last_epoch = 0).await;
+    agent.people.clear();
+    agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+
+    agent.check_in_saying(&cloud, EpochWish::New, |request| request.last_epoch = 0).await;
+    // An answer that got lost is asked for again, in ignorance of the epoch it brought.
+    agent.check_in_saying(&cloud, EpochWish::New, |request| request.last_epoch = 3).await;
+
+    let after = standing(&cloud, agent.id.into()).await;
+    assert_eq!((after.state, after.epoch), (AgentState::Active, 4));
+}
+
+async fn a_new_epoch_is_above_every_one_the_agent_knows(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    // This database was restored: the agent has worked in epochs that it does not know.
+    agent.check_in_saying(&cloud, EpochWish::New, |request| request.last_epoch = 7).await;
+    assert_eq!(agent.head.epoch, 8);
+
+    agent.check_in_saying(&cloud, EpochWish::New, |request| request.last_epoch = u64::MAX).await;
+    agent.check_in_saying(&cloud, EpochWish::New, |_| {}).await;
+    assert_eq!(standing(&cloud, agent.id.into()).await.state, AgentState::Active);
+}
+
+async fn a_key_is_asked_for_once_and_only_of_an_agent_that_listens(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let id = AgentId::from(agent.id);
+
+    agents::rotate_key(&cloud.state, &cloud.who, id).await.unwrap();
+    agents::rotate_key(&cloud.state, &cloud.who, id).await.unwrap();
+
+    let desired = agent.check_in(&cloud).await.unwrap();
+    assert_eq!(desired.commands.iter().filter(|command| command.order == Order::RotateKey).count(), 1);
+    agents::revoke(&cloud.state, &cloud.who, id).await.unwrap();
+    assert!(agents::rotate_key(&cloud.state, &cloud.who, id).await.is_err());
+}
+
 async fn only_a_quarantined_agent_is_released(cloud: TestCloud) {
     let first = TestAgent::enrol(&cloud, 1).await;
     let second = TestAgent::enrol(&cloud, 2).await;
@@ -318,7 +380,12 @@ async fn a_revoked_agent_is_told_so_at_its_next_request(cloud: TestCloud) {
     let mut agent = TestAgent::enrol(&cloud, 1).await;
     agents::revoke(&cloud.state, &cloud.who, AgentId::from(agent.id)).await.unwrap();
     let request = agent.checkin_request(&cloud, EpochWish::Keep, |_| {});
-    assert_eq!(ask::<CheckinResponse>(&cloud, request).await, Answer::Refused(Refusal::Revoked));
+
+    let answer = ask::<CheckinResponse>(&cloud, request).await;
+
+    let Answer::Refused(Refusal::Revoked { proof: Some(proof) }) = answer else { panic!("{answer:?}") };
+    let revocation = Revocation { cloud: cloud.state.cloud.id, agent: agent.id };
+    assert!(revocation.is_proved_by(&proof, &cloud.state.cloud.public()));
 }
 
 async fn a_lost_spool_gets_a_new_epoch_and_the_old_one_ends(cloud: TestCloud) {
@@ -486,6 +553,21 @@ async fn an_incomplete_reading_becomes_one_failed_run(cloud: TestCloud) {
     let runs = cloud.runs().await;
     assert_eq!(runs.len(), 1);
     assert_eq!((runs[0].result, runs[0].reason_code.as_deref()), (RunResult::Failed, Some("RC-2303")));
+}
+
+async fn what_vanished_is_accepted_only_by_name_and_only_while_it_is_told(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let id = AgentId::from(agent.id);
+    let mail = Clearing { attribute: "mail".into(), people: 240, of: 300 };
+    let accept = async |name: &str| agents::accept_clearing(&cloud.state, &cloud.who, id, &[name.to_owned()]).await;
+    agent.check_in_saying(&cloud, EpochWish::Keep, |request| request.status.clearings = vec![mail]).await;
+
+    assert!(matches!(accept("title").await, Err(ServiceError::Invalid { .. })), "nobody told of this one");
+    accept("mail").await.unwrap();
+    let desired = agent.check_in(&cloud).await.unwrap();
+
+    assert_eq!(desired.commands[0].order, Order::AcceptClearing { attributes: vec!["mail".into()] });
+    assert!(matches!(accept("mail").await, Err(ServiceError::Invalid { .. })), "the agent tells of nothing any more");
 }
 
 async fn a_finished_command_is_not_given_again(cloud: TestCloud) {

@@ -15,6 +15,7 @@ use rollcall_protocol::{
     key::PublicKey,
     limits,
     request::{Expected, Mismatch, RequestClaims},
+    revocation::Revocation,
     scan,
 };
 use rollcall_store::{
@@ -60,7 +61,7 @@ pub async fn verify<L: DeserializeOwned>(
     check_length(headers, route.body_limit)?;
     let (proven, kid) = check_signature::<L>(state, jws, route.kind).await?;
     let Proven { scope, agent_state, key_state, claims } = proven;
-    check_standing(agent_state, key_state)?;
+    check_standing(state, &scope, agent_state, key_state)?;
     let expected = Expected { agent: scope.agent().uuid(), cloud: state.cloud.id, method: "POST", path: route.path };
     claims.check_route(&expected).map_err(|_| Refusal::Unauthorized)?;
     let body = read_body(body, route.body_limit).await?;
@@ -108,9 +109,12 @@ async fn check_signature<L: DeserializeOwned>(
     Ok((proven, kid))
 }
 
-fn check_standing(agent: AgentState, key: KeyState) -> Result<(), Refused> {
+fn check_standing(state: &AppState, scope: &AgentScope, agent: AgentState, key: KeyState) -> Result<(), Refused> {
     match (agent, key) {
-        (AgentState::Revoked, _) => Err(Refusal::Revoked.into()),
+        (AgentState::Revoked, _) => {
+            let revocation = Revocation { cloud: state.cloud.id, agent: scope.agent().uuid() };
+            Err(Refusal::Revoked { proof: revocation.sign(&state.cloud.key).ok() }.into())
+        }
         (AgentState::Quarantined, _) => Err(Refusal::Quarantined.into()),
         (_, KeyState::Retired) => Err(Refusal::Unauthorized.into()),
         (AgentState::Active | AgentState::Standby, KeyState::Active | KeyState::Pending) => Ok(()),

@@ -12,7 +12,7 @@ use rollcall_domain::{
     ids::AgentId,
     role::Act,
 };
-use rollcall_protocol::catalogue;
+use rollcall_protocol::{catalogue, checkin::Clearing};
 use rollcall_store::{
     agent_keys,
     agents::{self as store, Agent},
@@ -27,7 +27,7 @@ use super::{
     pages::Pages,
     person::Fact,
     states,
-    view::{Frame, Link, Moment, Pill, Tone, Trouble},
+    view::{Frame, Link, Moment, Pill, Tone, Trouble, grouped},
 };
 use crate::{
     services::{agents, reach},
@@ -39,6 +39,8 @@ pub fn routes() -> Pages {
         .get("/agents/{agent}", show)
         .post("/agents/{agent}/revoke", revoke)
         .post("/agents/{agent}/release", release)
+        .post("/agents/{agent}/rotate", rotate)
+        .post("/agents/{agent}/accept-clearing", accept_clearing)
 }
 
 #[derive(Debug, Template)]
@@ -56,6 +58,17 @@ pub struct AgentPage {
     pub enrolled: Moment,
     pub may_revoke: bool,
     pub may_release: bool,
+    pub may_rotate: bool,
+    /// Attributes that vanished from many people at once, and wait for a human.
+    pub clearings: Vec<Lost>,
+    pub may_accept: bool,
+}
+
+/// One of them, in words.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    pub attribute: String,
+    pub sentence: String,
 }
 
 /// What is wrong with an agent, worst first; `None` if it is well.
@@ -122,10 +135,22 @@ async fn show(
         identity: identity_facts(&agent, &keys),
         enrolled: Moment::new(agent.enrolled_at, now),
         may_revoke: signed.may(Act::RevokeAgent) && agent.state != AgentState::Revoked,
+        clearings: agents::clearings(&agent).into_iter().map(lost).collect(),
+        may_accept: signed.may(Act::DecideHeldRemovals),
         may_release: signed.may(Act::RevokeAgent) && agent.state == AgentState::Quarantined,
+        may_rotate: signed.may(Act::RevokeAgent) && matches!(agent.state, AgentState::Active | AgentState::Standby),
         frame: opened.frame,
         customer: opened.customer,
     }))
+}
+
+fn lost(clearing: Clearing) -> Lost {
+    let (people, of) = (count(clearing.people), count(clearing.of));
+    Lost { sentence: format!("{} of {} people lost it", grouped(people), grouped(of)), attribute: clearing.attribute }
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn health_facts(agent: &Agent) -> Vec<Fact> {
@@ -142,7 +167,7 @@ fn health_facts(agent: &Agent) -> Vec<Fact> {
         Fact::new("Clock", clock),
         Fact::new("Waiting to be sent", format!("{} batches", agent.queued)),
         Fact::new("Settings", wanted),
-        Fact::new("Check-ins", super::view::grouped(agent.checkins)),
+        Fact::new("Check-ins", grouped(agent.checkins)),
     ]
 }
 
@@ -155,6 +180,10 @@ fn identity_facts(agent: &Agent, keys: &[agent_keys::ShownKey]) -> Vec<Fact> {
         Fact::new("Version", agent.version.clone()),
         Fact::new("System", agent.os.clone()),
         Fact::new("Key", fingerprint.unwrap_or_default()).mono(),
+        Fact::new(
+            "Key made",
+            keys.first().map(|key| key.created_at.format("%Y-%m-%d").to_string()).unwrap_or_default(),
+        ),
         Fact::new("Chain", format!("epoch {}, next number {}", agent.epoch, agent.next_seq)),
         Fact::new("Id", agent.id.to_string()).mono(),
     ]
@@ -181,6 +210,24 @@ async fn revoke(
     Ok(see(&format!("/agents/{id}?done=agent-retired")))
 }
 
+/// Pairs, since each ticked attribute is a field of the same name.
+async fn accept_clearing(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(id): Path<String>,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Result<Response, PageError> {
+    require(&signed, Act::DecideHeldRemovals)?;
+    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let attributes: Vec<String> =
+        pairs.into_iter().filter(|(key, _)| key == "attribute").map(|(_, value)| value).collect();
+    if attributes.is_empty() {
+        return Err(PageError::Odd("Tick what was cleared on purpose.".to_owned()));
+    }
+    agents::accept_clearing(&state, &signed.who, id, &attributes).await?;
+    Ok(see(&format!("/agents/{id}?done=clearing-accepted")))
+}
+
 async fn release(
     State(state): State<AppState>,
     signed: SignedIn,
@@ -190,4 +237,15 @@ async fn release(
     let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
     agents::release(&state, &signed.who, id).await?;
     Ok(see(&format!("/agents/{id}?done=agent-released")))
+}
+
+async fn rotate(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    require(&signed, Act::RevokeAgent)?;
+    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    agents::rotate_key(&state, &signed.who, id).await?;
+    Ok(see(&format!("/agents/{id}?done=key-asked")))
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     Form,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::Response,
 };
@@ -18,6 +18,8 @@ use rollcall_store::{
     imports,
     structure::{self, Node},
 };
+
+use serde::Deserialize;
 
 use super::{
     answer::{PageError, field_errors, page_with, see},
@@ -63,6 +65,20 @@ pub struct Interval {
     pub label: String,
 }
 
+/// One domain of a customer that has several.
+#[derive(Debug, Clone)]
+pub struct DomainLink {
+    pub name: String,
+    pub href: String,
+    pub is_here: bool,
+}
+
+/// Which directory a new import is for; the first one unless said otherwise.
+#[derive(Debug, Default, Deserialize)]
+struct Wanted {
+    directory: Option<String>,
+}
+
 /// What the present ticks would bring.
 #[derive(Debug, Clone)]
 pub struct ScopeCount {
@@ -76,6 +92,8 @@ pub struct ImportFormPage {
     pub frame: Frame,
     pub customer: CustomerHead,
     pub action: String,
+    /// To choose from where a new import begins; empty where there is no choice.
+    pub domains: Vec<DomainLink>,
     pub errors: Vec<FieldError>,
     pub structure_at: Option<Moment>,
     pub tree: Vec<TreeNode>,
@@ -105,13 +123,16 @@ async fn open_form(
     signed: &SignedIn,
     slug: &str,
     heading: &str,
+    wanted: &Wanted,
 ) -> Result<(Opened, Directory), PageError> {
     require(signed, Act::EditImport)?;
     let place = Place::tab(Tab::Imports, heading).below("Imports", format!("/c/{slug}/imports"));
     let mut opened = open(state, signed, slug, place).await?;
     // What is being ticked must not be refreshed away.
     opened.frame.refresh_without_script = None;
-    let directory = directories::list(&mut opened.tx, &opened.scope).await?.into_iter().next();
+    let directories = directories::list(&mut opened.tx, &opened.scope).await?.into_iter();
+    let is_wanted = |id: DirectoryId| wanted.directory.as_ref().is_none_or(|wanted| *wanted == id.to_string());
+    let directory = directories.into_iter().find(|directory| is_wanted(directory.id));
     let directory = directory.ok_or_else(|| PageError::Odd("The agent has not reached a directory yet.".to_owned()))?;
     Ok((opened, directory))
 }
@@ -120,8 +141,9 @@ async fn show_new(
     State(state): State<AppState>,
     signed: SignedIn,
     Path(slug): Path<String>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Response, PageError> {
-    let (opened, directory) = open_form(&state, &signed, &slug, "Add import").await?;
+    let (opened, directory) = open_form(&state, &signed, &slug, "Add import", &wanted).await?;
     draw(opened, &directory, None, Choice::blank(), vec![], StatusCode::OK).await
 }
 
@@ -131,7 +153,7 @@ async fn show(
     Path((slug, import)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
     let (import, heading) = find(&state, &signed, &slug, &import).await?;
-    let (mut opened, _) = open_form(&state, &signed, &slug, &heading).await?;
+    let (mut opened, _) = open_form(&state, &signed, &slug, &heading, &Wanted::default()).await?;
     let directory = directory_of(&mut opened, import.directory_id).await?;
     let choice = Choice::of(&import);
     draw(opened, &directory, Some(import.id), choice, vec![], StatusCode::OK).await
@@ -159,9 +181,10 @@ async fn send_new(
     State(state): State<AppState>,
     signed: SignedIn,
     Path(slug): Path<String>,
+    Query(wanted): Query<Wanted>,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
-    let (opened, directory) = open_form(&state, &signed, &slug, "Add import").await?;
+    let (opened, directory) = open_form(&state, &signed, &slug, "Add import", &wanted).await?;
     let choice = Choice::read(&pairs);
     match choice.intent {
         Intent::Look | Intent::Delete => draw(opened, &directory, None, choice, vec![], StatusCode::OK).await,
@@ -183,7 +206,7 @@ async fn send(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
     let (import, heading) = find(&state, &signed, &slug, &import).await?;
-    let (mut opened, _) = open_form(&state, &signed, &slug, &heading).await?;
+    let (mut opened, _) = open_form(&state, &signed, &slug, &heading, &Wanted::default()).await?;
     let directory = directory_of(&mut opened, import.directory_id).await?;
     let choice = Choice::read(&pairs);
     let customer = opened.scope.customer();
@@ -241,15 +264,20 @@ async fn draw(
     errors: Vec<FieldError>,
     status: StatusCode,
 ) -> Result<Response, PageError> {
-    let Opened { mut tx, frame, customer, now, .. } = opened;
+    let Opened { mut tx, frame, customer, now, scope, .. } = opened;
+    let domains = match import {
+        Some(_) => Vec::new(),
+        None => domains(&directories::list(&mut tx, &scope).await?, directory.id, &customer.slug),
+    };
     let tree = grow(&units(structure::list_ous(&mut tx, directory.id).await?, &choice));
     let (groups, groups_left_out, in_groups) = groups(&mut tx, directory.id, &choice).await?;
     let action = match import {
         Some(id) => format!("/c/{}/imports/{id}", customer.slug),
-        None => format!("/c/{}/imports/add", customer.slug),
+        None => add_at(&customer.slug, directory.id),
     };
     let view = ImportFormPage {
         action,
+        domains,
         errors,
         structure_at: directory.structure_at.map(|at| Moment::new(at, now)),
         count: count(people_in_scope(&tree), in_groups, &choice),
@@ -271,6 +299,20 @@ async fn draw(
         customer,
     };
     Ok(page_with(status, &view))
+}
+
+fn add_at(slug: &str, directory: DirectoryId) -> String {
+    format!("/c/{slug}/imports/add?directory={directory}")
+}
+
+/// Nothing to choose where there is only one.
+fn domains(all: &[Directory], here: DirectoryId, slug: &str) -> Vec<DomainLink> {
+    let link = |directory: &Directory| DomainLink {
+        name: directory.dns_name.clone(),
+        href: add_at(slug, directory.id),
+        is_here: directory.id == here,
+    };
+    if all.len() < 2 { Vec::new() } else { all.iter().map(link).collect() }
 }
 
 fn units(nodes: Vec<Node>, choice: &Choice) -> Vec<Unit> {
@@ -305,7 +347,7 @@ async fn groups(
         people: node.people,
         chosen: choice.groups.contains(&node.guid),
         why_not: node.blocked.as_deref().map(reason),
-        note: left_out(&node, choice.nesting),
+        note: who_stays(&node, choice.nesting),
         name: node.name,
     };
     let shown =
@@ -314,7 +356,7 @@ async fn groups(
 }
 
 /// Who of a group does not come over, by kind.
-fn left_out(node: &Node, nesting: Nesting) -> String {
+fn who_stays(node: &Node, nesting: Nesting) -> String {
     let followed = match nesting {
         Nesting::Direct => 0,
         Nesting::Nested => node.nested,

@@ -19,7 +19,9 @@ pub fn find(word: &str) -> Option<Notice> {
         }
         "token-revoked" => (Tone::Good, "Token revoked", "It can no longer enrol an agent."),
         "agent-retired" => (Tone::Good, "Agent retired", "Its key is refused from now on."),
+        "clearing-accepted" => (Tone::Good, "Accepted", "The agent reads again and takes the empty values over."),
         "agent-released" => (Tone::Good, "Agent released", "It may send again; the other copy must enrol anew."),
+        "key-asked" => (Tone::Good, "New key requested", "The agent signs with it from its next reading on."),
         "key-revoked" => (Tone::Good, "API key revoked", "It is refused from now on."),
         "operator-disabled" => (Tone::Good, "Operator disabled", "All their sign-ins have ended."),
         "session-ended" => (Tone::Good, "Sign-in ended", ""),

@@ -1,10 +1,11 @@
-//! Agents: sync now, refresh the structure, revoke, and let a quarantined one start again.
+//! Agents: sync now, refresh the structure, change the key, revoke, and let a quarantined one start again.
 
 use rollcall_domain::{
     agent::AgentState,
     ids::{AgentId, CommandId, CustomerId, DirectoryId},
     role::Act,
 };
+use rollcall_protocol::checkin::Clearing;
 use rollcall_protocol::desired::Order;
 use rollcall_store::{
     AgentScope, WriteTx,
@@ -23,6 +24,7 @@ pub enum Ask {
     SyncNow,
     RefreshStructure,
     FullSnapshot,
+    RotateKey,
 }
 
 impl Ask {
@@ -31,6 +33,7 @@ impl Ask {
             Self::SyncNow => Order::SyncNow,
             Self::RefreshStructure => Order::RefreshStructure,
             Self::FullSnapshot => Order::FullSnapshot,
+            Self::RotateKey => Order::RotateKey,
         }
     }
 
@@ -39,6 +42,7 @@ impl Ask {
             Self::SyncNow => "sync.now",
             Self::RefreshStructure => "structure.refresh",
             Self::FullSnapshot => "sync.full",
+            Self::RotateKey => "agent.rotate_key",
         }
     }
 }
@@ -85,6 +89,62 @@ async fn give(tx: &mut WriteTx, state: &AppState, who: &Who, agent: &Agent, ask:
     Ok(true)
 }
 
+/// A human has seen that these attributes vanished from many people at once, and says that it is meant so. Only what the
+/// agent told of can be accepted: a page that was open for long accepts nothing new.
+pub async fn accept_clearing(
+    state: &AppState,
+    who: &Who,
+    agent: AgentId,
+    attributes: &[String],
+) -> Result<(), ServiceError> {
+    who.may(Act::DecideHeldRemovals)?;
+    let mut tx = state.db.write(&who.scope).await?;
+    let (scope, agent) = find(&mut tx, who, agent).await?;
+    let told = clearings(&agent);
+    let is_told = |name: &&String| told.iter().any(|clearing| clearing.attribute == **name);
+    let attributes: Vec<String> = attributes.iter().filter(is_told).cloned().collect();
+    if attributes.is_empty() {
+        return Err(ServiceError::invalid("attribute", "has come back, or was accepted already"));
+    }
+    let note = Note::of(agent.id).after(json!({ "attributes": attributes }));
+    let command = NewCommand {
+        id: state.mint(CommandId::mint),
+        kind: ACCEPT_CLEARING,
+        payload: json!(Order::AcceptClearing { attributes }),
+        created_by: &who.actor.name,
+        created_at: state.now(),
+    };
+    commands::insert(&mut tx, agent.id, command).await?;
+    agents::renew_desired(&mut tx, &scope).await?;
+    who.note(&mut tx, state.now(), ACCEPT_CLEARING, Some(agent.customer_id), note).await?;
+    Ok(tx.commit().await?)
+}
+
+const ACCEPT_CLEARING: &str = "clearing.accept";
+
+/// Attributes that vanished from many people at once, as the agent last told.
+pub fn clearings(agent: &Agent) -> Vec<Clearing> {
+    let told = agent.report.as_ref().and_then(|report| report.0.get("clearings"));
+    told.and_then(|told| serde_json::from_value(told.clone()).ok()).unwrap_or_default()
+}
+
+/// The agent makes itself a new key; the old one holds until the first batch by the new one.
+pub async fn rotate_key(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
+    who.may(Act::RevokeAgent)?;
+    let now = state.now();
+    let mut tx = state.db.write(&who.scope).await?;
+    let (_, found) = find(&mut tx, who, agent).await?;
+    match found.state {
+        AgentState::Active | AgentState::Standby => {}
+        AgentState::Quarantined | AgentState::Revoked => {
+            return Err(ServiceError::invalid("agent", "does not listen any more"));
+        }
+    }
+    give(&mut tx, state, who, &found, Ask::RotateKey).await?;
+    who.note(&mut tx, now, Ask::RotateKey.action(), Some(found.customer_id), Note::of(found.id)).await?;
+    Ok(tx.commit().await?)
+}
+
 /// For ever: the agent's next request is answered with `revoked`, and it wipes its spool.
 pub async fn revoke(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
     who.may(Act::RevokeAgent)?;
@@ -110,7 +170,7 @@ pub async fn release(state: &AppState, who: &Who, agent: AgentId) -> Result<(), 
     }
     let to = decide_released(&mut tx, &scope, &before).await?;
     agents::set_state(&mut tx, &scope, to, now).await?;
-    let epoch = agents::begin_epoch(&mut tx, &scope, state.entropy.bytes()).await?;
+    let epoch = agents::begin_epoch(&mut tx, &scope, state.entropy.bytes(), before.epoch).await?;
     inbox::abandon_epochs_before(&mut tx, &scope, epoch, now).await?;
     tell(tx, state, who, &scope, &before, to, "agent.release").await
 }

@@ -126,6 +126,10 @@ impl TestAgent {
             wait_seconds: 0,
             done: vec![],
             epoch: wish,
+            last_epoch: match wish {
+                EpochWish::Keep => 0,
+                EpochWish::New => self.head.epoch,
+            },
             status: status(cloud.now(), &self.domain),
         };
         change(&mut request);
@@ -312,6 +316,7 @@ fn status(now: DateTime<Utc>, domain: &DomainPin) -> AgentStatus {
         last_cycle: None,
         problems: vec![],
         clearings: vec![],
+        update: None,
     }
 }
 

@@ -89,6 +89,19 @@ impl Agent {
         Ok(Self { folder, program: None })
     }
 
+    /// A second machine with everything this one has: what a cloned virtual machine is.
+    pub fn copy(&self, setup: &AgentSetup) -> Result<Self, ProgramError> {
+        let io = |error| ProgramError::Io { program: "rollcall-agent".into(), error };
+        let copy = Self::prepare(setup)?;
+        let (from, to) = (self.folder.path().join("data"), copy.folder.path().join("data"));
+        fs::create_dir(&to).map_err(io)?;
+        for entry in fs::read_dir(from).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            fs::copy(entry.path(), to.join(entry.file_name())).map_err(io)?;
+        }
+        Ok(copy)
+    }
+
     pub async fn enrol(&self, token: &str) -> Result<Finished, ProgramError> {
         self.finish(&["enroll", "--token", token], Duration::from_mins(1)).await
     }

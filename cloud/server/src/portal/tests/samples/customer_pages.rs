@@ -9,11 +9,11 @@ use super::{
     lists::{people_list, tile},
 };
 use crate::portal::{
-    agent::AgentPage,
+    agent::{AgentPage, Lost},
     customer::{AgentLine, CustomerPage, ImportLine, LastSync},
     customer_head::{CustomerHead, Tab},
     held::{HeldImport, HeldPage, HeldRow},
-    import_form::{GroupChoice, ImportFormPage, Interval, ScopeCount},
+    import_form::{DomainLink, GroupChoice, ImportFormPage, Interval, ScopeCount},
     imports::{ImportCard, ImportsPage},
     install::{InstallPage, NewToken, TokenRow},
     pause::PausePage,
@@ -52,6 +52,18 @@ pub fn all() -> Vec<(&'static str, String)> {
         (
             "import_form_waiting",
             draw(&ImportFormPage {
+                domains: vec![
+                    DomainLink {
+                        name: "contoso.example".into(),
+                        href: "/c/x/imports/add?directory=1".into(),
+                        is_here: true,
+                    },
+                    DomainLink {
+                        name: "labs.example".into(),
+                        href: "/c/x/imports/add?directory=2".into(),
+                        is_here: false,
+                    },
+                ],
                 tree: vec![],
                 groups: vec![],
                 structure_at: None,
@@ -117,7 +129,15 @@ pub fn all() -> Vec<(&'static str, String)> {
                 ..agent()
             }),
         ),
-        ("agent_quarantined", draw(&AgentPage { may_release: true, ..agent() })),
+        ("agent_quarantined", draw(&AgentPage { may_release: true, may_rotate: false, ..agent() })),
+        (
+            "agent_clearing",
+            draw(&AgentPage {
+                clearings: vec![Lost { attribute: "mail".into(), sentence: "240 of 300 people lost it".into() }],
+                may_accept: true,
+                ..agent()
+            }),
+        ),
     ]
 }
 
@@ -357,6 +377,7 @@ fn import_form() -> ImportFormPage {
             ..head(Tab::Imports, "Edit “Everyone”")
         },
         action: "/c/contoso-legal/imports/imp_1".into(),
+        domains: vec![],
         errors: vec![],
         structure_at: Some(ago(12)),
         tree: grow(&units()),
@@ -610,6 +631,9 @@ fn agent() -> AgentPage {
         ],
         enrolled: ago(60 * 24 * 40),
         may_revoke: true,
+        clearings: vec![],
+        may_accept: false,
+        may_rotate: true,
         may_release: false,
     }
 }

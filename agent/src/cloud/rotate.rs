@@ -1,0 +1,102 @@
+//! Decides when the agent's key changes, and changes it so that a working key is on the disk at every moment.
+//!
+//! The new key is written beside the old one, then introduced to the cloud, then put in its place. Killed anywhere
+//! between, the next start asks with the same new key again, which the cloud takes as the same rotation. The old key
+//! holds there until the first batch by the new one.
+
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rollcall_protocol::key::PrivateKey;
+use rollcall_protocol::path;
+use rollcall_protocol::rotate::{RotateRequest, RotateResponse};
+use zeroize::Zeroizing;
+
+use super::link::{Link, LinkError, REQUEST_TIMEOUT};
+use crate::diagnostic::Diagnostic;
+use crate::identity::Identity;
+
+/// A key is this old at most, while the cloud can be reached.
+const KEY_LIFE: TimeDelta = TimeDelta::days(90);
+
+/// Whether somebody asked for a new key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ordered {
+    Yes,
+    No,
+}
+
+/// Whether the key should change now. A rotation that was begun is ended, whoever began it.
+pub fn is_due(identity: &Identity, ordered: Ordered, now: DateTime<Utc>) -> bool {
+    let is_begun = !matches!(identity.find_next_key(), Ok(None));
+    is_begun || ordered == Ordered::Yes || now - identity.key_since() >= KEY_LIFE
+}
+
+/// The steps of a rotation, each of which leaves a working key on the disk.
+pub async fn rotate(link: &Link, folder: &Path, identity: &Identity) -> Result<Identity, Diagnostic> {
+    let proposed = propose(link, folder, identity)?;
+    let Some(next) = proposed.find_next_key()? else { return Ok(proposed) };
+    introduce(link, &next).await.map_err(|error| Diagnostic::from(&error))?;
+    let renewed = proposed.with_next_key_in_force(link.clock.now());
+    renewed.save(folder)?;
+    link.keys.replace(renewed.signer()?);
+    tracing::info!(key = %next.id(), "the agent signs with a new key");
+    Ok(renewed)
+}
+
+fn propose(link: &Link, folder: &Path, identity: &Identity) -> Result<Identity, Diagnostic> {
+    if identity.find_next_key()?.is_some() {
+        return Ok(identity.clone());
+    }
+    let mut seed = Zeroizing::new([0; 32]);
+    link.chance.fill(seed.as_mut_slice());
+    let proposed = identity.with_next_key(&PrivateKey::from_seed(&seed));
+    proposed.save(folder)?;
+    Ok(proposed)
+}
+
+/// The old key introduces the new one. Asked twice for the same key, the cloud answers as the first time.
+async fn introduce(link: &Link, next: &PrivateKey) -> Result<(), LinkError> {
+    let signer = link.keys.signer();
+    let request = RotateRequest::new(signer.agent, signer.key.id(), next)?;
+    let body = serde_json::to_vec(&request).map_err(|error| LinkError::Setup(error.to_string()))?;
+    let answer: RotateResponse = link.ask(path::ROTATE, &body, REQUEST_TIMEOUT).await?;
+    if answer.key == next.id() { Ok(()) } else { Err(LinkError::Odd { status: 200 }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Enrolled;
+    use uuid::Uuid;
+
+    fn identity() -> Identity {
+        let enrolled = Enrolled {
+            agent: Uuid::from_u128(1),
+            cloud: Uuid::from_u128(2),
+            cloud_key: PrivateKey::from_seed(&[8; 32]).public(),
+            url: "https://rollcall.example".into(),
+            msp: "Northwind IT".into(),
+            customer: "Lab".into(),
+            at: DateTime::UNIX_EPOCH,
+        };
+        Identity::new(enrolled, &PrivateKey::from_seed(&[7; 32]))
+    }
+
+    fn day(number: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(number)
+    }
+
+    #[test]
+    fn a_key_changes_every_ninety_days_on_demand_and_when_a_change_was_begun() {
+        let next = PrivateKey::from_seed(&[9; 32]);
+
+        assert!(!is_due(&identity(), Ordered::No, day(89)));
+        assert!(is_due(&identity(), Ordered::No, day(90)));
+        assert!(is_due(&identity(), Ordered::Yes, day(1)));
+        assert!(is_due(&identity().with_next_key(&next), Ordered::No, day(1)));
+        let renewed = identity().with_next_key(&next).with_next_key_in_force(day(90));
+        assert!(!is_due(&renewed, Ordered::No, day(179)));
+        assert_eq!(renewed.signer().unwrap().key.id(), next.id());
+    }
+}

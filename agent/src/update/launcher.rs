@@ -1,0 +1,241 @@
+//! Starts the version that should run, watches one that is on trial, and goes back when it fails.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rollcall_protocol::catalogue;
+
+use super::child::Running;
+use super::choose::{self, Choice, Seen};
+use super::files::Disk;
+use super::ledger::{Installed, Ledger, Why};
+use super::store::Store;
+use crate::clock::{Chance, Clock};
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::exit::Exit;
+use crate::identity::Identity;
+use crate::service::{keeping, supervisor};
+use crate::version;
+
+/// What the launcher is told from outside.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The configuration file, when one was named; a started version gets the same.
+    pub config_file: Option<PathBuf>,
+    pub times: Times,
+}
+
+/// How patient it is with a version on trial.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// Until a version on trial must have reached the cloud.
+    pub trial: Duration,
+    /// Before one that ended by itself is started again.
+    pub pause: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { trial: Duration::from_mins(10), pause: Duration::from_secs(5) }
+    }
+}
+
+/// How a version came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Because we were told to stop.
+    Told,
+    /// Something else may have to be started now.
+    Again,
+    /// By itself, in a way that whoever started us should know.
+    Over(Exit),
+}
+
+/// Runs until `stop` is ready, or until no version has anything left to do.
+pub async fn run(
+    config: &Config,
+    launch: &Launch,
+    clock: &Clock,
+    chance: &Chance,
+    stop: impl Future<Output = ()>,
+) -> Result<Exit, Diagnostic> {
+    tokio::pin!(stop);
+    let mut launcher = Launcher { config, launch, clock, chance, store: Store::new(&config.data_dir) };
+    loop {
+        let (choice, ledger) = launcher.choose();
+        let ended = match choice {
+            Choice::Own => match supervisor::run(config, clock, chance, stop.as_mut()).await? {
+                Exit::Updated => Ended::Again,
+                exit => return Ok(exit),
+            },
+            Choice::Proven(installed) => launcher.run_proven(&installed, stop.as_mut()).await,
+            Choice::OnTrial(installed) => launcher.run_on_trial(&installed, ledger, stop.as_mut()).await,
+        };
+        match ended {
+            Ended::Told => return Ok(Exit::Ok),
+            Ended::Over(exit) => return Ok(exit),
+            Ended::Again => {}
+        }
+    }
+}
+
+struct Launcher<'a> {
+    config: &'a Config,
+    launch: &'a Launch,
+    clock: &'a Clock,
+    chance: &'a Chance,
+    store: Store,
+}
+
+impl Launcher<'_> {
+    /// The next version to start. The ledger that led to it is on the disk before it starts; if it cannot be written,
+    /// nothing is put on trial.
+    fn choose(&mut self) -> (Choice, Ledger) {
+        let now = self.clock.now();
+        let before = self.store.open(now);
+        let has_proven_itself =
+            before.trial.as_ref().is_some_and(|trial| self.store.has_mark(&trial.installed.version));
+        let store = self.store.clone();
+        let is_sound = |installed: &Installed| is_sound(&store, installed);
+        let seen = Seen { own: version::number(), has_proven_itself, is_sound: &is_sound, now };
+        let (choice, after) = choose::decide(before.clone(), &seen);
+        if let Err(error) = self.store.write(&mut Disk, &after) {
+            tracing::error!(%error, "what is known of the versions could not be written; nothing goes on trial");
+            let untried = Ledger { trial: None, ..before };
+            return choose::decide(untried, &seen);
+        }
+        if let Err(error) = self.store.tidy(&mut Disk, &after) {
+            tracing::warn!(%error, "an old version could not be removed");
+        }
+        (choice, after)
+    }
+
+    fn start(&self, installed: &Installed) -> Option<Running> {
+        let program = self.store.program(&installed.version);
+        tracing::info!(version = %installed.version, "starting");
+        match Running::start(&program, self.launch.config_file.as_ref()) {
+            Ok(running) => Some(running),
+            Err(error) => {
+                tracing::error!(%error, version = %installed.version, "cannot be started");
+                None
+            }
+        }
+    }
+
+    async fn run_proven(&mut self, installed: &Installed, stop: Pin<&mut impl Future<Output = ()>>) -> Ended {
+        let Some(mut running) = self.start(installed) else { return Ended::Over(Exit::Failed) };
+        tokio::select! {
+            () = stop => {
+                running.stop().await;
+                Ended::Told
+            }
+            status = running.ended() => judge(status.ok()),
+        }
+    }
+
+    async fn run_on_trial(
+        &mut self,
+        installed: &Installed,
+        mut ledger: Ledger,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Ended {
+        let Some(mut running) = self.start(installed) else { return self.pause(stop).await };
+        let proven = tokio::select! {
+            () = stop.as_mut() => {
+                running.stop().await;
+                return Ended::Told;
+            }
+            status = running.ended() => return self.ended_early(installed, status.ok(), stop).await,
+            () = tokio::time::sleep(self.launch.times.trial) => self.store.has_mark(&installed.version),
+            () = mark_appears(&self.store, installed) => true,
+        };
+        if !proven {
+            tracing::error!(version = %installed.version, "did not reach the cloud in time; going back");
+            running.stop().await;
+            ledger.take_back(Why::Silent, self.clock.now());
+            self.keep(&ledger);
+            return Ended::Again;
+        }
+        tracing::info!(version = %installed.version, "has reached the cloud and stays");
+        ledger.promote();
+        self.keep(&ledger);
+        tokio::select! {
+            () = stop => {
+                running.stop().await;
+                Ended::Told
+            }
+            status = running.ended() => judge(status.ok()),
+        }
+    }
+
+    /// The next look at the ledger counts its starts and goes back when there were enough.
+    async fn ended_early(
+        &self,
+        installed: &Installed,
+        status: Option<ExitStatus>,
+        stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Ended {
+        let is_enrolled = Identity::find(&self.config.data_dir).is_ok_and(|identity| identity.is_some());
+        if !is_enrolled {
+            return Ended::Over(Exit::NotEnrolled);
+        }
+        if self.store.has_mark(&installed.version) {
+            return judge(status);
+        }
+        let code = status.and_then(|status| status.code());
+        tracing::error!(version = %installed.version, code, "ended before it had reached the cloud");
+        self.pause(stop).await
+    }
+
+    async fn pause(&self, stop: Pin<&mut impl Future<Output = ()>>) -> Ended {
+        let jittered = self.launch.times.pause.mul_f64(1.0 + self.chance.fraction());
+        tokio::select! {
+            () = stop => Ended::Told,
+            () = tokio::time::sleep(jittered) => Ended::Again,
+        }
+    }
+
+    fn keep(&self, ledger: &Ledger) {
+        if let Err(error) = self.store.write(&mut Disk, ledger) {
+            tracing::error!(%error, "what is known of the versions could not be written");
+        }
+    }
+}
+
+/// Looks at the program's every byte; told when it is not the verified one any more.
+fn is_sound(store: &Store, installed: &Installed) -> bool {
+    let is_sound = store.is_sound(installed);
+    if !is_sound {
+        tracing::error!(code = catalogue::VERSION_DAMAGED.code, version = %installed.version, "is damaged and not started");
+    }
+    is_sound
+}
+
+async fn mark_appears(store: &Store, installed: &Installed) {
+    while !store.has_mark(&installed.version) {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// What the end of a proven version means.
+fn judge(status: Option<ExitStatus>) -> Ended {
+    let code = status.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
+    match code.and_then(Exit::from_code) {
+        Some(Exit::Updated) => Ended::Again,
+        Some(exit) => Ended::Over(exit),
+        None => Ended::Over(Exit::Failed),
+    }
+}
+
+/// Waits a little for a version that an earlier launcher left behind: it ends by itself, but not in no time.
+pub async fn wait_for_lock(config: &Config) {
+    let store = Store::new(&config.data_dir);
+    let deadline = tokio::time::Instant::now() + super::child::GRACE;
+    while store.remembered().is_some() && keeping::is_locked(&config.data_dir) && tokio::time::Instant::now() < deadline
+    {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,148 @@
+//! Watches which version the cloud wants, fetches it, and ends the running one once the new one lies ready.
+
+use std::time::Duration;
+
+use rollcall_protocol::catalogue;
+use rollcall_protocol::update::Version;
+use rollcall_protocol::update::report::{UpdateOutcome, UpdateReport};
+use tokio::sync::watch;
+
+use super::fetch::{self, Wish};
+use super::files::Disk;
+use super::ledger::Installed;
+use super::pinned::{self, Trustworthy};
+use super::store::Store;
+use crate::cloud::link::Link;
+use crate::diagnostic::Diagnostic;
+use crate::exit::Exit;
+use crate::service::desk::Desk;
+use crate::version;
+
+/// After a refusal the same question would have the same answer for a while.
+const RETRY: Duration = Duration::from_mins(15);
+/// A reading that is under way may end before the version changes; nothing is lost if it does not.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Returns when a newer version lies ready and should be started in place of this one.
+pub async fn keep_current(link: &Link, store: &Store, desk: &Desk) {
+    tell_failure(link, store, desk);
+    let mut desired = desk.watch_desired();
+    let prove = async {
+        let mut answered = desk.watch_answered();
+        if answered.wait_for(|answered| *answered).await.is_ok()
+            && let Err(error) = store.leave_mark(&mut Disk, version::number())
+        {
+            tracing::error!(%error, "the mark of a working version could not be written");
+        }
+        std::future::pending::<()>().await;
+    };
+    let update = async {
+        loop {
+            let wanted = wait_for_wish(&mut desired).await;
+            if try_once(link, store, desk, &wanted).await {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RETRY + RETRY.mul_f64(link.chance.fraction())) => {}
+                () = wait_for_other(&mut desired, &wanted) => {}
+            }
+        }
+    };
+    tokio::select! {
+        () = prove => {}
+        () = update => {}
+    }
+    wait_for_pause(desk).await;
+}
+
+/// A newer version than this one, as soon as one is wanted.
+async fn wait_for_wish(desired: &mut watch::Receiver<Option<rollcall_protocol::desired::DesiredState>>) -> Version {
+    loop {
+        let wanted = desired.borrow_and_update().as_ref().and_then(|desired| desired.update.clone());
+        match wanted {
+            Some(wanted) if wanted.version > *version::number() => return wanted.version,
+            Some(_) | None => {}
+        }
+        if desired.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+async fn wait_for_other(
+    desired: &mut watch::Receiver<Option<rollcall_protocol::desired::DesiredState>>,
+    tried: &Version,
+) {
+    let is_other = |desired: &Option<rollcall_protocol::desired::DesiredState>| {
+        let wanted = desired.as_ref().and_then(|desired| desired.update.as_ref());
+        wanted.is_none_or(|wanted| wanted.version != *tried)
+    };
+    if desired.wait_for(is_other).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Whether the version lies ready now.
+async fn try_once(link: &Link, store: &Store, desk: &Desk, wanted: &Version) -> bool {
+    let now = link.clock.now();
+    match fetch_wanted(link, store, wanted).await {
+        Ok(installed) if store.open(now).is_barred(&installed, now) => {
+            tell_failure(link, store, desk);
+            false
+        }
+        Ok(installed) => match store.stage(&mut Disk, &installed) {
+            Ok(()) => {
+                tracing::info!(version = %wanted, "a new version lies ready");
+                desk.set_update(UpdateReport { version: wanted.clone(), outcome: UpdateOutcome::Fetched });
+                true
+            }
+            Err(error) => {
+                refuse(link, desk, wanted, &Diagnostic::new(catalogue::NOT_WRITABLE, error.kind(), Exit::Failed));
+                false
+            }
+        },
+        Err(diagnostic) => {
+            refuse(link, desk, wanted, &diagnostic);
+            false
+        }
+    }
+}
+
+async fn fetch_wanted(link: &Link, store: &Store, wanted: &Version) -> Result<Installed, Diagnostic> {
+    match pinned::judge() {
+        Trustworthy::Yes => {}
+        Trustworthy::TestKeys => {
+            return Err(Diagnostic::new(catalogue::UPDATE_TEST_KEYS, "pinned to the test root", Exit::Failed));
+        }
+    }
+    // The publication's own clock is the cloud's: a machine whose clock is off must not take the expired for current.
+    let wish = Wish { wanted, running: version::number(), now: link.clock.cloud_now().max(link.clock.now()) };
+    fetch::fetch(link, store, &mut Disk, wish).await.map_err(|error| Diagnostic::from(&error))
+}
+
+fn refuse(link: &Link, desk: &Desk, wanted: &Version, diagnostic: &Diagnostic) {
+    tracing::error!(code = diagnostic.fault.code, detail = %diagnostic.detail, version = %wanted, "no update");
+    desk.clear_all("RC-104");
+    desk.raise(diagnostic, link.clock.now());
+    desk.set_update(UpdateReport { version: wanted.clone(), outcome: UpdateOutcome::Refused });
+}
+
+/// A version that was taken back is told as long as nothing newer runs.
+fn tell_failure(link: &Link, store: &Store, desk: &Desk) {
+    let now = link.clock.now();
+    let ledger = store.open(now);
+    let Some(back) = ledger.last_failure(version::number()) else { return };
+    let detail = format!("version {}: {}", back.installed.version, back.why.sentence());
+    desk.raise(&Diagnostic::new(catalogue::UPDATE_TAKEN_BACK, detail, Exit::Attention), back.at);
+    desk.set_update(UpdateReport { version: back.installed.version.clone(), outcome: UpdateOutcome::TakenBack });
+}
+
+/// Between two readings, if that comes soon.
+async fn wait_for_pause(desk: &Desk) {
+    let quiet = async {
+        while desk.is_busy() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, quiet).await;
+}
