@@ -1,24 +1,25 @@
 //! Decides what the agent's configuration file may say. Nothing else reads it, and nothing else configures the agent
 //! on this machine; what the cloud desires can never widen it.
 
+mod sign_in;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use rollcall_protocol::catalogue;
-use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::cycle::Access;
 use crate::diagnostic::Diagnostic;
 use crate::directory::connect::{Target, Timeouts};
 use crate::directory::controllers::Controllers;
-use crate::directory::method::{Credentials, Method, Tls};
 use crate::directory::names::NameServer;
 use crate::directory::people::AttributeList;
 use crate::exit::Exit;
-use crate::platform::private_file;
+
+pub use sign_in::{SignIn, Transport};
 
 /// Every key with its meaning. `enroll` writes this file when there is none.
 pub const TEMPLATE: &str = include_str!("agent.toml");
@@ -54,8 +55,13 @@ pub struct Ldap {
     pub address: Option<IpAddr>,
     pub transport: Option<Transport>,
     pub ca_file: Option<PathBuf>,
-    pub bind_user: String,
-    pub password_file: PathBuf,
+    pub sign_in: Option<SignIn>,
+    pub principal: Option<String>,
+    pub realm: Option<String>,
+    pub keytab_file: Option<PathBuf>,
+    pub ticket_cache: Option<String>,
+    pub bind_user: Option<String>,
+    pub password_file: Option<PathBuf>,
     #[serde(default = "default_connect_seconds")]
     pub connect_seconds: u64,
     #[serde(default = "default_entry_seconds")]
@@ -83,14 +89,6 @@ impl Hosts {
             Self::Many(names) => names,
         }
     }
-}
-
-/// The one way to protect the connection, where the file names one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    Ldaps,
-    StartTls,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -125,11 +123,13 @@ pub struct Privacy {
 pub struct Log {
     #[serde(default)]
     pub level: Level,
+    /// Where the service keeps log files.
+    pub folder: Option<PathBuf>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: Level::Info }
+        Self { level: Level::Info, folder: None }
     }
 }
 
@@ -143,7 +143,8 @@ pub enum Level {
     Debug,
 }
 
-fn default_data_dir() -> PathBuf {
+/// Where an installation keeps its data unless the file says otherwise.
+pub fn default_data_dir() -> PathBuf {
     if cfg!(windows) { PathBuf::from(r"C:\ProgramData\Rollcall") } else { PathBuf::from("/var/lib/rollcall-agent") }
 }
 
@@ -226,7 +227,7 @@ impl Ldap {
         if self.connect_seconds == 0 || self.entry_seconds == 0 {
             return Err("ldap.connect_seconds and ldap.entry_seconds must be at least 1".to_owned());
         }
-        Ok(())
+        self.check_sign_in()
     }
 
     fn controllers(&self) -> Controllers {
@@ -249,33 +250,6 @@ impl Ldap {
                 ..Timeouts::default()
             },
         }
-    }
-
-    /// The ways to sign in that this file allows, best first. The password is read here.
-    pub fn methods(&self) -> Result<Vec<Method>, Diagnostic> {
-        let credentials = Credentials { user: self.bind_user.clone(), password: self.password()? };
-        let over = |(tls, port)| Method::PasswordOverTls { tls, port, credentials: credentials.clone() };
-        Ok(self.tls().into_iter().map(over).collect())
-    }
-
-    /// A port alone means LDAPS.
-    fn tls(&self) -> Vec<(Tls, u16)> {
-        let (ldaps, start_tls) = ((Tls::Ldaps, self.port.unwrap_or(636)), (Tls::StartTls, self.port.unwrap_or(389)));
-        match (self.transport, self.port) {
-            (Some(Transport::Ldaps), _) | (None, Some(_)) => vec![ldaps],
-            (Some(Transport::StartTls), _) => vec![start_tls],
-            (None, None) => vec![ldaps, start_tls],
-        }
-    }
-
-    fn password(&self) -> Result<SecretString, Diagnostic> {
-        let path = &self.password_file;
-        let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
-        if private_file::is_readable_by_others(path).map_err(cannot)? {
-            return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
-        }
-        let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(cannot)?);
-        Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
 }
 
@@ -302,7 +276,7 @@ mod tests {
 
         assert!(Config::parse(TEMPLATE).is_ok());
         let config = Config::parse(&uncommented).unwrap();
-        assert!(config.ldap.is_some_and(|ldap| ldap.address.is_some() && ldap.ca_file.is_some()));
+        assert!(config.ldap.is_some_and(|ldap| ldap.address.is_some() && ldap.keytab_file.is_some()));
         assert!(config.cloud.proxy.is_some() && config.cloud.ca_file.is_some());
     }
 

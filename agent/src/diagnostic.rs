@@ -18,6 +18,7 @@ use crate::directory::gate::ConnectionEnd;
 use crate::directory::reader::Incomplete;
 use crate::directory::tls::TlsRefused;
 use crate::exit::Exit;
+use crate::platform::kerberos::KerberosFault;
 use crate::spool::SpoolError;
 
 /// Something wrong: which fault it is, and the facts of this case (a host, a page, a result code; never people).
@@ -105,6 +106,7 @@ impl From<&ConnectError> for Diagnostic {
             ConnectError::Tls(refused) => return refused.into(),
             ConnectError::StartTlsRefused(_) => catalogue::TLS_REFUSED,
             ConnectError::Bind(refused) => bind_fault(refused),
+            ConnectError::Kerberos(fault) => kerberos_fault(fault),
             ConnectError::Ended(end) => end_fault(end),
             ConnectError::NoMethod => catalogue::CONFIG_UNREADABLE,
             ConnectError::EveryMethod { decisive, .. } => {
@@ -129,8 +131,25 @@ fn bind_fault(refused: &BindRefused) -> Fault {
     }
 }
 
+fn kerberos_fault(fault: &KerberosFault) -> Fault {
+    match fault {
+        KerberosFault::LibraryMissing(_) => catalogue::KERBEROS_MISSING,
+        KerberosFault::NoTicket => catalogue::NO_TICKET,
+        KerberosFault::TicketExpired => catalogue::TICKET_EXPIRED,
+        KerberosFault::ClockSkew => catalogue::KERBEROS_CLOCK,
+        KerberosFault::ServiceUnknown(_) => catalogue::SERVICE_UNKNOWN,
+        KerberosFault::NoKeyServer(_) => catalogue::NO_KEY_SERVER,
+        KerberosFault::Refused | KerberosFault::Other { .. } => catalogue::KERBEROS_REFUSED,
+        KerberosFault::Revoked => catalogue::BIND_DISABLED,
+        KerberosFault::KeyExpired => catalogue::BIND_PASSWORD_EXPIRED,
+        KerberosFault::NotGranted(_) => catalogue::SEALING_REFUSED,
+        KerberosFault::Disturbed(_) => catalogue::SEAL_BROKEN,
+    }
+}
+
 fn end_fault(end: &ConnectionEnd) -> Fault {
     match end {
+        ConnectionEnd::Kerberos(fault) => kerberos_fault(fault),
         ConnectionEnd::Malformed(_) => catalogue::MALFORMED_ANSWER,
         ConnectionEnd::Closed
         | ConnectionEnd::ClosedInsideMessage

@@ -8,13 +8,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use rollcall_protocol::catalogue;
 use rollcall_protocol::key::{PrivateKey, PublicKey};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
-use crate::platform::private_file;
+use crate::platform::{private_file, secret};
 use crate::signer::Signer;
 
 /// What an enrolment left on this machine.
@@ -38,10 +40,25 @@ pub struct Identity {
     next_key: Option<Seed>,
 }
 
-/// A private key's seed in base64url; it prints nothing and is wiped when dropped.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(transparent)]
+/// A private key's seed in base64url; it prints nothing and is wiped when dropped. On disk it is sealed as this machine
+/// seals secrets.
+#[derive(Clone)]
 struct Seed(String);
+
+impl Serialize for Seed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let seed = Zeroizing::new(URL_SAFE_NO_PAD.decode(self.0.as_bytes()).map_err(S::Error::custom)?);
+        serializer.serialize_str(&Zeroizing::new(secret::seal(&seed).map_err(S::Error::custom)?))
+    }
+}
+
+impl<'de> Deserialize<'de> for Seed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        let seed = secret::open(&text).map_err(D::Error::custom)?;
+        Ok(Self(URL_SAFE_NO_PAD.encode(seed.as_slice())))
+    }
+}
 
 impl Drop for Seed {
     fn drop(&mut self) {

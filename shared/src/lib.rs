@@ -40,4 +40,6 @@ pub mod path {
     pub const ROTATE: &str = "/agent/v1/rotate";
     /// What lies below is named by [`crate::update::name`].
     pub const UPDATES: &str = "/agent/v1/updates";
+    /// The Windows installer, for whoever shows a token that could be spent. Not signed: there is no key yet.
+    pub const INSTALLER: &str = "/agent/v1/installer";
 }

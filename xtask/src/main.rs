@@ -13,6 +13,8 @@ mod test;
 mod demo;
 mod bench;
 mod release;
+mod windows;
+mod debian;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -25,6 +27,10 @@ struct Cli {
 enum Command {
     /// Install what tests need: Debian packages (through sudo where needed) and cargo tools.
     Setup,
+    /// Build the Windows agent and its MSI on this Linux machine, and sign both.
+    Windows(windows::Args),
+    /// Build the Debian package of the agent.
+    Debian(debian::Args),
     /// Run the whole product on this machine: scripted or real directory, cloud, agents.
     Demo(demo::Args),
     /// Measure the budgets of docs/figures.md, side by side with what others need.
@@ -42,6 +48,8 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Setup => setup::run(),
+        Command::Windows(args) => windows::run(&args),
+        Command::Debian(args) => debian::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Test(args) => test::run(&args),

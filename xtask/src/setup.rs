@@ -22,6 +22,15 @@ const PACKAGES: &[&str] = &[
     // A real browser.
     "chromium",
     "chromium-driver",
+    // The Windows agent: its compiler, its installer, its signature, and something to run them in.
+    "gcc-mingw-w64-x86-64-win32",
+    "mingw-w64-x86-64-dev",
+    "wixl",
+    "msitools",
+    "osslsigncode",
+    "openssl",
+    "wine",
+    "wine64",
 ];
 
 pub fn run() -> Outcome {

@@ -1,7 +1,7 @@
 //! Runs everything that must hold: set-up, lints, requirements, and every test against the real binaries.
 
 use crate::shell::{self, Outcome};
-use crate::{lint, requirements, setup};
+use crate::{lint, requirements, setup, windows};
 use clap::Args as ClapArgs;
 
 #[derive(ClapArgs)]
@@ -22,6 +22,12 @@ pub fn run(args: &Args) -> Outcome {
     }
     // The whole-product tests run the programs themselves, so these are built first.
     shell::run(shell::cargo().args(["build", "--locked", "--workspace", "--bins"]))?;
+    // The MSI's tests build it themselves; from here on that is quick.
+    match windows::run(&windows::Args::default()) {
+        Err(error) if shell::is_ci() => return Err(error),
+        Err(error) => println!("windows: {error}; tests of the MSI will fail"),
+        Ok(()) => {}
+    }
     let mut tests = shell::cargo();
     if shell::has("cargo-nextest") {
         tests.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--retries", "0"]);

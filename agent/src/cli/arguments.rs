@@ -28,11 +28,19 @@ pub enum Command {
         #[arg(long)]
         token: String,
     },
-    /// Run until stopped, as the service does
+    /// Run until stopped, in a terminal
     Run,
     /// What `run` starts when a newer version was fetched; ends when its standard input closes
     #[command(hide = true)]
     Work,
+    /// Run under the system's service manager; waits until this machine is enrolled
+    Service,
+    /// The installer's own steps
+    #[command(hide = true)]
+    Setup {
+        #[command(subcommand)]
+        step: Step,
+    },
     /// Read the directory once and send what changed
     Sync {
         /// Read and decide everything, send and keep nothing
@@ -49,6 +57,23 @@ pub enum Command {
         #[arg(long, default_value_t = 1000)]
         last: u32,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Step {
+    /// Prepare the data folder and the service
+    Install {
+        #[arg(long)]
+        token: Option<String>,
+        #[arg(long)]
+        cloud_url: Option<String>,
+        #[arg(long)]
+        proxy: Option<String>,
+    },
+    /// Forget the token of an installation that failed
+    Withdraw,
+    /// Take away everything the agent kept
+    Remove,
 }
 
 impl Arguments {

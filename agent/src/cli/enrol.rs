@@ -2,18 +2,13 @@
 
 use std::path::Path;
 
-use rollcall_protocol::catalogue;
-
 use super::output::Output;
 use crate::clock::{Chance, Clock};
-use crate::cloud::enrol;
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
-use crate::identity::Identity;
 use crate::platform::private_file;
-use crate::service::{keeping, machine};
-use crate::spool::Spool;
+use crate::service::joining;
 
 pub async fn run(
     token: &str,
@@ -23,22 +18,8 @@ pub async fn run(
     chance: &Chance,
     output: &Output,
 ) -> Result<Exit, Diagnostic> {
-    let config = config?;
-    let folder = &config.data_dir;
-    let _lock = keeping::lock(folder)?;
-    if Identity::find(folder)?.is_some() {
-        return Err(Diagnostic::new(catalogue::ALREADY_ENROLLED, folder.display(), Exit::Failed));
-    }
-    // Opened before the token is spent: a token must not be lost to a full disk.
-    let (mut spool, _) = Spool::open(folder, clock.now()).map_err(|error| Diagnostic::from(&error))?;
-    let facts = machine::facts();
-    let new =
-        enrol::enrol(token, &config.cloud, facts, clock, chance).await.map_err(|error| Diagnostic::from(&error))?;
-    spool.wipe().map_err(|error| Diagnostic::from(&error))?;
-    spool.begin_epoch(new.epoch).map_err(|error| Diagnostic::from(&error))?;
-    new.identity.save(folder)?;
+    let identity = joining::join(token, &config?, clock, chance).await?;
     write_template(config_path);
-    let identity = &new.identity;
     let text = format!("Enrolled as agt_{} for {} ({}).", identity.agent, identity.customer, identity.msp);
     let json = serde_json::json!({
         "agent": format!("agt_{}", identity.agent),

@@ -7,6 +7,7 @@ pub mod sync;
 pub mod check;
 pub mod status;
 pub mod show;
+pub mod setup;
 
 use self::arguments::{Arguments, Command};
 use self::output::Output;
@@ -14,14 +15,21 @@ use crate::clock::{Chance, Clock};
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
-use crate::service::supervisor;
+use crate::platform::service::Stop;
+use crate::service::{standby, supervisor};
 use crate::update::child;
 use crate::update::launcher::{self, Launch, Times};
 
 /// Carries a command out and says how it ended.
-pub async fn run(arguments: &Arguments, config: Result<Config, Diagnostic>, clock: &Clock, chance: &Chance) -> Exit {
+pub async fn run(
+    arguments: &Arguments,
+    config: Result<Config, Diagnostic>,
+    clock: &Clock,
+    chance: &Chance,
+    stop: Stop,
+) -> Exit {
     let output = Output::new(arguments.form());
-    match command(arguments, config, clock, chance, &output).await {
+    match command(arguments, config, clock, chance, stop, &output).await {
         Ok(exit) => exit,
         Err(diagnostic) => {
             output.diagnostic(&diagnostic);
@@ -35,13 +43,16 @@ async fn command(
     config: Result<Config, Diagnostic>,
     clock: &Clock,
     chance: &Chance,
+    stop: Stop,
     output: &Output,
 ) -> Result<Exit, Diagnostic> {
     match &arguments.command {
         Command::Check => Ok(Box::pin(check::run(config, clock, chance, output)).await),
         Command::Enroll { token } => enrol::run(token, &arguments.path(), config, clock, chance, output).await,
-        Command::Run => Box::pin(launch(arguments, &config?, clock, chance)).await,
-        Command::Work => Box::pin(supervisor::run(&config?, clock, chance, told_by_anybody())).await,
+        Command::Run => Box::pin(run_launched(arguments, &config?, clock, chance, stop)).await,
+        Command::Work => Box::pin(supervisor::run(&config?, clock, chance, told_by_anybody(stop))).await,
+        Command::Service => Box::pin(standby::run(&told(config)?, &launch(arguments), clock, chance, stop)).await,
+        Command::Setup { step } => setup::run(step, &arguments.path(), &config, clock, output),
         Command::Sync { dry_run } => {
             Box::pin(sync::run(&config?, clock, chance, sync::purpose(*dry_run), output)).await
         }
@@ -51,17 +62,31 @@ async fn command(
 }
 
 /// Starts the version that should run: this one, or a newer one that was fetched.
-async fn launch(arguments: &Arguments, config: &Config, clock: &Clock, chance: &Chance) -> Result<Exit, Diagnostic> {
+async fn run_launched(
+    arguments: &Arguments,
+    config: &Config,
+    clock: &Clock,
+    chance: &Chance,
+    stop: Stop,
+) -> Result<Exit, Diagnostic> {
     launcher::wait_for_lock(config).await;
-    let launch = Launch { config_file: arguments.config.clone(), times: Times::default() };
-    launcher::run(config, &launch, clock, chance, told_to_stop()).await
+    launcher::run(config, &launch(arguments), clock, chance, stop).await
 }
 
-async fn told_by_anybody() {
+fn launch(arguments: &Arguments) -> Launch {
+    Launch { config_file: arguments.config.clone(), times: Times::default() }
+}
+
+async fn told_by_anybody(stop: Stop) {
     tokio::select! {
-        () = told_to_stop() => {}
+        () = stop => {}
         () = child::told_by_parent() => {}
     }
+}
+
+/// A service has no terminal: what is wrong with the configuration goes into its log.
+fn told(config: Result<Config, Diagnostic>) -> Result<Config, Diagnostic> {
+    config.inspect_err(|wrong| tracing::error!(code = wrong.fault.code, detail = %wrong.detail, "not started"))
 }
 
 /// Reads the configuration; without `--config` a file that is not there is as good as an empty one.
@@ -77,19 +102,4 @@ impl Arguments {
     pub fn path(&self) -> std::path::PathBuf {
         self.config.clone().unwrap_or_else(config::default_path)
     }
-}
-
-#[cfg(unix)]
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn told_to_stop() {
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -1,5 +1,8 @@
 //! `status`: who this agent is, how the last cycle ended, and what waits to be sent.
 
+use std::path::Path;
+
+use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::CycleOutcome;
 
 use super::output::Output;
@@ -9,11 +12,12 @@ use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::service::keeping;
+use crate::service::pending::{self, Pending};
 use crate::spool::Spool;
 
 pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
     let folder = config.data_dir.as_path();
-    let identity = Identity::get(folder)?;
+    let identity = Identity::get(folder).map_err(|missing| explain(missing, folder))?;
     let spool = Spool::open_to_look(folder).map_err(|error| Diagnostic::from(&error))?;
     let (state, waiting, people) = match &spool {
         None => Default::default(),
@@ -66,4 +70,19 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
 fn told(reached: &Reached) -> String {
     let failed = reached.failed.iter().map(|failed| format!("\n          failed: {failed}"));
     std::iter::once(reached.used.clone()).chain(failed).collect()
+}
+
+/// Says what became of a token that the installation brought.
+fn explain(missing: Diagnostic, folder: &Path) -> Diagnostic {
+    if missing.fault != catalogue::NOT_ENROLLED {
+        return missing;
+    }
+    let detail = match pending::find(folder) {
+        None => return missing,
+        Some(Pending::Waits(_)) => "the token of the installation waits for the cloud".to_owned(),
+        Some(Pending::Refused(problem)) => {
+            format!("the token of the installation was refused: {} {}", problem.code, problem.detail)
+        }
+    };
+    Diagnostic { detail, ..missing }
 }

@@ -67,7 +67,7 @@ fn request(credentials: &Credentials) -> Result<zeroize::Zeroizing<Vec<u8>>, Bin
 }
 
 /// Reads Active Directory's sub-code out of result 49 (`… AcceptSecurityContext error, data 52e, …`).
-fn verdict(result: &ResultCode) -> Result<(), BindRefused> {
+pub(super) fn verdict(result: &ResultCode) -> Result<(), BindRefused> {
     match result.code {
         0 => Ok(()),
         8 | 13 => Err(BindRefused::SigningDemanded),

@@ -13,9 +13,13 @@ use tokio_rustls::client::TlsStream;
 
 use super::ber::{self, element};
 use super::bind::{self, BindRefused};
+use super::channel_binding;
 use super::gate::{ConnectionEnd, MessageReader};
 use super::method::{self, Method, Next, Tls};
+use super::sasl::{self, SignedIn};
+use super::sealed::Sealed;
 use super::tls::{self, TlsRefused};
+use crate::platform::kerberos::{Identity, KerberosFault, Purpose, Request, Service};
 
 /// Where the domain controller is and how it is trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +65,8 @@ pub enum ConnectError {
     StartTlsRefused(u32),
     #[error("{0}")]
     Bind(#[from] BindRefused),
+    #[error("{0}")]
+    Kerberos(#[from] KerberosFault),
     #[error("the connection ended while signing in: {0}")]
     Ended(#[from] ConnectionEnd),
     #[error("no way to sign in is configured")]
@@ -83,6 +89,7 @@ impl ConnectError {
             | Self::Tls(_)
             | Self::StartTlsRefused(_)
             | Self::Bind(_)
+            | Self::Kerberos(_)
             | Self::Ended(_)
             | Self::NoMethod => vec![(None, self)],
         }
@@ -132,7 +139,11 @@ pub struct How {
 /// `timeouts.connect`.
 pub(super) async fn connect(target: &Target, methods: &[Method]) -> Result<Connected, ConnectError> {
     let mut tried: Vec<Tried> = Vec::new();
+    let mut without_kerberos = Next::GoOn;
     for method in methods {
+        if !without_kerberos.allows(method) {
+            continue;
+        }
         match attempt(target, method).await {
             Ok(wire) => {
                 let how = How { used: method.to_string(), protection: method.protection(), tried };
@@ -143,6 +154,7 @@ pub(super) async fn connect(target: &Target, methods: &[Method]) -> Result<Conne
                 tried.push(Tried { method: method.to_string(), error });
                 match next {
                     Next::GoOn => {}
+                    Next::WithoutKerberos => without_kerberos = next,
                     Next::Stop => break,
                 }
             }
@@ -163,6 +175,8 @@ fn all_failed(mut tried: Vec<Tried>) -> ConnectError {
 
 async fn attempt(target: &Target, method: &Method) -> Result<Box<dyn Wire>, ConnectError> {
     match method {
+        Method::KerberosSealed { port, identity } => seal(target, *port, identity).await,
+        Method::KerberosOverTls { tls, port, identity } => prove_inside_tls(target, *tls, *port, identity).await,
         Method::PasswordOverTls { tls, port, credentials } => {
             let mut secured = open_secured(target, *tls, *port).await?;
             let bind = bind::simple(&mut secured, credentials, target.timeouts.message);
@@ -172,7 +186,42 @@ async fn attempt(target: &Target, method: &Method) -> Result<Box<dyn Wire>, Conn
     }
 }
 
-/// Connects and secures without signing in: what `check` tries first.
+async fn seal(target: &Target, port: u16, identity: &Identity) -> Result<Box<dyn Wire>, ConnectError> {
+    let mut tcp = open_tcp(target, port).await?;
+    let signed_in = kerberos(target, &mut tcp, identity, Purpose::Sealing).await?;
+    let deadline = target.timeouts.message;
+    Ok(Box::new(Sealed::new(tcp, signed_in.context, signed_in.largest_frame, deadline)?))
+}
+
+async fn prove_inside_tls(
+    target: &Target,
+    tls: Tls,
+    port: u16,
+    identity: &Identity,
+) -> Result<Box<dyn Wire>, ConnectError> {
+    let mut secured = open_secured(target, tls, port).await?;
+    let certificate = secured.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let binding = certificate.and_then(|certificate| channel_binding::of(certificate));
+    kerberos(target, &mut secured, identity, Purpose::InsideTls { binding }).await?;
+    Ok(Box::new(secured))
+}
+
+async fn kerberos<S: AsyncRead + AsyncWrite + Unpin>(
+    target: &Target,
+    stream: &mut S,
+    identity: &Identity,
+    purpose: Purpose,
+) -> Result<SignedIn, ConnectError> {
+    let service = Service::ldap(&target.host, identity.realm.as_deref());
+    let request = Request { service, identity: identity.clone(), purpose };
+    let sign_in = async {
+        let context = sasl::open(request.clone()).await?;
+        sasl::sign_in(stream, context, &request.purpose, target.timeouts.message).await
+    };
+    within(target, "signing in with Kerberos", sign_in).await?
+}
+
+/// Connects and secures without signing in.
 pub async fn open_secured(target: &Target, tls: Tls, port: u16) -> Result<TlsStream<TcpStream>, ConnectError> {
     let config = tls::client_config(target.ca_file.as_deref())?;
     let mut tcp = open_tcp(target, port).await?;

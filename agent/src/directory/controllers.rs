@@ -172,7 +172,12 @@ enum Onward {
 
 fn onward(error: &CycleError) -> Onward {
     match error {
-        CycleError::Connect(error) => onward_from(error),
+        // Another controller has another name; who was refused is refused by all, and they count refusals together.
+        CycleError::Connect(ConnectError::NameUnknown { .. }) => Onward::Next,
+        CycleError::Connect(error) => match method::after(error) {
+            Next::GoOn | Next::WithoutKerberos => Onward::Next,
+            Next::Stop => Onward::Stop,
+        },
         CycleError::NotOurs(NotOurs::NoDomainController(_) | NotOurs::NotSynchronised | NotOurs::Incomplete(_))
         | CycleError::Incomplete(_) => Onward::Next,
         CycleError::NotOurs(NotOurs::Anonymous | NotOurs::OtherDomain { .. })
@@ -182,24 +187,6 @@ fn onward(error: &CycleError) -> Onward {
         | CycleError::Deadline(_)
         | CycleError::Unsent
         | CycleError::NoPlace => Onward::Stop,
-    }
-}
-
-/// All controllers count wrong passwords together, so whoever was refused by one is not tried on the next.
-fn onward_from(error: &ConnectError) -> Onward {
-    match error {
-        ConnectError::NameUnknown { .. } => Onward::Next,
-        ConnectError::EveryMethod { decisive, .. } => onward_from(decisive),
-        ConnectError::Unreachable { .. }
-        | ConnectError::TimedOut { .. }
-        | ConnectError::Tls(_)
-        | ConnectError::StartTlsRefused(_)
-        | ConnectError::NoMethod
-        | ConnectError::Bind(_)
-        | ConnectError::Ended(_) => match method::after(error) {
-            Next::GoOn => Onward::Next,
-            Next::Stop => Onward::Stop,
-        },
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::ber::{self, Limits, Malformed, Message, Operation};
+use crate::platform::kerberos::KerberosFault;
 
 /// Why a connection ended although we still wanted it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,19 @@ pub enum ConnectionEnd {
     Malformed(#[from] Malformed),
     #[error("the connection broke: {0}")]
     Broken(String),
+    #[error("{0}")]
+    Kerberos(#[from] KerberosFault),
+}
+
+impl From<std::io::Error> for ConnectionEnd {
+    /// A sealed connection says why it ended; of anything else the kind is enough.
+    fn from(error: std::io::Error) -> Self {
+        let kind = error.kind();
+        match error.into_inner().map(|inner| inner.downcast::<KerberosFault>()) {
+            Some(Ok(fault)) => Self::Kerberos(*fault),
+            Some(Err(_)) | None => Self::Broken(kind.to_string()),
+        }
+    }
 }
 
 /// Reads whole, inspected LDAP messages from a server.
@@ -111,7 +125,7 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             self.buffer.truncate(CHUNK);
         }
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-        let count = self.from.read(room).await.map_err(|error| ConnectionEnd::Broken(error.kind().to_string()))?;
+        let count = self.from.read(room).await?;
         self.end += count;
         Ok(count > 0)
     }
@@ -120,14 +134,13 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
 impl<S: AsyncRead + AsyncWrite + Unpin> MessageReader<S> {
     /// Sends a request on the same connection.
     pub async fn send(&mut self, request: &[u8]) -> Result<(), ConnectionEnd> {
-        let broken = |error: std::io::Error| ConnectionEnd::Broken(error.kind().to_string());
         let deadline = self.deadline;
         let sent = async {
             self.from.write_all(request).await?;
             self.from.flush().await
         };
         let sent = tokio::time::timeout(deadline, sent).await;
-        sent.map_err(|_| ConnectionEnd::Stalled(deadline.as_secs()))?.map_err(broken)
+        sent.map_err(|_| ConnectionEnd::Stalled(deadline.as_secs()))?.map_err(ConnectionEnd::from)
     }
 }
 

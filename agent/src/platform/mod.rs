@@ -2,3 +2,14 @@
 
 pub mod private_file;
 pub mod domain_controller;
+pub mod kerberos;
+#[cfg(not(windows))]
+mod gssapi;
+#[cfg(windows)]
+mod sspi;
+pub mod acl;
+pub mod secret;
+pub mod event_log;
+pub mod service;
+#[cfg(windows)]
+mod wide;

@@ -4,9 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::acl;
+
 /// Writes the file whole: a new file beside it, synced, then put in its place, then the folder synced.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);
     let mut file = private().open(&beside)?;
@@ -14,7 +15,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     drop(file);
     fs::rename(&beside, path)?;
-    sync_folder(folder)
+    sync_folder(path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?)
 }
 
 /// Makes an empty file if there is none, and in any case one that only this service may read.
@@ -56,16 +57,8 @@ pub fn id(path: &Path) -> io::Result<FileId> {
 }
 
 /// Whether others than the owner can read the file.
-#[cfg(unix)]
 pub fn is_readable_by_others(path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
-}
-
-/// On Windows the folder's access list decides; the installer sets it.
-#[cfg(not(unix))]
-pub fn is_readable_by_others(path: &Path) -> io::Result<bool> {
-    fs::metadata(path).map(|_| false)
+    acl::is_open(path)
 }
 
 /// Makes a folder that only this service may look into.

@@ -3,6 +3,8 @@
 
 pub mod machine;
 pub mod keeping;
+pub mod pending;
+pub mod joining;
 pub mod desk;
 pub mod schedule;
 pub mod listener;
@@ -10,3 +12,4 @@ pub mod mending;
 pub mod guarded;
 pub mod worker;
 pub mod supervisor;
+pub mod standby;

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
+use crate::log::{STARTED, STOPPED};
 use crate::spool::Spool;
 use crate::update::store::Store;
 use crate::update::updater;
@@ -33,7 +34,7 @@ pub async fn run(
     let pinned = find_pinned(folder);
     let desired = keeping::find_desired(folder, &identity, pinned.as_ref());
     let desk = Desk::new(desired, keeping::find_report(folder), clock.now());
-    tracing::info!(agent = %identity.agent, cloud = link.url(), "started");
+    tracing::info!(event = STARTED, agent = %identity.agent, cloud = link.url(), "started");
     let worker = Worker::new(config, folder, identity.clone(), &link, &desk).work();
     let listener = listener::listen(&link, &identity, folder, &desk);
     let store = Store::new(folder);
@@ -51,7 +52,7 @@ fn find_pinned(folder: &Path) -> Option<DomainPin> {
 }
 
 fn stopped() -> Exit {
-    tracing::info!("stopped");
+    tracing::info!(event = STOPPED, "stopped");
     Exit::Ok
 }
 

@@ -26,6 +26,7 @@ use crate::cycle::{Cycle, CycleError, Purpose, Summary, Wish, scope};
 use crate::diagnostic::Diagnostic;
 use crate::directory::reader::Incomplete;
 use crate::identity::Identity;
+use crate::log::READ;
 use crate::spool::outgoing::{Acknowledged, Waiting};
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
@@ -399,6 +400,7 @@ impl<'a> Worker<'a> {
             self.desk.raise(&Diagnostic::new(catalogue::TOO_POWERFUL, detail, crate::exit::Exit::Attention), at);
         }
         tracing::info!(
+            event = READ,
             people = summary.people,
             added = summary.counts.added,
             changed = summary.counts.changed,

@@ -2,7 +2,6 @@
 
 use rollcall_agent::cycle::concern::Concern;
 use rollcall_agent::diagnostic::Diagnostic;
-use rollcall_agent::directory::method::Tls;
 use rollcall_agent::exit::Exit;
 use rollcall_lab::directory::{Attr, Fault, GroupKind, Person, Standing, Values, When, sid::Sid};
 use rollcall_protocol::catalogue;
@@ -142,8 +141,7 @@ async fn case_26_values_that_come_back_are_read_again() {
 #[tokio::test]
 async fn case_27_an_empty_password_is_never_sent() {
     let mut site = Site::new(20);
-    let port = site.directory.ldaps().port();
-    site.reach(Tls::Ldaps, port, "");
+    site.use_password("");
 
     let error = site.sync().await.unwrap_err();
 

@@ -6,7 +6,6 @@ use rollcall_agent::clock::Chance;
 use rollcall_agent::cycle::CycleError;
 use rollcall_agent::diagnostic::Diagnostic;
 use rollcall_agent::directory::controllers::{self, Controllers};
-use rollcall_agent::directory::method::Tls;
 use rollcall_agent::directory::names::NameServer;
 use rollcall_lab::directory::{Directory, Fault, Setup};
 use rollcall_lab::dns::Dns;
@@ -116,8 +115,7 @@ async fn a_domain_that_dns_does_not_know_is_told_as_such() {
 #[tokio::test]
 async fn a_password_that_one_controller_refuses_is_not_tried_on_another() {
     let mut pair = Pair::new(20);
-    let port = pair.site.directory.ldaps().port();
-    pair.site.reach(Tls::Ldaps, port, "wrong");
+    pair.site.use_password("wrong");
 
     let error: CycleError = pair.site.sync().await.unwrap_err();
 

@@ -34,7 +34,7 @@ async fn a_certificate_without_addresses_is_fine_since_we_connect_by_name() {
 #[tokio::test]
 async fn case_27_a_wrong_password_is_tried_once() {
     let mut site = Site::new(20);
-    site.reach(Tls::Ldaps, site.directory.ldaps().port(), "wrong");
+    site.use_password("wrong");
 
     assert_eq!(code_of(&mut site).await, "RC-2201");
     assert_eq!(site.directory.tally().binds, 1);

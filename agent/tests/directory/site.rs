@@ -114,6 +114,11 @@ impl Site {
         self.reach(Tls::Ldaps, controller.ldaps().port(), controller.password());
     }
 
+    /// From now on this is the password that is sent.
+    pub fn use_password(&mut self, password: &str) {
+        self.reach(Tls::Ldaps, self.directory.ldaps().port(), password);
+    }
+
     /// From now on this is the only way to the directory.
     pub fn reach(&mut self, tls: Tls, port: u16, password: &str) {
         let credentials = Credentials { user: self.directory.bind_name(), password: password.to_owned().into() };

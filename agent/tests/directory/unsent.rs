@@ -2,7 +2,6 @@
 
 use chrono::TimeDelta;
 use rollcall_agent::cycle::{CycleError, Extent, Purpose};
-use rollcall_agent::directory::method::Tls;
 use rollcall_protocol::batch::CycleKind;
 
 use crate::site::Site;
@@ -66,8 +65,7 @@ async fn a_failed_reading_leaves_the_one_that_waits() {
     let mut site = Site::synced(100, &["Staff"]).await;
     site.cycle(Extent::AsNeeded, &[], Purpose::Publish).await.unwrap();
     let waiting = site.spool.next_batch().unwrap();
-    let port = site.directory.ldaps().port();
-    site.reach(Tls::Ldaps, port, "wrong");
+    site.use_password("wrong");
 
     site.cycle(Extent::AsNeeded, &[], Purpose::Publish).await.unwrap_err();
 

@@ -21,6 +21,8 @@ pub struct Config {
     pub master_key: MasterKeySource,
     pub smtp_url: Option<SmtpUrl>,
     pub tls: Option<TlsFiles>,
+    /// Where the agent's installer lies.
+    pub installer_dir: PathBuf,
     /// A filter in the form of `tracing-subscriber`.
     pub log: String,
 }
@@ -62,7 +64,7 @@ impl std::fmt::Debug for MasterKeySource {
 }
 
 const PREFIX: &str = "ROLLCALL_";
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "ROLLCALL_DATABASE_URL",
     "ROLLCALL_DATA_DIR",
     "ROLLCALL_LISTEN",
@@ -73,6 +75,7 @@ const KNOWN: [&str; 11] = [
     "ROLLCALL_SMTP_URL",
     "ROLLCALL_TLS_CERT",
     "ROLLCALL_TLS_KEY",
+    "ROLLCALL_INSTALLER_DIR",
     "ROLLCALL_LOG",
 ];
 
@@ -99,6 +102,7 @@ impl Config {
             master_key: master_key(get("ROLLCALL_MASTER_KEY"), get("ROLLCALL_MASTER_KEY_FILE"))?,
             smtp_url: get("ROLLCALL_SMTP_URL").map(SmtpUrl),
             tls: tls(get("ROLLCALL_TLS_CERT"), get("ROLLCALL_TLS_KEY"))?,
+            installer_dir: get("ROLLCALL_INSTALLER_DIR").map_or_else(|| data_dir.join("installer"), PathBuf::from),
             log: get("ROLLCALL_LOG").unwrap_or_else(|| "info".to_owned()),
             data_dir,
         })
@@ -121,6 +125,7 @@ impl Config {
                 "ROLLCALL_TLS_CERT",
                 self.tls.as_ref().map_or("(not set)".to_owned(), |tls| tls.certificate.display().to_string()),
             ),
+            ("ROLLCALL_INSTALLER_DIR", self.installer_dir.display().to_string()),
             ("ROLLCALL_LOG", self.log.clone()),
         ]
     }

@@ -8,6 +8,7 @@ pub mod start;
 pub mod clock;
 pub mod keys;
 pub mod live;
+pub mod installer;
 pub mod state;
 pub mod services;
 pub mod ingest;

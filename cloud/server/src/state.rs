@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::{
     clock::{Clock, Entropy},
+    installer::Shelf,
     keys::CloudIdentity,
     live::Hub,
 };
@@ -24,6 +25,7 @@ pub struct AppState {
     pub public_url: Arc<str>,
     /// What `doctor` and the system page may show.
     pub settings: Arc<[(&'static str, String)]>,
+    pub installer: Shelf,
     pub shutdown: Shutdown,
 }
 

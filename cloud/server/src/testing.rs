@@ -34,6 +34,7 @@ pub use agent::{TestAgent, ana, person};
 
 use crate::{
     clock::{Clock, Entropy},
+    installer::{self, Shelf},
     jobs,
     keys::CloudIdentity,
     live::Hub,
@@ -50,6 +51,7 @@ pub struct TestCloud {
     app: Router,
     seconds: Arc<AtomicI64>,
     _switch: ShutdownSwitch,
+    _installers: tempfile::TempDir,
     _db: TestDb,
 }
 
@@ -62,6 +64,8 @@ impl TestCloud {
         let seconds = Arc::new(AtomicI64::new(1_800_000_000));
         let tell = Arc::clone(&seconds);
         let (switch, shutdown) = Shutdown::new();
+        let installers = tempfile::tempdir().unwrap();
+        std::fs::write(installers.path().join(installer::NAME), "an installer").unwrap();
         let state = AppState {
             db: test.db.clone(),
             clock: Clock::of(move || DateTime::from_timestamp(tell.load(Ordering::SeqCst), 0).unwrap_or_default()),
@@ -70,6 +74,7 @@ impl TestCloud {
             hub: Hub::default(),
             public_url: "http://127.0.0.1:8080".into(),
             settings: Arc::from([]),
+            installer: Shelf::new(installers.path()),
             shutdown,
         };
         tokio::spawn(state.hub.clone().run(test.db.live().subscribe()));
@@ -82,7 +87,7 @@ impl TestCloud {
         let (scope, _) = customers::find(&mut tx, &who.scope, made.id).await.unwrap().unwrap();
         drop(tx);
         let app = crate::http::app(state.clone());
-        Self { state, who, customer: made.id, scope, app, seconds, _switch: switch, _db: test }
+        Self { state, who, customer: made.id, scope, app, seconds, _switch: switch, _installers: installers, _db: test }
     }
 
     pub fn db(&self) -> &Db {

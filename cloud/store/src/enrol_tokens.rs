@@ -96,6 +96,20 @@ pub async fn find_holder(db: &Db, hash: SecretHash, now: DateTime<Utc>) -> Resul
     Ok(owner.map(|owner| TokenHolder { msp: owner.msp, token: owner.subject.into() }))
 }
 
+/// Whether the token could be used now. Nothing is promised: somebody else may be faster.
+pub async fn is_open(tx: &mut Tx, holder: TokenHolder, now: DateTime<Utc>) -> Result<bool> {
+    let open: Option<(Uuid,)> = fetch_optional!(
+        tx,
+        (Uuid,),
+        "select id
+         from enrol_tokens
+         where msp_id = $1 and id = $2 and used_at is null and revoked_at is null and expires_at > $3",
+        holder.token.uuid(),
+        now,
+    )?;
+    Ok(open.is_some())
+}
+
 /// What came of the attempt to use a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {

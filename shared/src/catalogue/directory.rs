@@ -19,6 +19,10 @@ faults! {
         ["Give the domain controller a certificate, or use the other of LDAPS and StartTLS."], event 300;
     DC_TIMEOUT = "RC-2109", "Domain controller does not answer in time", "It accepted the connection and then said nothing.",
         ["Check its load and the network between.", "Nothing was removed; the agent tries again by itself."], event 300;
+    NO_KEY_SERVER = "RC-2110", "No Kerberos key server answers", "The domain's key servers (port 88) cannot be found or reached, so there is no ticket to sign in with.",
+        ["Allow port 88 (TCP and UDP) to the domain controllers.", "On Linux: see that /etc/krb5.conf or DNS (_kerberos._tcp) names the realm's key servers."], event 300;
+    SEALING_REFUSED = "RC-2111", "Domain controller does not offer Kerberos sealing", "It does not grant a protection that the agent insists on, or does not take Kerberos at all.",
+        ["Use LDAPS or StartTLS: set ldap.transport, or leave it out so that every way is tried.", "Check that no proxy stands between the agent and port 389."], event 301;
     BIND_REFUSED = "RC-2201", "Sign-in refused: name or password", "The directory does not accept the name and password (52e, 525).",
         ["Both forms work: user@domain and the distinguished name.", "Set the password again; the agent does not retry before that or the next cycle, so that it locks no account."], event 301;
     BIND_LOCKED = "RC-2202", "Sign-in refused: account locked", "The directory has locked the agent's account (775).",
@@ -31,6 +35,18 @@ faults! {
         ["Use an account that is a member of Domain Users only."], event 301;
     BIND_ANONYMOUS = "RC-2206", "Sign-in was anonymous", "The directory took the sign-in without knowing who it is.",
         ["Set a password; an empty one is never sent."], event 301;
+    KERBEROS_REFUSED = "RC-2207", "Kerberos sign-in refused", "The domain does not know the account, or the key in the keytab is not its current one.",
+        ["Check ldap.principal.", "Export the keytab again: a new password of the account makes every older keytab worthless.", "The agent does not retry before that or the next cycle, so that it locks no account."], event 301;
+    KERBEROS_CLOCK = "RC-2208", "Clock too far off for Kerberos", "This machine and the domain controller differ by more than five minutes, and Kerberos then trusts no ticket.",
+        ["Set this machine's clock, or let it follow the domain's time (w32tm /resync on Windows, chrony on Linux)."], event 301;
+    SERVICE_UNKNOWN = "RC-2209", "Domain does not know this domain controller's name", "There is no Kerberos service of that name: the host is not the name under which the domain knows the controller.",
+        ["Use the domain controller's full name in ldap.host, as in its computer account.", "Where the domain's name is not the end of the host's name, set ldap.realm.", "On the domain: setspn -L DC shows the names it has."], event 301;
+    NO_TICKET = "RC-2210", "No Kerberos ticket and no key", "The ticket cache or keytab is missing or holds nothing for this account.",
+        ["Check ldap.keytab_file or ldap.ticket_cache and ldap.principal.", "On Windows: the service must run as a domain account, gMSA or a computer account of the domain."], event 301;
+    TICKET_EXPIRED = "RC-2211", "Kerberos ticket has expired", "Nobody renewed the ticket in the cache in time.",
+        ["Renew it (kinit), or give the agent a keytab, with which it gets tickets itself."], event 301;
+    KERBEROS_MISSING = "RC-2212", "Kerberos is not installed", "The agent found no Kerberos library on this machine.",
+        ["Install it (Debian: apt-get install libgssapi-krb5-2).", "Or sign in with a password over LDAPS."], event 301;
     OUTSIDE_DOMAIN = "RC-2301", "Base is outside this domain", "What was asked for belongs to another domain (result 10), which is no empty answer.",
         ["Choose the selection again from the tree; its people stay until then.", "For another domain enrol an agent of its own."], event 310;
     OTHER_DOMAIN = "RC-2302", "Another domain answers", "The domain that answers is not the one this agent is pinned to.",
@@ -47,4 +63,6 @@ faults! {
         ["Allow the account to read memberOf (Pre-Windows 2000 Compatible Access).", "Nobody was removed."], event 230;
     MALFORMED_ANSWER = "RC-2308", "Server does not speak LDAP correctly", "An answer was malformed, too long or nested too deep, and was not passed on.",
         ["Check what listens on that port.", "Nothing was removed."], event 230;
+    SEAL_BROKEN = "RC-2309", "Sealed connection was disturbed", "A buffer was changed, lost, repeated or cut off on its way, so the whole reading was discarded.",
+        ["Nothing was removed; the agent tries again by itself.", "If it stays: something between agent and domain controller interferes with port 389."], event 230;
 }

@@ -10,4 +10,5 @@ pub mod ldapsearch;
 pub mod oracle;
 pub mod postgres;
 pub mod samba;
+pub mod wine;
 pub mod world;

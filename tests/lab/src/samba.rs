@@ -4,6 +4,7 @@ mod desk;
 mod provision;
 mod filling;
 mod admin;
+mod kerberos;
 
 pub use filling::{Filling, SambaPerson};
 
@@ -100,6 +101,8 @@ impl Samba {
             "do": "service_account", "account_name": SERVICE_ACCOUNT, "password": SERVICE_PASSWORD,
         });
         let service_account = desk.guid(&command)?;
+        let name = format!("ldap/dc1.{}", setup.domain_name);
+        desk.ask(&serde_json::json!({ "do": "register_service", "name": name }))?;
         let mut samba = Self {
             server: None,
             desk: Mutex::new(desk),

@@ -6,7 +6,7 @@ mod cloud;
 mod agent;
 mod api;
 
-pub use agent::{Agent, AgentSetup, Binding};
+pub use agent::{Agent, AgentSetup, Binding, Kerberos, Tickets};
 pub use api::{Api, Problem};
 pub use cloud::{Cloud, CloudSetup, Database};
 pub use program::{Finished, Program, ProgramError, find, finish, free_port};

@@ -12,7 +12,9 @@ use crate::{
     admin,
     clock::{Clock, Entropy},
     config::Config,
-    http, jobs,
+    http,
+    installer::Shelf,
+    jobs,
     live::Hub,
     start::StartError,
     state::{AppState, Shutdown, ShutdownSwitch},
@@ -41,6 +43,7 @@ pub async fn run(config: &Config, roles: &[Role], clock: Clock, entropy: Entropy
         hub: Hub::default(),
         public_url: public_url.into(),
         settings: Arc::from(config.redacted()),
+        installer: Shelf::new(&config.installer_dir),
         shutdown,
     };
     tokio::spawn(state.hub.clone().run(db.live().subscribe()));

@@ -65,7 +65,7 @@ fn prove_possession(
     if same_token { Ok(claims) } else { Err(Refusal::Unauthorized.into()) }
 }
 
-async fn find_holder(state: &AppState, token: &str) -> Result<TokenHolder, Refused> {
+pub(super) async fn find_holder(state: &AppState, token: &str) -> Result<TokenHolder, Refused> {
     let unknown = Refusal::Token { reason: TokenFault::Unknown };
     EnrolToken::verify(token, &state.cloud.public()).map_err(|_| unknown.clone())?;
     let hash = SecretHash::of(token.as_bytes());

@@ -8,8 +8,13 @@ mod desired;
 mod quarantine;
 mod batches;
 mod rotate;
+mod installer;
 
-use axum::{Router, extract::DefaultBodyLimit, routing::post};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, post},
+};
 use rollcall_protocol::path;
 
 use crate::state::AppState;
@@ -21,6 +26,7 @@ pub fn router() -> Router<AppState> {
         .route(path::CHECKIN, post(checkin::handle))
         .route(path::BATCHES, post(batches::handle))
         .route(path::ROTATE, post(rotate::handle))
+        .route(path::INSTALLER, get(installer::handle))
         // Each handler has its own limit, which answers in the words of the protocol.
         .layer(DefaultBodyLimit::disable())
 }

@@ -45,6 +45,13 @@ pub struct NewToken {
     pub expires: Moment,
 }
 
+/// The installer to download, the same for every customer.
+#[derive(Debug, Clone)]
+pub struct MsiLink {
+    pub size: String,
+    pub sha256: String,
+}
+
 #[derive(Debug, Clone)]
 pub struct TokenRow {
     pub id: String,
@@ -63,6 +70,7 @@ pub struct InstallPage {
     pub token: Option<NewToken>,
     pub ways: Vec<Way>,
     pub may_install: bool,
+    pub msi: Option<MsiLink>,
     pub open_tokens: Vec<TokenRow>,
     pub live_title: &'static str,
     pub steps: Vec<Step>,
@@ -126,13 +134,16 @@ async fn draw(
     let directories = directories::list(&mut tx, &scope).await?;
     frame.refresh_without_script = issued.is_none().then_some(5);
     let newest = all_agents.iter().find(|agent| agent.revoked_at.is_none());
+    let msi = state.installer.find().await;
+    let sha256 = msi.as_ref().map(|msi| msi.sha256.as_str());
     let steps = steps(&tokens, newest, &directories, &customer.slug, now);
     let is_ready = steps.iter().all(|step| step.state == StepState::Done);
     let is_begun = steps.iter().any(|step| step.state == StepState::Done);
     Ok(page(&InstallPage {
         token: issued.map(|issued| NewToken { expires: Moment::exact(issued.expires_at) }),
-        ways: issued.map(|issued| installing::ways(&state.public_url, &issued.token)).unwrap_or_default(),
+        ways: issued.map(|issued| installing::ways(&state.public_url, &issued.token, sha256)).unwrap_or_default(),
         may_install: signed.may(Act::InstallAgent),
+        msi: msi.as_ref().map(|msi| MsiLink { size: size(msi.bytes.len()), sha256: msi.sha256.clone() }),
         open_tokens: tokens.iter().map(|token| token_row(token, now)).collect(),
         live_title: if is_ready {
             "Connected"
@@ -148,6 +159,12 @@ async fn draw(
         frame,
         customer,
     }))
+}
+
+/// `5.4 MB`
+fn size(bytes: usize) -> String {
+    let tenths = bytes / 100_000;
+    format!("{}.{} MB", tenths / 10, tenths % 10)
 }
 
 fn token_row(token: &EnrolToken, now: DateTime<Utc>) -> TokenRow {

@@ -20,6 +20,7 @@ pub mod customers;
 pub mod customer_head;
 pub mod customer;
 pub mod install;
+pub mod download;
 pub mod imports;
 pub mod tree;
 pub mod import_choice;
@@ -54,6 +55,7 @@ pub fn pages() -> Pages {
         .merge(customers::routes())
         .merge(customer::routes())
         .merge(install::routes())
+        .merge(download::routes())
         .merge(imports::routes())
         .merge(import_form::routes())
         .merge(pause::routes())

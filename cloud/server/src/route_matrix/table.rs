@@ -82,6 +82,7 @@ pub const ROUTES: &[Route] = &[
     get("/c/{slug}/agent", ViewCustomers),
     post("/c/{slug}/agent/token", InstallAgent, "hours=1"),
     post("/c/{slug}/agent/token/{token}/revoke", InstallAgent, ""),
+    get("/download/rollcall-agent-x64.msi", InstallAgent),
     get("/c/{slug}/imports", ViewCustomers),
     get("/c/{slug}/imports/add", EditImport),
     post("/c/{slug}/imports/add", EditImport, IMPORT),

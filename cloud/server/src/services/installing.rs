@@ -13,32 +13,37 @@ pub struct Way {
     pub hint: &'static str,
 }
 
-/// All ways, the most asked for first. The address of the cloud stands inside the token.
-pub fn ways(public_url: &str, token: &str) -> Vec<Way> {
+/// All ways, the most asked for first. The address of the cloud stands inside the token. `sha256` is of the MSI that
+/// this cloud hands out; without one the ways that need it are not offered.
+pub fn ways(public_url: &str, token: &str, sha256: Option<&str>) -> Vec<Way> {
+    let windows = sha256.map(|sha256| of_windows(public_url, token, sha256)).unwrap_or_default();
+    windows.into_iter().chain([linux(token)]).collect()
+}
+
+fn of_windows(public_url: &str, token: &str, sha256: &str) -> Vec<Way> {
     vec![
         Way {
             label: "msiexec",
             command: msiexec(token),
-            hint: "The MSI comes with the next release and is not served here yet. Then: in an elevated command prompt, beside \
-                   the MSI.",
+            hint: "In an elevated command prompt, in the folder of the downloaded MSI. The service enrols by itself; the steps \
+                   beside show when it has.",
         },
         Way {
             label: "PowerShell",
-            command: powershell(public_url, token),
-            hint: "The MSI comes with the next release and is not served here yet. Then: in an elevated PowerShell; downloads, \
-                   checks the hash, installs without questions.",
+            command: powershell(public_url, token, sha256),
+            hint: "In an elevated PowerShell: downloads with the token, checks the hash, installs without questions.",
         },
         Way {
             label: "RMM script",
-            command: rmm(public_url, token),
-            hint: "The MSI comes with the next release and is not served here yet. Then: for your RMM tool. Exit codes: 0 done, \
-                   1 failed, 3010 restart needed.",
+            command: rmm(public_url, token, sha256),
+            hint: "For your RMM tool, as the system account. Exit codes: 0 installed and enrolled, 1 failed, 3010 restart \
+                   needed.",
         },
         Way {
-            label: "Linux",
-            command: linux(token),
-            hint: "As the agent's account, on a host that reaches a domain controller and where agent.toml is written. The \
-                   second line stays running; a service starts the same line.",
+            label: "GPO, Intune",
+            command: msiexec(token),
+            hint: "As the install command of a line-of-business app (Intune) or in a start-up script (GPO). One token enrols \
+                   one machine, so assign it to one. Uninstall: msiexec /x with the product code.",
         },
     ]
 }
@@ -47,53 +52,84 @@ fn msiexec(token: &str) -> String {
     format!("msiexec /i rollcall-agent-x64.msi /qn /norestart ENROLLTOKEN={token} /l*v %TEMP%\\rollcall-msi.log")
 }
 
-fn powershell(public_url: &str, token: &str) -> String {
+/// Into a folder that nobody else knows: a file in a shared folder could be exchanged between check and installation.
+fn download(public_url: &str, token: &str, sha256: &str) -> String {
     format!(
-        "$token = '{token}'\n\
-         $msi = Join-Path $env:TEMP 'rollcall-agent-x64.msi'\n\
-         Invoke-WebRequest -UseBasicParsing '{public_url}/download/rollcall-agent-x64.msi' -OutFile $msi\n\
-         $want = (Invoke-RestMethod '{public_url}/download/rollcall-agent-x64.msi.sha256').Split(' ')[0]\n\
-         if ((Get-FileHash $msi -Algorithm SHA256).Hash -ne $want) {{ throw 'The download is damaged.' }}\n\
-         Start-Process msiexec -Wait -ArgumentList '/i', $msi, '/qn', '/norestart', \"ENROLLTOKEN=$token\""
+        "$ErrorActionPreference = 'Stop'; $ProgressPreference = 'SilentlyContinue'\n\
+         [Net.ServicePointManager]::SecurityProtocol = 'Tls12'\n\
+         $token = '{token}'\n\
+         $folder = New-Item -ItemType Directory -Path (Join-Path $env:TEMP ([guid]::NewGuid()))\n\
+         $msi = Join-Path $folder 'rollcall-agent-x64.msi'\n\
+         Invoke-WebRequest -UseBasicParsing '{public_url}/agent/v1/installer' -Headers @{{ Authorization = \"Bearer $token\" }} \
+         -OutFile $msi\n\
+         if ((Get-FileHash $msi -Algorithm SHA256).Hash -ne '{sha256}') {{ throw 'The download is damaged.' }}\n\
+         $p = Start-Process msiexec -Wait -PassThru -ArgumentList '/i', \"`\"$msi`\"\", '/qn', '/norestart', \
+         \"ENROLLTOKEN=$token\"\n\
+         Remove-Item -Recurse -Force $folder\n"
     )
 }
 
-fn rmm(public_url: &str, token: &str) -> String {
+fn powershell(public_url: &str, token: &str, sha256: &str) -> String {
+    download(public_url, token, sha256)
+        + "if ($p.ExitCode -notin 0, 1641, 3010) { throw \"msiexec ended with $($p.ExitCode).\" }"
+}
+
+fn rmm(public_url: &str, token: &str, sha256: &str) -> String {
+    let download = download(public_url, token, sha256);
     format!(
-        "$ErrorActionPreference = 'Stop'\n\
-         try {{\n\
-         \x20 $msi = \"$env:TEMP\\rollcall-agent-x64.msi\"\n\
-         \x20 Invoke-WebRequest -UseBasicParsing '{public_url}/download/rollcall-agent-x64.msi' -OutFile $msi\n\
-         \x20 $p = Start-Process msiexec -Wait -PassThru -ArgumentList '/i', $msi, '/qn', '/norestart', 'ENROLLTOKEN={token}'\n\
-         \x20 if ($p.ExitCode -in 0, 1641) {{ exit 0 }}\n\
-         \x20 if ($p.ExitCode -eq 3010) {{ exit 3010 }}\n\
-         }} catch {{ Write-Output $_ }}\n\
-         exit 1"
+        "try {{\n{download}\
+         if ($p.ExitCode -notin 0, 1641, 3010) {{ throw \"msiexec ended with $($p.ExitCode).\" }}\n\
+         foreach ($try in 1..30) {{\n\
+         \x20 & \"$env:ProgramFiles\\Rollcall Agent\\rollcall-agent.exe\" status *> $null\n\
+         \x20 if ($LASTEXITCODE -eq 0) {{ if ($p.ExitCode -eq 3010) {{ exit 3010 }}; exit 0 }}\n\
+         \x20 Start-Sleep -Seconds 2\n\
+         }}\n\
+         throw 'Installed, but not enrolled yet.'\n\
+         }} catch {{ Write-Output $_; exit 1 }}"
     )
 }
 
-fn linux(token: &str) -> String {
-    format!("rollcall-agent enroll --token {token}\nrollcall-agent run")
+fn linux(token: &str) -> Way {
+    Way {
+        label: "Linux",
+        command: format!("rollcall-agent enroll --token {token}\nrollcall-agent run"),
+        hint: "As the agent's account, on a host that reaches a domain controller and where agent.toml is written. The second \
+               line stays running; a service starts the same line.",
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SHA256: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+
+    // proves: M-53
     #[test]
     fn every_way_carries_the_token_once_and_quotes_it() {
-        for way in ways("https://rollcall.example", "eyJ0.a-b_c.d") {
+        let ways = ways("https://rollcall.example", "eyJ0.a-b_c.d", Some(SHA256));
+
+        assert_eq!(ways.len(), 5);
+        for way in ways {
             assert_eq!(way.command.matches("eyJ0.a-b_c.d").count(), 1, "{}", way.label);
         }
     }
 
     #[test]
-    fn no_way_promises_what_is_not_there_yet() {
-        for way in ways("https://rollcall.example", "eyJ0.a-b_c.d") {
-            let needs_msi = way.command.contains(".msi");
-            assert_eq!(way.hint.contains("not served here yet"), needs_msi, "{}", way.label);
-            assert!(!way.command.contains("systemctl"), "no package brings a unit: {}", way.label);
+    fn what_is_downloaded_is_checked_before_it_is_installed() {
+        for way in ways("https://rollcall.example", "eyJ0.a-b_c.d", Some(SHA256)) {
+            let Some(downloaded) = way.command.find("https://rollcall.example/agent/v1/installer") else { continue };
+            let checked = way.command.find(SHA256).unwrap();
+            let installed = way.command.find("Start-Process msiexec").unwrap();
+            assert!(downloaded < checked && checked < installed, "{}", way.label);
         }
-        assert_eq!(linux("eyJ0"), "rollcall-agent enroll --token eyJ0\nrollcall-agent run");
+    }
+
+    #[test]
+    fn a_cloud_without_an_installer_offers_none() {
+        let ways = ways("https://rollcall.example", "eyJ0.a-b_c.d", None);
+
+        assert!(ways.iter().all(|way| !way.command.contains("msi")));
+        assert_eq!(ways.len(), 1);
     }
 }

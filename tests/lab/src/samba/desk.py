@@ -130,6 +130,13 @@ def service_account(c):
     return guid_of(found[0].dn)
 
 
+def register_service(c):
+    """The Kerberos name of the directory itself, which a controller registers a while after its first start."""
+    found = sam.search(root, ldb.SCOPE_SUBTREE, "(sAMAccountName=DC1$)", ["servicePrincipalName"])
+    if c["name"] not in [str(name) for name in found[0]["servicePrincipalName"]]:
+        modify(found[0].dn, "servicePrincipalName", [c["name"]], ldb.FLAG_MOD_ADD)
+
+
 def grant_deleted_objects(c):
     """List contents and read property on the container of deleted objects (KB892806)."""
     controls = ["show_deleted:1", "sd_flags:1:4"]
@@ -226,7 +233,7 @@ def account(c):
 
 
 ACTIONS = {
-    "fill": fill, "service_account": service_account, "grant_deleted_objects": grant_deleted_objects,
+    "fill": fill, "service_account": service_account, "register_service": register_service, "grant_deleted_objects": grant_deleted_objects,
     "make_ou": make_ou, "make_group": make_group, "make_person": make_person,
     "make_object": make_object,
     "join": join, "leave": leave, "rename": rename, "move": move, "delete": delete, "recreate": recreate,

@@ -19,6 +19,7 @@ const PARTS: &[(&str, &str)] = &[
     ("/usr/share/samba/setup/provision.ldif", "samba-ad-provision"),
     ("/usr/lib/python3/dist-packages/samba/samdb.py", "python3-samba"),
     ("/usr/bin/ldapsearch", "ldap-utils"),
+    ("/usr/bin/kinit", "krb5-user"),
 ];
 
 pub fn require_parts() -> Result<(), SambaError> {
@@ -115,6 +116,16 @@ fn provision(folder: &Path, domain_name: &str) -> Result<(), SambaError> {
     Err(SambaError::Failed { program: "samba-tool domain provision", output })
 }
 
+/// Runs a program that ends by itself.
+pub fn finish(program: &'static str, command: &mut Command) -> Result<(), SambaError> {
+    let output = command.output().map_err(SambaError::io(program))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(SambaError::Failed { program, output: String::from_utf8_lossy(&said).into_owned() })
+}
+
 fn short_name(domain_name: &str) -> String {
     domain_name.split('.').next().unwrap_or(domain_name).to_uppercase()
 }
@@ -168,6 +179,7 @@ ncalrpc dir = {folder}/ncalrpc
 binddns dir = {folder}/bind-dns
 ntp signd socket directory = {folder}/ntp
 winbindd socket directory = {folder}/winbindd
+ldap server require strong auth = allow_sasl_over_tls
 tls enabled = yes
 tls keyfile = {folder}/tls/key.pem
 tls certfile = {folder}/tls/cert.pem

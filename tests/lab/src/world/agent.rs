@@ -3,7 +3,7 @@
 use super::program::{self, Finished, Program, ProgramError};
 use crate::authority::AuthorityError;
 use crate::directory::Directory;
-use crate::samba::Samba;
+use crate::samba::{Samba, SambaError};
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,27 @@ pub struct Binding {
     /// Where that name is, in place of a resolver; empty to ask the resolver.
     pub address: String,
     pub port: u16,
-    /// `ldaps` or `starttls`.
+    /// `sealed`, `ldaps` or `starttls`; empty to leave port and transport out, so that every way is tried.
     pub transport: String,
     pub ca_file: PathBuf,
+    /// Empty for an agent without a stored password.
     pub user: String,
     pub password: String,
+    pub kerberos: Option<Kerberos>,
+}
+
+/// How an agent signs in without a password.
+#[derive(Debug, Clone)]
+pub struct Kerberos {
+    pub tickets: Tickets,
+    /// Its `krb5.conf`.
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Clone)]
+pub enum Tickets {
+    Keytab(PathBuf),
+    Cache(PathBuf),
 }
 
 impl Binding {
@@ -38,6 +54,7 @@ impl Binding {
             ca_file: ca_file.to_path_buf(),
             user: directory.bind_name(),
             password: directory.password().to_owned(),
+            kerberos: None,
         })
     }
 
@@ -51,7 +68,21 @@ impl Binding {
             ca_file: samba.ca_file(),
             user: samba.bind_name(),
             password: samba.password().to_owned(),
+            kerberos: None,
         }
+    }
+
+    /// To a real domain controller with a keytab and no password, sealed on the plain port.
+    pub fn sealed_to_samba(samba: &Samba) -> Result<Self, SambaError> {
+        let kerberos = Kerberos { tickets: Tickets::Keytab(samba.keytab()?), config: samba.kerberos_config()? };
+        Ok(Self {
+            port: samba.ldap().port(),
+            transport: "sealed".into(),
+            user: String::new(),
+            password: String::new(),
+            kerberos: Some(kerberos),
+            ..Self::to_samba(samba)
+        })
     }
 }
 
@@ -76,6 +107,7 @@ impl AgentSetup {
 pub struct Agent {
     folder: TempDir,
     program: Option<Program>,
+    kerberos_config: Option<PathBuf>,
 }
 
 impl Agent {
@@ -83,10 +115,23 @@ impl Agent {
     pub fn prepare(setup: &AgentSetup) -> Result<Self, ProgramError> {
         let io = |error| ProgramError::Io { program: "rollcall-agent".into(), error };
         let folder = tempfile::tempdir().map_err(io)?;
-        let password = folder.path().join("bind-password");
-        write_private(&password, &setup.binding.password).map_err(io)?;
-        fs::write(folder.path().join("agent.toml"), toml(setup, folder.path(), &password)).map_err(io)?;
-        Ok(Self { folder, program: None })
+        let mut agent = Self { folder, program: None, kerberos_config: None };
+        agent.configure(setup)?;
+        Ok(agent)
+    }
+
+    /// Writes another configuration in place of the last; a running service does not look.
+    pub fn configure(&mut self, setup: &AgentSetup) -> Result<(), ProgramError> {
+        let io = |error| ProgramError::Io { program: "rollcall-agent".into(), error };
+        let folder = self.folder.path();
+        let password = folder.join("bind-password");
+        let _ = fs::remove_file(&password);
+        if !setup.binding.user.is_empty() {
+            write_private(&password, &setup.binding.password).map_err(io)?;
+        }
+        fs::write(folder.join("agent.toml"), toml(setup, folder, &password)).map_err(io)?;
+        self.kerberos_config = setup.binding.kerberos.as_ref().map(|kerberos| kerberos.config.clone());
+        Ok(())
     }
 
     /// A second machine with everything this one has: what a cloned virtual machine is.
@@ -164,6 +209,9 @@ impl Agent {
     fn command(&self) -> Result<Command, ProgramError> {
         let mut command = Command::new(program::find("rollcall-agent")?);
         command.env_clear().arg("--config").arg(self.folder.path().join("agent.toml"));
+        if let Some(config) = &self.kerberos_config {
+            command.env("KRB5_CONFIG", config);
+        }
         Ok(command)
     }
 }
@@ -175,11 +223,9 @@ fn toml(setup: &AgentSetup, folder: &Path, password: &Path) -> String {
         "[ldap]".to_owned(),
         format!("host = {}", quoted(&binding.host)),
         if binding.address.is_empty() { String::new() } else { format!("address = {}", quoted(&binding.address)) },
-        format!("port = {}", binding.port),
-        format!("transport = {}", quoted(&binding.transport)),
+        transport_lines(binding),
         format!("ca_file = {}", quoted(binding.ca_file.display())),
-        format!("bind_user = {}", quoted(&binding.user)),
-        format!("password_file = {}", quoted(password.display())),
+        sign_in_lines(binding, password),
         format!("connect_seconds = {}", setup.patience_seconds),
         format!("entry_seconds = {}", setup.patience_seconds),
         "[cycle]".to_owned(),
@@ -187,6 +233,23 @@ fn toml(setup: &AgentSetup, folder: &Path, password: &Path) -> String {
         setup.extra.clone(),
     ];
     lines.join("\n")
+}
+
+fn transport_lines(binding: &Binding) -> String {
+    if binding.transport.is_empty() {
+        return String::new();
+    }
+    format!("port = {}\ntransport = {}", binding.port, quoted(&binding.transport))
+}
+
+fn sign_in_lines(binding: &Binding, password: &Path) -> String {
+    let tickets = binding.kerberos.as_ref().map(|kerberos| match &kerberos.tickets {
+        Tickets::Keytab(file) => format!("keytab_file = {}", quoted(file.display())),
+        Tickets::Cache(file) => format!("ticket_cache = {}", quoted(file.display())),
+    });
+    let password = (!binding.user.is_empty())
+        .then(|| format!("bind_user = {}\npassword_file = {}", quoted(&binding.user), quoted(password.display())));
+    [tickets, password].into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 /// A TOML basic string; JSON quotes what needs quoting in the same way.

@@ -120,6 +120,11 @@ impl Cloud {
         Api::new(&self.url, &self.api_key)
     }
 
+    /// The folder that the cloud hands the Windows installer out from.
+    pub fn installer_dir(&self) -> PathBuf {
+        self.data.path().join("installer")
+    }
+
     pub fn data_dir(&self) -> &Path {
         self.data.path()
     }

@@ -1,0 +1,68 @@
+//! Decides where the agent's lines go: to standard error, to files that never grow without bound, and the few that
+//! matter to a monitor into the Windows event log. No line ever shows people.
+
+mod files;
+mod events;
+
+use std::path::{Path, PathBuf};
+
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::{Level, Log};
+use crate::platform::event_log::EventLog;
+
+pub use events::{READ, STARTED, STOPPED};
+pub use files::Files;
+
+/// Who will read the lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// Somebody at a terminal, or the journal behind it.
+    Terminal,
+    /// Nobody: a Windows service has no terminal.
+    Service,
+}
+
+/// Begins to log; to be called once.
+pub fn start(settings: &Log, data_dir: &Path, reader: Reader) {
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let files = folder(settings, data_dir, reader)
+        .map(|folder| tracing_subscriber::fmt::layer().with_writer(Files::open(folder)).with_ansi(false));
+    let events = match reader {
+        Reader::Terminal => None,
+        Reader::Service => EventLog::open().map(events::Layer::new),
+    };
+    // What a monitor keys on does not depend on how much somebody wants to read.
+    let wanted = Targets::new().with_target("rollcall_agent", filter(settings.level));
+    let for_events = Targets::new().with_target("rollcall_agent", LevelFilter::INFO);
+    tracing_subscriber::registry()
+        .with(lines.with_filter(wanted.clone()))
+        .with(files.with_filter(wanted))
+        .with(events.with_filter(for_events))
+        .init();
+}
+
+/// The folder of the files: the one that was asked for, and on Windows never none, since there is no journal.
+fn folder(settings: &Log, data_dir: &Path, reader: Reader) -> Option<PathBuf> {
+    let own = match reader {
+        Reader::Service if cfg!(windows) => Some(data_dir.join("logs")),
+        Reader::Service | Reader::Terminal => None,
+    };
+    match reader {
+        Reader::Service => settings.folder.clone().or(own),
+        // Commands beside the service leave its files alone.
+        Reader::Terminal => None,
+    }
+}
+
+fn filter(level: Level) -> LevelFilter {
+    match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+    }
+}

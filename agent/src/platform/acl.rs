@@ -1,0 +1,67 @@
+//! Decides who may look into the agent's folder: the system, administrators and the service, nobody else.
+//!
+//! Elsewhere than on Windows the mode of files and folders says the same (`private_file`).
+
+use std::io;
+use std::path::Path;
+
+#[cfg(windows)]
+mod windows;
+
+/// The service's own identity, `NT SERVICE\RollcallAgent`: `S-1-5-80-` and the SHA-1 of the upper-case name, as
+/// `sc.exe showsid RollcallAgent` prints it. The same under every account the service may run as.
+pub const SERVICE_SID: &str = "S-1-5-80-1634965499-3083482521-2318770455-3675206821-2644386314";
+
+/// Closes a folder and everything in it to everybody else.
+pub fn guard(folder: &Path) -> io::Result<()> {
+    #[cfg(windows)]
+    return windows::guard(folder);
+    #[cfg(not(windows))]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+    }
+}
+
+/// Whether accounts may read it that are neither the system, nor administrators, nor the service, nor its owner.
+pub fn is_open(path: &Path) -> io::Result<bool> {
+    #[cfg(windows)]
+    return windows::is_open(path);
+    #[cfg(not(windows))]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+    }
+}
+
+/// Whether the folder was made by somebody who might as well be an attacker: every user may make folders below
+/// `ProgramData`, and an owner can always let himself in.
+pub fn is_foreign(folder: &Path) -> io::Result<bool> {
+    // A link could lead anywhere.
+    if std::fs::symlink_metadata(folder)?.is_symlink() {
+        return Ok(true);
+    }
+    #[cfg(windows)]
+    return windows::is_foreign(folder);
+    #[cfg(not(windows))]
+    Ok(false)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guarded_folder_is_closed_and_a_link_is_foreign() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = folder.path().join("open");
+        std::fs::create_dir(&open).unwrap();
+        std::os::unix::fs::symlink(&open, folder.path().join("link")).unwrap();
+
+        guard(&open).unwrap();
+
+        assert!(!is_open(&open).unwrap());
+        assert!(!is_foreign(&open).unwrap());
+        assert!(is_foreign(&folder.path().join("link")).unwrap());
+    }
+}

@@ -1,0 +1,153 @@
+//! What the service does: waits until this machine is an agent, then supervises it, and waits again after a revocation.
+//! So it may be installed, and started, before anybody has a token.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rollcall_protocol::catalogue;
+use secrecy::ExposeSecret;
+
+use super::pending::{self, Order, Pending};
+use super::{joining, keeping};
+use crate::clock::{Chance, Clock};
+use crate::cloud::backoff::{self, Backoff};
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::exit::Exit;
+use crate::identity::Identity;
+use crate::update::launcher::{self, Launch};
+
+/// How soon an `enroll` of somebody at the machine is noticed.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Runs until `stop` is ready, or the agent's store breaks.
+pub async fn run(
+    config: &Config,
+    launch: &Launch,
+    clock: &Clock,
+    chance: &Chance,
+    stop: impl Future<Output = ()>,
+) -> Result<Exit, Diagnostic> {
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return Ok(Exit::Ok),
+            () = until_enrolled(config, clock, chance) => {}
+        }
+        match Box::pin(launcher::run(config, launch, clock, chance, &mut stop)).await? {
+            // Revoked: whoever enrols this machine again finds the service waiting.
+            Exit::NotEnrolled => {}
+            ended @ (Exit::Ok
+            | Exit::Failed
+            | Exit::Usage
+            | Exit::CloudUnreachable
+            | Exit::DirectoryUnreachable
+            | Exit::Updated
+            | Exit::Attention) => return Ok(ended),
+        }
+    }
+}
+
+async fn until_enrolled(config: &Config, clock: &Clock, chance: &Chance) {
+    let folder = config.data_dir.as_path();
+    let mut backoff = backoff::CLOUD;
+    let mut has_told = false;
+    while !is_enrolled(folder) {
+        let pause = match pending::find(folder) {
+            Some(Pending::Waits(order)) => match attempt(&order, config, clock, chance).await {
+                Ok(()) => return,
+                Err(diagnostic) => failed(&diagnostic, folder, clock, &mut backoff, chance),
+            },
+            Some(Pending::Refused(_)) | None => LOOK,
+        };
+        if !has_told {
+            has_told = true;
+            tracing::warn!(code = catalogue::NOT_ENROLLED.code, "waiting until this machine is enrolled");
+        }
+        tokio::time::sleep(pause).await;
+    }
+    // The token of an installation over an agent that is enrolled already is of no use.
+    pending::remove(folder);
+}
+
+/// An identity that cannot be read counts: the supervisor tells what is wrong with it. While `enroll` still writes, the
+/// folder is locked.
+fn is_enrolled(folder: &Path) -> bool {
+    !matches!(Identity::find(folder), Ok(None)) && !keeping::is_locked(folder)
+}
+
+async fn attempt(order: &Order, config: &Config, clock: &Clock, chance: &Chance) -> Result<(), Diagnostic> {
+    let token = order.token.expose_secret();
+    joining::check_cloud(token, order.cloud_url.as_deref())?;
+    let identity = joining::join(token, config, clock, chance).await?;
+    tracing::info!(agent = %identity.agent, cloud = identity.url, "enrolled");
+    pending::remove(&config.data_dir);
+    Ok(())
+}
+
+/// A refused token is given up and its reason kept; anything else is tried again, for as long as the token lives.
+fn failed(diagnostic: &Diagnostic, folder: &Path, clock: &Clock, backoff: &mut Backoff, chance: &Chance) -> Duration {
+    let (code, detail) = (diagnostic.fault.code, &diagnostic.detail);
+    if diagnostic.fault != catalogue::TOKEN_REFUSED {
+        tracing::warn!(code, %detail, "the enrolment is tried again");
+        return backoff.failed(chance.fraction());
+    }
+    tracing::error!(code, %detail, "the enrolment was refused");
+    if let Err(unwritable) = pending::refuse(folder, diagnostic.to_problem(clock.now())) {
+        tracing::error!(code = unwritable.fault.code, detail = %unwritable.detail, "the refused token is still there");
+    }
+    LOOK
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::update::launcher::Times;
+    use chrono::DateTime;
+
+    const LAUNCH: Launch =
+        Launch { config_file: None, times: Times { trial: Duration::from_secs(1), pause: Duration::from_secs(1) } };
+
+    fn fixture() -> (tempfile::TempDir, Config, Clock, Chance) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::parse("").unwrap();
+        config.data_dir = folder.path().to_owned();
+        (folder, config, Clock::fixed(DateTime::UNIX_EPOCH), Chance::seeded(1))
+    }
+
+    #[tokio::test]
+    async fn a_service_that_nobody_enrolled_waits_and_can_be_stopped() {
+        let (_folder, config, clock, chance) = fixture();
+
+        let ended = run(&config, &LAUNCH, &clock, &chance, tokio::time::sleep(Duration::from_millis(50))).await;
+
+        assert_eq!(ended, Ok(Exit::Ok));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_none_is_given_up_and_not_kept() {
+        let (folder, config, clock, chance) = fixture();
+        pending::save(folder.path(), "not.a.token", None).unwrap();
+        let refused = async {
+            while !matches!(pending::find(folder.path()), Some(Pending::Refused(_))) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+
+        let ended = run(&config, &LAUNCH, &clock, &chance, refused).await;
+
+        assert_eq!(ended, Ok(Exit::Ok));
+        assert!(!folder.path().join("identity.json").exists());
+    }
+
+    #[test]
+    fn a_cloud_that_is_away_costs_no_token() {
+        let (folder, _, clock, chance) = fixture();
+        pending::save(folder.path(), "eyJ0.a.b", None).unwrap();
+        let away = Diagnostic::new(catalogue::CLOUD_UNREACHABLE, "refused", Exit::CloudUnreachable);
+
+        failed(&away, folder.path(), &clock, &mut backoff::CLOUD.clone(), &chance);
+
+        assert!(matches!(pending::find(folder.path()), Some(Pending::Waits(_))));
+    }
+}

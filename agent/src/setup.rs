@@ -1,0 +1,202 @@
+//! The installer's steps on this machine, called by the MSI and by nobody else: what an installation leaves and what an
+//! uninstallation takes away.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rollcall_protocol::catalogue;
+use secrecy::{ExposeSecret, SecretString};
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::diagnostic::Diagnostic;
+use crate::exit::Exit;
+use crate::identity::Identity;
+use crate::platform::{acl, private_file};
+use crate::service::{keeping, pending};
+use crate::spool::Spool;
+
+/// What the installation was told.
+#[derive(Debug)]
+pub struct Wishes {
+    pub token: Option<SecretString>,
+    pub cloud_url: Option<String>,
+    pub proxy: Option<SecretString>,
+}
+
+/// Prepares the folder, writes the configuration, and keeps the token for the service's first start.
+///
+/// An identity that is there stays: an upgrade or a repair enrols nobody anew.
+pub fn install(wishes: &Wishes, config_path: &Path) -> Result<(), Diagnostic> {
+    let home = config_path.parent().unwrap_or(config_path);
+    make_home(home).map_err(|error| not_writable(home, &error))?;
+    write_config(config_path, wishes.proxy.as_ref().map(ExposeSecret::expose_secret))?;
+    // A mistake in it is the service's to tell: an upgrade must not fail on it.
+    let folder = Config::read(config_path).map_or_else(|_| home.to_owned(), |config| config.data_dir);
+    private_file::make_folder(&folder)
+        .and_then(|()| acl::guard(&folder))
+        .map_err(|error| not_writable(&folder, &error))?;
+    match (&wishes.token, Identity::find(&folder)) {
+        (Some(token), Ok(None)) => pending::save(&folder, token.expose_secret(), wishes.cloud_url.clone()),
+        (Some(_), Ok(Some(_)) | Err(_)) | (None, _) => Ok(()),
+    }
+}
+
+/// The template where there is no file yet; what is there stays but for the proxy.
+fn write_config(path: &Path, proxy: Option<&str>) -> Result<(), Diagnostic> {
+    let found = match fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(not_writable(path, &error)),
+    };
+    let text = with_proxy(found.as_deref().unwrap_or(config::TEMPLATE), proxy)?;
+    if found.as_deref() == Some(&text) {
+        return Ok(());
+    }
+    private_file::write(path, text.as_bytes()).map_err(|error| not_writable(path, &error))
+}
+
+/// Forgets the token of an installation that was rolled back; what was there before it stays.
+pub fn withdraw(config: &Result<Config, Diagnostic>) {
+    if let Ok(config) = config {
+        pending::remove(&config.data_dir);
+    }
+}
+
+/// Takes away what the agent kept here: its key, its spool and its logs. A data folder elsewhere loses key and spool; the
+/// rest of it is not ours to delete.
+pub fn remove(config: &Result<Config, Diagnostic>, config_path: &Path, clock: &Clock) -> Result<(), Diagnostic> {
+    let home = config_path.parent().unwrap_or(config_path);
+    if let Ok(config) = config
+        && !config.data_dir.starts_with(home)
+    {
+        if let Ok((mut spool, _)) = Spool::open(&config.data_dir, clock.now()) {
+            let _ = spool.wipe();
+        }
+        keeping::wipe(&config.data_dir);
+        pending::remove(&config.data_dir);
+    }
+    match fs::remove_dir_all(home) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(not_writable(home, &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A folder of our own making, closed to others. One that an ordinary user made beforehand is set aside.
+fn make_home(home: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(home).is_ok() && acl::is_foreign(home)? {
+        let aside = home.with_extension("set-aside");
+        tracing::warn!(aside = %aside.display(), "the data folder was made by somebody else and is set aside");
+        fs::rename(home, aside)?;
+    }
+    fs::create_dir_all(home)?;
+    if acl::is_open(home)? {
+        set_strangers_aside(home)?;
+    }
+    acl::guard(home)
+}
+
+/// What others may have put into a folder that was open until now: a configuration of theirs is none of ours.
+fn set_strangers_aside(home: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(home)? {
+        let path = entry?.path();
+        if acl::is_foreign(&path)? {
+            let mut aside = path.clone().into_os_string();
+            aside.push(".set-aside");
+            fs::rename(&path, aside)?;
+        }
+    }
+    Ok(())
+}
+
+/// The configuration with this proxy; comments and everything else stay.
+fn with_proxy(text: &str, proxy: Option<&str>) -> Result<String, Diagnostic> {
+    let Some(proxy) = proxy else { return Ok(text.to_owned()) };
+    let unreadable = |what: String| Diagnostic::new(catalogue::CONFIG_UNREADABLE, what, Exit::Usage);
+    let mut document: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| unreadable(error.message().to_owned()))?;
+    let cloud = document.entry("cloud").or_insert_with(|| Item::Table(Table::new()));
+    let cloud = cloud.as_table_like_mut().ok_or_else(|| unreadable("cloud is no section".to_owned()))?;
+    cloud.insert("proxy", value(proxy));
+    Ok(document.to_string())
+}
+
+fn not_writable(path: &Path, error: &io::Error) -> Diagnostic {
+    Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", path.display(), error.kind()), Exit::Failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::pending::Pending;
+    use chrono::DateTime;
+
+    fn wishes(token: Option<&str>, proxy: Option<&str>) -> Wishes {
+        Wishes {
+            token: token.map(|token| SecretString::from(token.to_owned())),
+            cloud_url: None,
+            proxy: proxy.map(|proxy| SecretString::from(proxy.to_owned())),
+        }
+    }
+
+    /// A configuration that keeps the data beside itself, as in `ProgramData`.
+    fn prepared() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("Rollcall");
+        fs::create_dir(&home).unwrap();
+        let path = home.join("agent.toml");
+        fs::write(&path, format!("data_dir = {:?}\n# mine\n[cycle]\nsecond_reading_seconds = 7\n", home)).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn an_installation_keeps_the_token_sealed_and_what_was_configured_before() {
+        let (_folder, path) = prepared();
+
+        install(&wishes(Some("eyJ0.a.b"), Some("http://proxy.lab.example:3128")), &path).unwrap();
+
+        let config = Config::read(&path).unwrap();
+        assert_eq!(config.cloud.proxy.as_deref(), Some("http://proxy.lab.example:3128"));
+        assert_eq!(config.cycle.second_reading_seconds, 7);
+        assert!(fs::read_to_string(&path).unwrap().contains("# mine"));
+        assert!(matches!(pending::find(&config.data_dir), Some(Pending::Waits(_))));
+        assert!(!acl::is_open(&config.data_dir).unwrap());
+    }
+
+    #[test]
+    fn an_uninstallation_leaves_nothing() {
+        let (folder, path) = prepared();
+        install(&wishes(Some("eyJ0.a.b"), None), &path).unwrap();
+
+        remove(&Config::read(&path), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
+
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        remove(&Config::read(&path), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
+    }
+
+    #[test]
+    fn a_data_folder_elsewhere_loses_the_token_and_keeps_what_is_not_ours() {
+        let (folder, path) = prepared();
+        let elsewhere = folder.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join("somebody's.txt"), "x").unwrap();
+        fs::write(&path, format!("data_dir = {elsewhere:?}\n")).unwrap();
+        install(&wishes(Some("eyJ0.a.b"), None), &path).unwrap();
+
+        remove(&Config::read(&path), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
+
+        assert!(pending::find(&elsewhere).is_none());
+        assert!(elsewhere.join("somebody's.txt").exists());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_template_takes_a_proxy() {
+        let text = with_proxy(config::TEMPLATE, Some("http://proxy:1")).unwrap();
+
+        assert_eq!(Config::parse(&text).unwrap().cloud.proxy.as_deref(), Some("http://proxy:1"));
+        assert!(text.contains("#: transport"));
+    }
+}

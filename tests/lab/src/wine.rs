@@ -1,0 +1,100 @@
+//! A Windows to install things on: a Wine prefix of its own with a real service manager and a real `msiexec`, gone when
+//! dropped. It proves what programs do; what it cannot prove stands in `docs/operate/needs-a-windows-machine.md`.
+
+use crate::world::{Finished, ProgramError, finish};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// Under load a first start takes half a minute.
+const PATIENCE: Duration = Duration::from_mins(4);
+
+/// Wine 8 lacks this library, which Rust's own needs for randomness. For tests alone; nothing of it is shipped.
+const RANDOM: &str = "#include <windows.h>\n#include <ntsecapi.h>\n\
+                      BOOL WINAPI ProcessPrng(PBYTE p, SIZE_T n) { return SystemFunction036(p, (ULONG)n); }\n";
+
+#[derive(Debug)]
+pub struct Wine {
+    folder: TempDir,
+}
+
+impl Wine {
+    /// A fresh machine.
+    pub async fn install() -> Result<Self, ProgramError> {
+        let wine = Self { folder: tempfile::tempdir().map_err(io)? };
+        wine.must(wine.wine(&["wineboot", "-i"])).await?;
+        fs::write(wine.folder.path().join("random.c"), RANDOM).map_err(io)?;
+        let library = wine.at(r"windows\system32\bcryptprimitives.dll");
+        let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
+        compiler.arg("-shared").arg("-o").arg(library).arg(wine.folder.path().join("random.c")).arg("-ladvapi32");
+        wine.must(compiler).await?;
+        wine.must(wine.wine(&["winecfg", "-v", "win10"])).await?;
+        Ok(wine)
+    }
+
+    /// Where a file of drive C: lies in truth: `ProgramData\Rollcall`.
+    pub fn at(&self, path: &str) -> PathBuf {
+        self.prefix().join("drive_c").join(path.replace('\\', "/"))
+    }
+
+    /// How a program of this Windows names a file of the machine underneath.
+    pub fn seen(&self, path: &Path) -> String {
+        format!("Z:{}", path.display()).replace('/', "\\")
+    }
+
+    /// Runs a program of this Windows to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Finished, ProgramError> {
+        finish(&mut self.wine(arguments), PATIENCE).await
+    }
+
+    /// `msiexec` says by its status alone how it went: 0, 3010, 1603 …, of which Unix keeps the lowest eight bits.
+    pub async fn msiexec(&self, arguments: &[&str]) -> Result<Finished, ProgramError> {
+        self.run(&[&["msiexec"], arguments].concat()).await
+    }
+
+    /// A value of the registry as `reg query` prints it; empty when there is none.
+    pub async fn registry(&self, key: &str, value: &str) -> Result<String, ProgramError> {
+        let done = self.run(&["reg", "query", key, "/v", value]).await?;
+        let line = done.stdout.lines().find(|line| line.trim_start().starts_with(value)).unwrap_or_default();
+        Ok(line.split_whitespace().skip(2).collect::<Vec<_>>().join(" "))
+    }
+
+    fn prefix(&self) -> PathBuf {
+        self.folder.path().join("prefix")
+    }
+
+    fn wine(&self, arguments: &[&str]) -> Command {
+        self.as_private("wine", arguments)
+    }
+
+    /// Wine makes Windows' access lists of the file mode, so this one closes what Windows would inherit as closed.
+    fn as_private(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask 077; exec \"$0\" \"$@\"", program]).args(arguments);
+        command.env("WINEPREFIX", self.prefix()).env("WINEDEBUG", "-all").env_remove("DISPLAY");
+        command
+    }
+
+    async fn must(&self, mut command: Command) -> Result<(), ProgramError> {
+        let program = format!("{:?}", command.as_std());
+        let done = finish(&mut command, PATIENCE).await?;
+        if done.code == Some(0) {
+            return Ok(());
+        }
+        Err(ProgramError::EndedAtOnce { program, status: format!("{:?}", done.code), said: done.stdout + &done.stderr })
+    }
+}
+
+fn io(error: std::io::Error) -> ProgramError {
+    ProgramError::Io { program: "wine".into(), error }
+}
+
+impl Drop for Wine {
+    /// Every process of this prefix ends, the services among them, and of no other.
+    fn drop(&mut self) {
+        let mut server = std::process::Command::new("wineserver");
+        let _ = server.arg("-k").env("WINEPREFIX", self.prefix()).output();
+    }
+}

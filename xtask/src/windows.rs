@@ -1,0 +1,106 @@
+//! Builds the Windows agent and its MSI on Linux, signs both, and writes what goes with them.
+//!
+//! The MSI is the same for every customer: nothing is put into it after it was signed, and nothing of a customer before.
+
+mod tables;
+mod sign;
+mod winget;
+
+use crate::shell::{self, Outcome};
+use clap::Args as ClapArgs;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const TARGET: &str = "x86_64-pc-windows-gnu";
+const EXE: &str = "rollcall-agent.exe";
+pub const MSI: &str = "rollcall-agent-x64.msi";
+/// More would be noticed by those who roll it out over slow lines.
+const LARGEST_EXE: u64 = 10_000_000;
+
+#[derive(ClapArgs, Default)]
+pub struct Args {
+    /// Version of the MSI; the workspace's unless set. To try upgrades.
+    #[arg(long)]
+    msi_version: Option<String>,
+    /// Where the results go; `windows` in the target folder unless set.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Where the MSI will be published; with it the winget manifest is written.
+    #[arg(long)]
+    download_url: Option<String>,
+    #[command(flatten)]
+    signing: sign::Args,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    let version = args.msi_version.clone().unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
+    let target = target_folder()?;
+    let exe = build(&target)?;
+    let out = args.out.clone().unwrap_or_else(|| target.join("windows"));
+    fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
+    let signer = sign::Signer::prepare(&args.signing, &out)?;
+    let placed = out.join(EXE);
+    signer.sign(&exe, &placed)?;
+    check_size(&placed)?;
+    let msi = out.join(MSI);
+    package(&out, &version, &signer, &msi)?;
+    let hash = sha256(&msi)?;
+    write(&out.join(format!("{MSI}.sha256")), &format!("{hash}  {MSI}\n"))?;
+    if let Some(url) = &args.download_url {
+        winget::write(
+            &out,
+            &[("VERSION", &version), ("SHA256", &hash), ("URL", url), ("PRODUCT_CODE", &tables::product_code(&msi)?)],
+        )?;
+    }
+    println!("windows: {} ({hash})", msi.display());
+    Ok(())
+}
+
+pub fn target_folder() -> Outcome<PathBuf> {
+    let text = shell::output(shell::cargo().args(["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    metadata["target_directory"].as_str().map(PathBuf::from).ok_or_else(|| "cargo names no target folder".to_owned())
+}
+
+/// By rustup's target where there is rustup, else by Debian's compiler, which carries the library's sources.
+fn build(target: &Path) -> Outcome<PathBuf> {
+    let wanted = ["build", "--release", "--locked", "--package", "rollcall-agent", "--target", TARGET];
+    if shell::has("rustup") {
+        shell::run(shell::command("rustup").args(["target", "add", TARGET]))?;
+        shell::run(shell::cargo().args(wanted))?;
+        return Ok(target.join(TARGET).join("release").join(EXE));
+    }
+    // Its own folder: the two compilers would throw away each other's work.
+    let own = target.join("debian-std");
+    let mut cargo = shell::command("/usr/bin/cargo");
+    cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", &own);
+    shell::run(cargo.args(wanted).arg("-Zbuild-std=std,panic_unwind"))?;
+    Ok(own.join(TARGET).join("release").join(EXE))
+}
+
+fn check_size(exe: &Path) -> Outcome {
+    let size = fs::metadata(exe).map_err(|error| format!("{}: {error}", exe.display()))?.len();
+    println!("windows: {EXE} has {size} bytes");
+    if size <= LARGEST_EXE { Ok(()) } else { Err(format!("{EXE} has {size} bytes; {LARGEST_EXE} are allowed")) }
+}
+
+fn package(out: &Path, version: &str, signer: &sign::Signer, msi: &Path) -> Outcome {
+    let source = shell::root().join("installer/windows/rollcall-agent.wxs");
+    let unsigned = out.join("unsigned.msi");
+    // wixl finds files only below the folder it runs in.
+    let mut wixl = shell::command("wixl");
+    wixl.current_dir(out).args(["--arch", "x64", "--define"]).arg(format!("Version={version}"));
+    shell::run(wixl.arg("--output").arg(&unsigned).arg(source))?;
+    tables::complete(&unsigned)?;
+    signer.sign(&unsigned, msi)?;
+    fs::remove_file(&unsigned).map_err(|error| format!("{}: {error}", unsigned.display()))
+}
+
+fn sha256(file: &Path) -> Outcome<String> {
+    let line = shell::output(shell::command("sha256sum").arg(file))?;
+    line.split_whitespace().next().map(str::to_owned).ok_or_else(|| "sha256sum printed nothing".to_owned())
+}
+
+pub fn write(path: &Path, text: &str) -> Outcome {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
