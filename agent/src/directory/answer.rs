@@ -74,10 +74,9 @@ mod tests {
 
     fn cookie(controls: &[Vec<u8>]) -> Option<Vec<u8>> {
         let message = done(controls);
-        match Answer::read(&inspect(&message, SESSION).unwrap()).unwrap() {
-            Answer::Done(done) => done.cookie,
-            other => panic!("{other:?}"),
-        }
+        let answer = Answer::read(&inspect(&message, SESSION).unwrap()).unwrap();
+        let Answer::Done(done) = answer else { panic!("{answer:?}") };
+        done.cookie
     }
 
     #[test]

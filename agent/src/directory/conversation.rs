@@ -128,15 +128,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     async fn next_answer(&mut self, outlet: &mut Outlet) -> Result<Option<Answer>, Incomplete> {
         let page = outlet.page;
         let lost = |end| Incomplete::ConnectionLost { page, end };
-        let length = match self.messages.ready().map_err(lost)? {
-            Some(length) => length,
-            None => {
-                // Nothing of what is already read waits for the network.
-                outlet.flush().await?;
-                let arrived = tokio::time::timeout(self.patience, self.messages.fill_one()).await;
-                let silent = Incomplete::Silent { page, seconds: self.patience.as_secs() };
-                arrived.map_err(|_| silent)?.map_err(lost)?.ok_or(ConnectionEnd::Closed).map_err(lost)?
-            }
+        let length = if let Some(length) = self.messages.ready().map_err(lost)? {
+            length
+        } else {
+            // Nothing of what is already read waits for the network.
+            outlet.flush().await?;
+            let arrived = tokio::time::timeout(self.patience, self.messages.fill_one()).await;
+            let silent = Incomplete::Silent { page, seconds: self.patience.as_secs() };
+            arrived.map_err(|_| silent)?.map_err(lost)?.ok_or(ConnectionEnd::Closed).map_err(lost)?
         };
         let message = self.messages.take(length).map_err(lost)?;
         match message.id {

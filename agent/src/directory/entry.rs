@@ -194,6 +194,9 @@ pub mod fixtures {
     }
 
     /// An entry as a server would have sent it.
+    ///
+    /// # Panics
+    /// If a name in it is too long for one message.
     pub fn entry(dn: &str, attributes: &[(&str, &[&[u8]])]) -> Entry {
         Entry::read(&body(dn, attributes)).unwrap()
     }
