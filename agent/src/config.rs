@@ -36,6 +36,8 @@ pub struct Config {
     #[serde(default)]
     pub cycle: CycleTimes,
     #[serde(default)]
+    pub update: Update,
+    #[serde(default)]
     pub privacy: Privacy,
     #[serde(default)]
     pub log: Log,
@@ -111,6 +113,19 @@ impl Default for CycleTimes {
     }
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    #[serde(default = "default_trial_seconds")]
+    pub trial_seconds: u32,
+}
+
+impl Default for Update {
+    fn default() -> Self {
+        Self { trial_seconds: default_trial_seconds() }
+    }
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Privacy {
@@ -154,6 +169,10 @@ fn default_connect_seconds() -> u64 {
 
 fn default_entry_seconds() -> u64 {
     60
+}
+
+fn default_trial_seconds() -> u32 {
+    600
 }
 
 fn default_second_reading_seconds() -> u64 {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::catalogue;
 use secrecy::{ExposeSecret, SecretString};
 use toml_edit::{DocumentMut, Item, Table, value};
@@ -17,6 +18,8 @@ use crate::identity::Identity;
 use crate::platform::{acl, private_file};
 use crate::service::{keeping, pending};
 use crate::spool::Spool;
+
+const UPGRADING: &str = "upgrading";
 
 /// What the installation was told.
 #[derive(Debug)]
@@ -32,6 +35,7 @@ pub struct Wishes {
 pub fn install(wishes: &Wishes, config_path: &Path) -> Result<(), Diagnostic> {
     let home = config_path.parent().unwrap_or(config_path);
     make_home(home).map_err(|error| not_writable(home, &error))?;
+    let _ = fs::remove_file(home.join(UPGRADING));
     write_config(config_path, wishes.proxy.as_ref().map(ExposeSecret::expose_secret))?;
     // A mistake in it is the service's to tell: an upgrade must not fail on it.
     let folder = Config::read(config_path).map_or_else(|_| home.to_owned(), |config| config.data_dir);
@@ -65,10 +69,27 @@ pub fn withdraw(config: &Result<Config, Diagnostic>) {
     }
 }
 
+/// Notes that a newer version takes over within minutes. Windows Installer tells the old version so itself; but a lost
+/// identity is dear, and this word of our own costs nothing.
+pub fn announce(config_path: &Path, clock: &Clock) -> Result<(), Diagnostic> {
+    let mark = config_path.with_file_name(UPGRADING);
+    fs::write(&mark, clock.now().to_rfc3339()).map_err(|error| not_writable(&mark, &error))
+}
+
+/// The note counts for a quarter of an hour: an upgrade that failed must not keep a later removal from its work.
+fn is_upgrading(home: &Path, now: DateTime<Utc>) -> bool {
+    let noted = fs::read_to_string(home.join(UPGRADING)).ok();
+    let noted = noted.and_then(|text| DateTime::parse_from_rfc3339(text.trim()).ok());
+    noted.is_some_and(|noted| (now - noted.to_utc()).abs() < TimeDelta::minutes(15))
+}
+
 /// Takes away what the agent kept here: its key, its spool and its logs. A data folder elsewhere loses key and spool; the
 /// rest of it is not ours to delete.
 pub fn remove(config: &Result<Config, Diagnostic>, config_path: &Path, clock: &Clock) -> Result<(), Diagnostic> {
     let home = config_path.parent().unwrap_or(config_path);
+    if is_upgrading(home, clock.now()) {
+        return Ok(());
+    }
     if let Ok(config) = config
         && !config.data_dir.starts_with(home)
     {
@@ -131,7 +152,6 @@ fn not_writable(path: &Path, error: &io::Error) -> Diagnostic {
 mod tests {
     use super::*;
     use crate::service::pending::Pending;
-    use chrono::DateTime;
 
     fn wishes(token: Option<&str>, proxy: Option<&str>) -> Wishes {
         Wishes {
@@ -174,6 +194,20 @@ mod tests {
 
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         remove(&Config::read(&path), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
+    }
+
+    #[test]
+    fn a_version_that_is_replaced_takes_nothing_away_and_a_failed_upgrade_is_forgotten() {
+        let (_folder, path) = prepared();
+        let at = |minutes| Clock::fixed(DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes));
+        install(&wishes(Some("eyJ0.a.b"), None), &path).unwrap();
+
+        announce(&path, &at(0)).unwrap();
+        remove(&Config::read(&path), &path, &at(1)).unwrap();
+        assert!(pending::find(path.parent().unwrap()).is_some());
+
+        remove(&Config::read(&path), &path, &at(16)).unwrap();
+        assert!(!path.exists());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::chain::Epoch;
 use crate::directory::{DcIdentity, DomainPin};
+use crate::update::metadata::Platform;
 use crate::update::report::UpdateReport;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,9 @@ pub struct AgentStatus {
     /// What is wrong right now, worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// The kind of machine that releases must be made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
     /// What became of the last version that was wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<UpdateReport>,

@@ -26,8 +26,8 @@ pub mod answer;
 pub mod desired;
 pub mod checkin;
 pub mod rotate;
-pub mod revocation;
 pub mod update;
+pub mod revocation;
 
 /// The protocol version this build speaks; it stands in the claims of every request.
 pub const PROTO: u16 = 1;

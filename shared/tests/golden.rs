@@ -217,8 +217,9 @@ fn checkin() -> CheckinRequest {
                 outcome: CycleOutcome::Incomplete { problem: problem.clone(), next_try_at: at(1_750_000_061) },
             }),
             problems: vec![problem],
-            clearings: Vec::new(),
+            platform: None,
             update: None,
+            clearings: Vec::new(),
         },
     }
 }

@@ -10,6 +10,7 @@ mod setup;
 mod lint;
 mod requirements;
 mod test;
+mod soak;
 mod demo;
 mod bench;
 mod release;
@@ -37,6 +38,8 @@ enum Command {
     Bench(bench::Args),
     /// Install what is missing, then run lints and all tests. What the tests need more is an error with CI=true.
     Test(test::Args),
+    /// Run the long tests: those whose name begins with `soak_`, or only those whose name contains the given word.
+    Soak(soak::Args),
     /// Formatting, clippy, dependency rules.
     Lint,
     /// Which requirements have a test: covered and not yet.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Lint => lint::run(),
         Command::Requirements(args) => requirements::run(&args),
         Command::Release(args) => release::run(&args),

@@ -72,6 +72,8 @@ pub enum Step {
     },
     /// Forget the token of an installation that failed
     Withdraw,
+    /// Announce that a newer version takes over, so that this one takes nothing away
+    Upgrade,
     /// Take away everything the agent kept
     Remove,
 }

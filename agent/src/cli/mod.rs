@@ -51,7 +51,10 @@ async fn command(
         Command::Enroll { token } => enrol::run(token, &arguments.path(), config, clock, chance, output).await,
         Command::Run => Box::pin(run_launched(arguments, &config?, clock, chance, stop)).await,
         Command::Work => Box::pin(supervisor::run(&config?, clock, chance, told_by_anybody(stop))).await,
-        Command::Service => Box::pin(standby::run(&told(config)?, &launch(arguments), clock, chance, stop)).await,
+        Command::Service => {
+            let config = told(config)?;
+            Box::pin(standby::run(&config, &launch(arguments, &config), clock, chance, stop)).await
+        }
         Command::Setup { step } => setup::run(step, &arguments.path(), &config, clock, output),
         Command::Sync { dry_run } => {
             Box::pin(sync::run(&config?, clock, chance, sync::purpose(*dry_run), output)).await
@@ -70,11 +73,11 @@ async fn run_launched(
     stop: Stop,
 ) -> Result<Exit, Diagnostic> {
     launcher::wait_for_lock(config).await;
-    launcher::run(config, &launch(arguments), clock, chance, stop).await
+    launcher::run(config, &launch(arguments, config), clock, chance, stop).await
 }
 
-fn launch(arguments: &Arguments) -> Launch {
-    Launch { config_file: arguments.config.clone(), times: Times::default() }
+fn launch(arguments: &Arguments, config: &Config) -> Launch {
+    Launch { config_file: arguments.config.clone(), times: Times::of(config) }
 }
 
 async fn told_by_anybody(stop: Stop) {

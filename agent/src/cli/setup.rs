@@ -32,6 +32,7 @@ pub fn run(
             }
         }
         Step::Withdraw => setup::withdraw(config),
+        Step::Upgrade => setup::announce(path, clock)?,
         Step::Remove => setup::remove(config, path, clock)?,
     }
     Ok(Exit::Ok)

@@ -9,6 +9,7 @@ use rollcall_protocol::chain::Epoch;
 use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, Clearing, CycleReport, EpochWish, Phase, Problem};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
+use rollcall_protocol::update::metadata::Platform;
 use rollcall_protocol::update::report::UpdateReport;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -22,9 +23,9 @@ use crate::spool::outgoing::Waiting;
 #[derive(Debug)]
 pub struct Desk {
     desired: watch::Sender<Option<DesiredState>>,
-    standing: watch::Sender<Standing>,
     /// Whether the cloud has answered this process yet.
     answered: watch::Sender<bool>,
+    standing: watch::Sender<Standing>,
     /// Rings for the worker when a new epoch lies in `given_epoch`.
     pub epoch_given: Notify,
     /// Rings when something happened that the cloud should hear before the long poll ends.
@@ -57,16 +58,16 @@ struct Shown {
     last_epoch: u64,
     given_epoch: Option<Epoch>,
     problems: BTreeMap<&'static str, Problem>,
-    clearings: Vec<Clearing>,
     update: Option<UpdateReport>,
+    clearings: Vec<Clearing>,
 }
 
 impl Desk {
     pub fn new(desired: Option<DesiredState>, last_cycle: Option<CycleReport>, now: DateTime<Utc>) -> Self {
         Self {
             desired: watch::Sender::new(desired),
-            standing: watch::Sender::new(Standing::Good),
             answered: watch::Sender::new(false),
+            standing: watch::Sender::new(Standing::Good),
             epoch_given: Notify::new(),
             news: Notify::new(),
             state: Mutex::new(Shown {
@@ -82,8 +83,8 @@ impl Desk {
                 last_epoch: 0,
                 given_epoch: None,
                 problems: BTreeMap::new(),
-                clearings: Vec::new(),
                 update: None,
+                clearings: Vec::new(),
             }),
         }
     }
@@ -142,8 +143,9 @@ impl Desk {
                 clock_offset_ms,
                 last_cycle: shown.last_cycle.clone(),
                 problems: shown.problems.values().cloned().collect(),
-                clearings: shown.clearings.clone(),
+                platform: Some(Platform::here()),
                 update: shown.update.clone(),
+                clearings: shown.clearings.clone(),
             },
         }
     }

@@ -37,9 +37,11 @@ pub struct Times {
     pub pause: Duration,
 }
 
-impl Default for Times {
-    fn default() -> Self {
-        Self { trial: Duration::from_mins(10), pause: Duration::from_secs(5) }
+impl Times {
+    pub fn of(config: &Config) -> Self {
+        // A version that gets no time at all could never prove itself.
+        let trial = Duration::from_secs(config.update.trial_seconds.max(5).into());
+        Self { trial, pause: Duration::from_secs(5) }
     }
 }
 

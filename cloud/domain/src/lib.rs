@@ -6,6 +6,7 @@ pub mod role;
 pub mod pause;
 pub mod customer;
 pub mod agent;
+pub mod rollout;
 pub mod import;
 pub mod account;
 pub mod membership;

@@ -26,6 +26,7 @@ words! {
         Pause = "pause",
         DecideHeldRemovals = "decide_held_removals",
         RevokeAgent = "revoke_agent",
+        ManageUpdates = "manage_updates",
         ManageOperators = "manage_operators",
         ManageApiKeys = "manage_api_keys",
     }

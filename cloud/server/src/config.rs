@@ -23,6 +23,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Where the agent's installer lies.
     pub installer_dir: PathBuf,
+    /// Published releases of the agent; without it no agent is updated from here.
+    pub releases_dir: Option<PathBuf>,
     /// A filter in the form of `tracing-subscriber`.
     pub log: String,
 }
@@ -64,7 +66,7 @@ impl std::fmt::Debug for MasterKeySource {
 }
 
 const PREFIX: &str = "ROLLCALL_";
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "ROLLCALL_DATABASE_URL",
     "ROLLCALL_DATA_DIR",
     "ROLLCALL_LISTEN",
@@ -76,6 +78,7 @@ const KNOWN: [&str; 12] = [
     "ROLLCALL_TLS_CERT",
     "ROLLCALL_TLS_KEY",
     "ROLLCALL_INSTALLER_DIR",
+    "ROLLCALL_RELEASES_DIR",
     "ROLLCALL_LOG",
 ];
 
@@ -103,6 +106,7 @@ impl Config {
             smtp_url: get("ROLLCALL_SMTP_URL").map(SmtpUrl),
             tls: tls(get("ROLLCALL_TLS_CERT"), get("ROLLCALL_TLS_KEY"))?,
             installer_dir: get("ROLLCALL_INSTALLER_DIR").map_or_else(|| data_dir.join("installer"), PathBuf::from),
+            releases_dir: get("ROLLCALL_RELEASES_DIR").map(PathBuf::from),
             log: get("ROLLCALL_LOG").unwrap_or_else(|| "info".to_owned()),
             data_dir,
         })
@@ -126,6 +130,10 @@ impl Config {
                 self.tls.as_ref().map_or("(not set)".to_owned(), |tls| tls.certificate.display().to_string()),
             ),
             ("ROLLCALL_INSTALLER_DIR", self.installer_dir.display().to_string()),
+            (
+                "ROLLCALL_RELEASES_DIR",
+                self.releases_dir.as_ref().map_or("(not set)".to_owned(), |folder| folder.display().to_string()),
+            ),
             ("ROLLCALL_LOG", self.log.clone()),
         ]
     }

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod keys;
 pub mod live;
 pub mod installer;
+pub mod releases;
 pub mod state;
 pub mod services;
 pub mod ingest;

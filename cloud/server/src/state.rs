@@ -11,6 +11,7 @@ use crate::{
     installer::Shelf,
     keys::CloudIdentity,
     live::Hub,
+    releases::Releases,
 };
 
 /// Cheap to clone; handed to every handler.
@@ -21,6 +22,7 @@ pub struct AppState {
     pub entropy: Entropy,
     pub cloud: Arc<CloudIdentity>,
     pub hub: Hub,
+    pub releases: Releases,
     /// Scheme, host and port under which agents and browsers reach this cloud; no trailing slash.
     pub public_url: Arc<str>,
     /// What `doctor` and the system page may show.

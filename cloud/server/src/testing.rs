@@ -38,6 +38,7 @@ use crate::{
     jobs,
     keys::CloudIdentity,
     live::Hub,
+    releases::Releases,
     services::{Who, imports, tokens},
     state::{AppState, Shutdown, ShutdownSwitch},
 };
@@ -50,6 +51,8 @@ pub struct TestCloud {
     pub scope: CustomerScope,
     app: Router,
     seconds: Arc<AtomicI64>,
+    /// The folder of published releases; empty at first.
+    pub releases: tempfile::TempDir,
     _switch: ShutdownSwitch,
     _installers: tempfile::TempDir,
     _db: TestDb,
@@ -66,12 +69,14 @@ impl TestCloud {
         let (switch, shutdown) = Shutdown::new();
         let installers = tempfile::tempdir().unwrap();
         std::fs::write(installers.path().join(installer::NAME), "an installer").unwrap();
+        let releases = tempfile::tempdir().unwrap();
         let state = AppState {
             db: test.db.clone(),
             clock: Clock::of(move || DateTime::from_timestamp(tell.load(Ordering::SeqCst), 0).unwrap_or_default()),
             entropy: Entropy::seeded(7),
             cloud: Arc::new(CloudIdentity { id: Uuid::from_u128(0xc10d), key: PrivateKey::from_seed(&[9; 32]) }),
             hub: Hub::default(),
+            releases: Releases::of(Some(releases.path().to_path_buf())),
             public_url: "http://127.0.0.1:8080".into(),
             settings: Arc::from([]),
             installer: Shelf::new(installers.path()),
@@ -87,7 +92,18 @@ impl TestCloud {
         let (scope, _) = customers::find(&mut tx, &who.scope, made.id).await.unwrap().unwrap();
         drop(tx);
         let app = crate::http::app(state.clone());
-        Self { state, who, customer: made.id, scope, app, seconds, _switch: switch, _installers: installers, _db: test }
+        Self {
+            state,
+            who,
+            customer: made.id,
+            scope,
+            app,
+            seconds,
+            releases,
+            _switch: switch,
+            _installers: installers,
+            _db: test,
+        }
     }
 
     pub fn db(&self) -> &Db {

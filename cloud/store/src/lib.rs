@@ -29,6 +29,7 @@ pub mod directories;
 pub mod structure;
 pub mod imports;
 pub mod commands;
+pub mod updates;
 pub mod inbox;
 pub mod jobs;
 pub mod accounts;

@@ -12,7 +12,7 @@ faults! {
     CERT_EXPIRED = "RC-2105", "LDAPS certificate expired or not yet valid", "The domain controller shows a certificate outside its time.",
         ["Renew the certificate on the domain controller.", "Check this machine's clock."], event 300;
     SIGNING_REQUIRED = "RC-2106", "Domain controller requires signing", "It refuses a sign-in over a connection that is not protected.",
-        ["Use ldap.transport = \"ldaps\" or \"starttls\"."], event 301;
+        ["Leave ldap.transport out, so that every protected way is tried, or set it to \"sealed\", \"ldaps\" or \"starttls\"."], event 301;
     CHANNEL_BINDING_REQUIRED = "RC-2107", "Domain controller requires channel binding", "It refuses this kind of sign-in over TLS without a channel binding.",
         ["Use a simple bind over TLS, or Kerberos with sealing on port 389."], event 301;
     TLS_REFUSED = "RC-2108", "Secure connection refused", "The server does not offer StartTLS, or ended the TLS handshake.",

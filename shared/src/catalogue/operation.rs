@@ -25,6 +25,8 @@ faults! {
         ["Choose another name, or name its owner to get a fresh sign-in link."];
     DATA_FOLDER_IN_USE = "RC-8012", "Data folder in use", "Another rollcall serve works on the same SQLite database.",
         ["End the other one.", "For several programs over one database use PostgreSQL."];
+    RELEASES = "RC-8020", "Release folder unusable", "The folder of ROLLCALL_RELEASES_DIR holds no publication that can be believed.",
+        ["Copy the newest publication into it again, timestamp.json last.", "Where it has expired, run cargo xtask release confirm, or fetch the newest one."];
     UNEXPECTED = "RC-9001", "Unexpected error", "Something failed that should not.",
         ["Try again; if it stays, send the trace id to support."];
 }

@@ -10,5 +10,6 @@ pub mod ldapsearch;
 pub mod oracle;
 pub mod postgres;
 pub mod samba;
+pub mod tamper;
 pub mod wine;
 pub mod world;

@@ -16,8 +16,12 @@ pub fn complete(msi: &Path) -> Outcome {
         format!("UPDATE `CustomAction` SET `Type` = {HIDDEN_ACTION} WHERE `Action` = 'Prepare'"),
         // The old version goes before the new one comes, within the same transaction: a failure brings it back.
         "UPDATE `InstallExecuteSequence` SET `Sequence` = 1501 WHERE `Action` = 'RemoveExistingProducts'".to_owned(),
-        "CREATE TABLE `LaunchCondition` (`Condition` CHAR(255) NOT NULL, `Description` CHAR(255) NOT NULL LOCALIZABLE \
-         PRIMARY KEY `Condition`)"
+        // The version that goes is told first by its own program; where there is none, nothing is lost.
+        "INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Announce', 98, 'INSTALLDIR', \
+         '\"[INSTALLDIR]rollcall-agent.exe\" setup upgrade')"
+            .to_owned(),
+        "INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Announce', \
+         'WIX_UPGRADE_DETECTED', 1450)"
             .to_owned(),
         "INSERT INTO `LaunchCondition` (`Condition`, `Description`) VALUES ('VersionNT64', 'The Rollcall Agent needs a \
          64-bit Windows Server 2016 or later.')"
@@ -39,6 +43,8 @@ fn check(msi: &Path) -> Outcome {
         ("CustomAction", format!("Prepare\t{HIDDEN_ACTION}\t")),
         ("InstallExecuteSequence", "RemoveExistingProducts\t\t1501".to_owned()),
         ("LaunchCondition", "VersionNT64\t".to_owned()),
+        ("InstallExecuteSequence", "Announce\tWIX_UPGRADE_DETECTED\t1450".to_owned()),
+        ("CustomAction", "Announce\t98\tINSTALLDIR\t".to_owned()),
         ("Property", "MsiHiddenProperties\tENROLLTOKEN;".to_owned()),
     ];
     for (table, row) in expected {

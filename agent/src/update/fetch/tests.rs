@@ -121,7 +121,6 @@ async fn a_signed_program_arrives_whole_and_is_not_fetched_twice() {
     assert!(second < PROGRAM.len(), "only the documents came again: {second} bytes");
 }
 
-// proves: R-15
 #[tokio::test]
 async fn a_program_that_was_swapped_cut_or_never_ends_is_refused() {
     let mut swapped = shelf(1, "0.2.0");

@@ -174,7 +174,6 @@ fn operations() -> u32 {
     counted.done
 }
 
-// proves: R-15
 #[test]
 fn a_power_cut_at_any_step_leaves_an_agent_that_starts_and_still_gets_there() {
     let operations = operations();

@@ -5,6 +5,7 @@ pub mod asking;
 pub mod idempotency;
 pub mod customers;
 pub mod agents;
+pub mod updates;
 pub mod directories;
 pub mod imports;
 pub mod accounts;
@@ -43,6 +44,7 @@ const LARGEST_BODY: usize = 256 * 1024;
     tags(
         (name = "customers", description = "The organisations you look after."),
         (name = "agents", description = "The readers inside their networks."),
+        (name = "updates", description = "How new versions of the agent go out."),
         (name = "imports", description = "Whom each directory brings over."),
         (name = "accounts", description = "The people."),
         (name = "runs", description = "What came of each reading.")
@@ -65,6 +67,7 @@ fn described() -> OpenApiRouter<AppState> {
         OpenApiRouter::new()
             .merge(customers::routes())
             .merge(agents::routes())
+            .merge(updates::routes())
             .merge(directories::routes())
             .merge(imports::routes())
             .merge(accounts::routes())

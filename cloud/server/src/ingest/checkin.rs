@@ -28,6 +28,7 @@ use serde_json::json;
 use super::{
     desired, quarantine,
     refuse::Refused,
+    updating,
     verify::{self, Route, Verified, column, protocol},
 };
 use crate::state::AppState;
@@ -95,6 +96,7 @@ async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequ
     if let Some(report) = &request.status.last_cycle {
         record_failed_run(&mut tx, state, scope, &before, report, &request.status).await?;
     }
+    updating::consider(&mut tx, state, scope, &before, &request.status).await?;
     if is_news(&before, &request.status) {
         let event = Event::of(tx.msp(), Topic::Agent).customer(before.customer_id).agent(before.id);
         tx.tell(event);

@@ -21,7 +21,7 @@ use rollcall_store::{
     msps,
 };
 
-use super::{refuse::Refused, verify::protocol};
+use super::{refuse::Refused, updating, verify::protocol};
 use crate::state::AppState;
 
 /// The signed document, if the agent's is older.
@@ -60,7 +60,7 @@ async fn build(tx: &mut Tx, state: &AppState, scope: &AgentScope, agent: &Agent)
         pause,
         imports,
         commands: list_commands(tx, scope).await?,
-        update: None,
+        update: updating::find_wanted(tx, scope).await?,
     })
 }
 

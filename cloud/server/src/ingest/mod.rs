@@ -9,6 +9,8 @@ mod quarantine;
 mod batches;
 mod rotate;
 mod installer;
+mod updates;
+mod updating;
 
 use axum::{
     Router,
@@ -27,6 +29,7 @@ pub fn router() -> Router<AppState> {
         .route(path::BATCHES, post(batches::handle))
         .route(path::ROTATE, post(rotate::handle))
         .route(path::INSTALLER, get(installer::handle))
+        .route(&format!("{}/{{name}}", path::UPDATES), get(updates::handle))
         // Each handler has its own limit, which answers in the words of the protocol.
         .layer(DefaultBodyLimit::disable())
 }

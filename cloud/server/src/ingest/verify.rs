@@ -69,6 +69,18 @@ pub async fn verify<L: DeserializeOwned>(
     Ok(Verified { scope, claims, key_state, kid, jws: jws.to_owned(), body })
 }
 
+/// A request that only fetches: it has no body, and asking twice changes nothing.
+pub async fn verify_fetch(state: &AppState, headers: &HeaderMap, path: &str) -> Result<AgentScope, Refused> {
+    let (proven, _) = check_signature::<()>(state, bearer(headers)?, Kind::Request).await?;
+    let Proven { scope, agent_state, key_state, claims } = proven;
+    check_standing(state, &scope, agent_state, key_state)?;
+    let expected = Expected { agent: scope.agent().uuid(), cloud: state.cloud.id, method: "GET", path };
+    claims.check_route(&expected).map_err(|_| Refusal::Unauthorized)?;
+    claims.check_body(&BodyDigest::of(b"")).map_err(|_| Refusal::Unauthorized)?;
+    check_fresh(state, &claims)?;
+    Ok(scope)
+}
+
 pub fn bearer(headers: &HeaderMap) -> Result<&str, Refused> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let jws = value.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::Unauthorized)?;

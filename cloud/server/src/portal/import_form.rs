@@ -9,16 +9,14 @@ use axum::{
 };
 use rollcall_domain::{
     ids::{DirectoryId, ImportId},
-    import::{Nesting, SelectionKind},
+    import::Nesting,
     role::Act,
 };
 use rollcall_store::{
-    Tx,
     directories::{self, Directory},
     imports,
     structure::{self, Node},
 };
-
 use serde::Deserialize;
 
 use super::{
@@ -26,6 +24,7 @@ use super::{
     customer_head::{CustomerHead, Opened, Place, Tab, open},
     guard::{SignedIn, require},
     import_choice::{Choice, Intent},
+    import_groups::{self, GroupChoice},
     pages::Pages,
     states,
     tree::{TreeNode, Unit, grow, people_in_scope},
@@ -47,16 +46,6 @@ pub fn routes() -> Pages {
         .get("/c/{slug}/imports/{import}", show)
         .post("/c/{slug}/imports/{import}", send)
         .post("/c/{slug}/structure/refresh", refresh)
-}
-
-#[derive(Debug, Clone)]
-pub struct GroupChoice {
-    pub guid: String,
-    pub name: String,
-    pub people: i64,
-    pub chosen: bool,
-    pub why_not: Option<&'static str>,
-    pub note: String,
 }
 
 #[derive(Debug, Clone)]
@@ -113,10 +102,6 @@ pub struct ImportFormPage {
     pub save_label: &'static str,
     pub version: i64,
 }
-
-/// Groups listed at once; typing finds the others.
-const GROUPS: usize = 60;
-const GROUPS_LOOKED_AT: i64 = 2_000;
 
 async fn open_form(
     state: &AppState,
@@ -270,7 +255,7 @@ async fn draw(
         None => domains(&directories::list(&mut tx, &scope).await?, directory.id, &customer.slug),
     };
     let tree = grow(&units(structure::list_ous(&mut tx, directory.id).await?, &choice));
-    let (groups, groups_left_out, in_groups) = groups(&mut tx, directory.id, &choice).await?;
+    let (groups, groups_left_out, in_groups) = import_groups::list(&mut tx, directory.id, &choice).await?;
     let action = match import {
         Some(id) => format!("/c/{}/imports/{id}", customer.slug),
         None => add_at(&customer.slug, directory.id),
@@ -320,72 +305,12 @@ fn units(nodes: Vec<Node>, choice: &Choice) -> Vec<Unit> {
         guid: node.guid,
         parent: node.parent_guid,
         people: node.people,
-        why_not: node.blocked.as_deref().map(reason),
+        why_not: node.blocked.as_deref().map(import_groups::reason),
         chosen: choice.ous.contains(&node.guid),
         excluded: choice.outs.contains(&node.guid),
         name: node.name,
     };
     nodes.into_iter().map(unit).collect()
-}
-
-/// Chosen groups always stand first, so that a search cannot lose a tick; then those that match.
-async fn groups(
-    tx: &mut Tx,
-    directory: DirectoryId,
-    choice: &Choice,
-) -> Result<(Vec<GroupChoice>, usize, i64), PageError> {
-    let mut chosen = structure::list_by_guids(tx, directory, &choice.groups).await?;
-    chosen.sort_by_key(|node| node.name.to_lowercase());
-    let in_groups = chosen.iter().map(|node| node.people).sum();
-    let found = structure::search_groups(tx, directory, &choice.group_q, GROUPS_LOOKED_AT).await?;
-    let mut others: Vec<Node> = found.into_iter().filter(|node| !choice.groups.contains(&node.guid)).collect();
-    // What can be chosen comes before what only explains itself.
-    others.sort_by_key(|node| (node.blocked.is_some(), node.name.to_lowercase()));
-    let left_out = others.len().saturating_sub(GROUPS);
-    let show = |node: Node| GroupChoice {
-        guid: node.guid.to_string(),
-        people: node.people,
-        chosen: choice.groups.contains(&node.guid),
-        why_not: node.blocked.as_deref().map(reason),
-        note: who_stays(&node, choice.nesting),
-        name: node.name,
-    };
-    let shown =
-        chosen.into_iter().filter(|node| node.kind == SelectionKind::Group).chain(others.into_iter().take(GROUPS));
-    Ok((shown.map(show).collect(), left_out, in_groups))
-}
-
-/// Who of a group does not come over, by kind.
-fn who_stays(node: &Node, nesting: Nesting) -> String {
-    let followed = match nesting {
-        Nesting::Direct => 0,
-        Nesting::Nested => node.nested,
-    };
-    let rest = node.others - node.nested - node.computers - node.foreigners;
-    let kinds = [
-        (node.nested - followed, "group", "groups"),
-        (node.computers, "computer", "computers"),
-        (node.foreigners, "member of another domain", "members of other domains"),
-        (rest, "other member", "other members"),
-    ];
-    let told = kinds.into_iter().filter(|(count, _, _)| *count > 0).map(|(count, one, many)| match count {
-        1 => format!("1 {one}"),
-        many_of_them => format!("{} {many}", grouped(many_of_them)),
-    });
-    let told: Vec<String> = told.collect();
-    if told.is_empty() { String::new() } else { format!("without {}", told.join(", ")) }
-}
-
-/// Why something cannot be chosen, in words.
-fn reason(blocked: &str) -> &'static str {
-    match blocked {
-        "builtin" => "built in",
-        "default_group" => "default group",
-        "system" => "system object",
-        "users_container" => "in the Users container",
-        "distribution" => "distribution group",
-        _ => "cannot be chosen",
-    }
 }
 
 fn count(in_units: i64, in_groups: i64, choice: &Choice) -> ScopeCount {

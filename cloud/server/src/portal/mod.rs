@@ -24,6 +24,7 @@ pub mod download;
 pub mod imports;
 pub mod tree;
 pub mod import_choice;
+pub mod import_groups;
 pub mod import_form;
 pub mod pause;
 pub mod people;
@@ -35,6 +36,8 @@ pub mod run;
 pub mod held;
 pub mod agents;
 pub mod agent;
+pub mod updates;
+pub mod pinning;
 pub mod settings;
 pub mod audit;
 pub mod system;
@@ -67,6 +70,8 @@ pub fn pages() -> Pages {
         .merge(held::routes())
         .merge(agents::routes())
         .merge(agent::routes())
+        .merge(updates::routes())
+        .merge(pinning::routes())
         .merge(settings::routes())
         .merge(audit::routes())
         .merge(system::routes())

@@ -53,8 +53,8 @@ const fn of(method: &'static str, path: &'static str, door: Door, body: &'static
 }
 
 use Act::{
-    CreateCustomer, DecideHeldRemovals, EditImport, InstallAgent, ManageApiKeys, ManageOperators, Pause, RevokeAgent,
-    SyncNow, ViewAudit, ViewCustomers, ViewSystem,
+    CreateCustomer, DecideHeldRemovals, EditImport, InstallAgent, ManageApiKeys, ManageOperators, ManageUpdates, Pause,
+    RevokeAgent, SyncNow, ViewAudit, ViewCustomers, ViewSystem,
 };
 
 const IMPORT: &str = "name=Everyone&minutes=180&removal=deactivate&grace_days=30&intent=look&version=1";
@@ -107,6 +107,12 @@ pub const ROUTES: &[Route] = &[
     get("/agents/{agent}", ViewCustomers),
     post("/agents/{agent}/revoke", RevokeAgent, "confirm=nothing"),
     post("/agents/{agent}/release", RevokeAgent, ""),
+    get("/updates", ViewCustomers),
+    post("/updates/{version}/pause", ManageUpdates, "reason=look"),
+    post("/updates/{version}/resume", ManageUpdates, ""),
+    post("/updates/window", ManageUpdates, "from=&to="),
+    get("/c/{slug}/updates", ViewCustomers),
+    post("/c/{slug}/updates", ManageUpdates, "version="),
     post("/agents/{agent}/accept-clearing", DecideHeldRemovals, "attribute=mail"),
     post("/agents/{agent}/rotate", RevokeAgent, ""),
     of("GET", "/settings", Door::Anybody, ""),
@@ -130,6 +136,11 @@ pub const ROUTES: &[Route] = &[
     api("GET", "/api/v1/customers/{id}/agents", ViewCustomers, ""),
     api("GET", "/api/v1/agents/{id}", ViewCustomers, ""),
     api("POST", "/api/v1/agents/{id}/revoke", RevokeAgent, ""),
+    api("GET", "/api/v1/updates", ViewCustomers, ""),
+    api("POST", "/api/v1/updates/pause", ManageUpdates, r#"{"version":"9.9.9","reason":"look"}"#),
+    api("POST", "/api/v1/updates/resume", ManageUpdates, r#"{"version":"9.9.9"}"#),
+    api("PUT", "/api/v1/updates/window", ManageUpdates, r#"{"window":null}"#),
+    api("PUT", "/api/v1/customers/{id}/update-pin", ManageUpdates, r#"{"version":null}"#),
     api("POST", "/api/v1/agents/{id}/release", RevokeAgent, ""),
     api("POST", "/api/v1/agents/{id}/rotate-key", RevokeAgent, ""),
     api("GET", "/api/v1/customers/{id}/directories", ViewCustomers, ""),

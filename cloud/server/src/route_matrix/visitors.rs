@@ -9,10 +9,11 @@ use axum::{
 use rollcall_domain::{
     ids::{ApiKeyId, CustomerId, OperatorId},
     role::{Reach, Role},
+    rollout::{Ring, RolloutState},
 };
 use rollcall_lab::postgres::Postgres;
 use rollcall_protocol::evidence::Evidence;
-use rollcall_store::{MspScope, api_keys, audit, enrol_tokens, keyring::SecretHash, operators, sessions};
+use rollcall_store::{MspScope, api_keys, audit, enrol_tokens, keyring::SecretHash, operators, sessions, updates};
 use uuid::Uuid;
 
 use super::table::{Door, Route};
@@ -69,6 +70,7 @@ impl Ids {
             ("{operator}", id("opr")),
             ("{session}", "ab".repeat(32)),
             ("{job}", id("job")),
+            ("{version}", "0.0.1".to_owned()),
             ("{link}", "nothing".to_owned()),
             ("{*path}", "portal.css".to_owned()),
         ]))
@@ -236,8 +238,28 @@ async fn ids_of(cloud: &TestCloud, import: String, token: String) -> Ids {
         ("{key}", key_id.to_string()),
         ("{operator}", operator.to_string()),
         ("{session}", session),
+        ("{version}", begin_rollout(cloud, "9.9.9").await),
     ]);
     ids
+}
+
+async fn begin_rollout(cloud: &TestCloud, version: &str) -> String {
+    let now = cloud.now();
+    let rollout = updates::Rollout {
+        version: version.to_owned(),
+        ring: Ring::First,
+        ring_since: now,
+        cutoff: 0,
+        state: RolloutState::Running,
+        reason: None,
+        forgiven: 0,
+        begun_at: now,
+        looked_at: now,
+    };
+    let mut tx = cloud.db().write(&cloud.who.scope).await.unwrap();
+    assert!(updates::save(&mut tx, &rollout, now).await.unwrap());
+    tx.commit().await.unwrap();
+    version.to_owned()
 }
 
 /// A signed-in operator: the secret of the session, and who it is.

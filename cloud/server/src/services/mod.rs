@@ -15,6 +15,7 @@ pub mod tokens;
 pub mod imports;
 pub mod pauses;
 pub mod agents;
+pub mod updates;
 pub mod held;
 
 pub use who::{ServiceError, Who};

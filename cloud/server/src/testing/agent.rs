@@ -27,6 +27,7 @@ use rollcall_protocol::{
     path,
     person::{InImport, Person, PersonRecord, Status},
     request::RequestClaims,
+    update::metadata::Platform,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -315,8 +316,9 @@ fn status(now: DateTime<Utc>, domain: &DomainPin) -> AgentStatus {
         clock_offset_ms: 0,
         last_cycle: None,
         problems: vec![],
-        clearings: vec![],
+        platform: Some(Platform::new("x86_64-windows")),
         update: None,
+        clearings: vec![],
     }
 }
 

@@ -74,7 +74,6 @@ fn a_whole_and_fresh_publication_is_believed_and_remembered() {
     assert_eq!(found.sha256, Hash::of(b"1.2.0"));
 }
 
-// proves: R-15
 #[test]
 fn an_older_publication_is_never_believed_again() {
     let newer = believe(&publication(5, "1.2.0", &makers(10), day(0)), None, day(1)).unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// What the agent asks for, as `rollcall-agent show` and the configuration's reference list it.
+/// What the agent asks for of each person.
 pub const ATTRIBUTES: [&str; 24] = [
     "objectGUID",
     "objectSid",

@@ -27,6 +27,8 @@ pub struct CloudSetup {
     pub database: Database,
     /// 0 for a free one.
     pub port: u16,
+    /// Folder of published releases of the agent.
+    pub releases: Option<PathBuf>,
 }
 
 impl Default for CloudSetup {
@@ -36,6 +38,7 @@ impl Default for CloudSetup {
             owner: "owner@northwind.example".into(),
             database: Database::Sqlite,
             port: 0,
+            releases: None,
         }
     }
 }
@@ -155,6 +158,9 @@ fn environment(setup: &CloudSetup, data: &Path, port: u16, admin: u16, url: &str
         ("ROLLCALL_ADMIN_LISTEN".to_owned(), format!("127.0.0.1:{admin}")),
         ("ROLLCALL_PUBLIC_URL".to_owned(), url.to_owned()),
     ];
+    if let Some(folder) = &setup.releases {
+        environment.push(("ROLLCALL_RELEASES_DIR".to_owned(), folder.display().to_string()));
+    }
     if let Database::Postgres(address) = &setup.database {
         environment.push(("ROLLCALL_DATABASE_URL".to_owned(), address.clone()));
     }

@@ -13,7 +13,8 @@ use crate::portal::{
     customer::{AgentLine, CustomerPage, ImportLine, LastSync},
     customer_head::{CustomerHead, Tab},
     held::{HeldImport, HeldPage, HeldRow},
-    import_form::{DomainLink, GroupChoice, ImportFormPage, Interval, ScopeCount},
+    import_form::{DomainLink, ImportFormPage, Interval, ScopeCount},
+    import_groups::GroupChoice,
     imports::{ImportCard, ImportsPage},
     install::{InstallPage, MsiLink, NewToken, TokenRow},
     pause::PausePage,
@@ -29,6 +30,7 @@ use crate::services::installing::Way;
 #[expect(clippy::too_many_lines, reason = "one table, read top to bottom")]
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
+        ("customer_updates", draw(&customer_updates())),
         ("customer", draw(&customer())),
         ("customer_new", draw(&new_customer())),
         ("customer_troubled", draw(&troubled())),
@@ -639,5 +641,25 @@ fn agent() -> AgentPage {
         may_accept: false,
         may_rotate: true,
         may_release: false,
+    }
+}
+
+fn customer_updates() -> crate::portal::pinning::PinningPage {
+    crate::portal::pinning::PinningPage {
+        frame: frame("Updates – Contoso Legal LLP", Section::Customers),
+        customer: head(Tab::Agent, "Updates"),
+        errors: vec![],
+        agents: vec![crate::portal::pinning::AgentRow {
+            host: "CL-DC02".into(),
+            href: "#".into(),
+            version: "1.2.8".into(),
+            update: Some((
+                Pill::new(Tone::Bad, "Went back from 1.3.0").with_icon("history"),
+                "RC-1050 version 1.3.0: it ended by itself each time it was started".into(),
+            )),
+        }],
+        pinned: Some(("1.2.8".into(), "Ana Ortiz".into(), ago(4_000))),
+        versions: vec!["1.2.8".into(), "1.3.0".into()],
+        may_manage: true,
     }
 }

@@ -16,6 +16,7 @@ use crate::portal::{
     runs::RunsPage,
     settings::{KeyRow, Named, NewLink, OperatorRow, SessionRow, SettingsPage},
     system::{DeadJob, SystemPage},
+    updates::{FailureRow, Offer, PinRow, RolloutView, UpdatesPage, VersionRow},
     view::{DayBars, FieldError, Link, Moment, Pager, Pill, Section, Step, StepState, Tone, Trouble, chart::Day},
 };
 
@@ -47,6 +48,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("runs_none", draw(&RunsPage { runs: vec![], held: vec![], held_total: 0, ..runs_page() })),
         ("agents", draw(&agents())),
         ("agents_none", draw(&AgentsPage { rows: vec![], ..agents() })),
+        ("updates", draw(&updates())),
+        ("updates_none", draw(&no_updates())),
         ("settings", draw(&settings())),
         (
             "settings_new_key",
@@ -468,5 +471,83 @@ fn system() -> SystemPage {
         ],
         work: vec![Fact::new("Jobs waiting", "0"), Fact::new("Oldest waits", "none"), Fact::new("Given up", "0")],
         dead: vec![],
+    }
+}
+
+fn updates() -> UpdatesPage {
+    UpdatesPage {
+        frame: frame("Updates", Section::Agents),
+        errors: vec![],
+        offer: Offer {
+            tone: Tone::Good,
+            title: "Newest release 1.3.0".into(),
+            detail: "Signed and current until 20 Dec 2026.".into(),
+        },
+        rollouts: vec![
+            RolloutView {
+                version: "1.3.0".into(),
+                state: Pill::new(Tone::Info, "Running").with_icon("refresh-cw"),
+                ring: "10 % of the agents",
+                since: ago(180),
+                reason: None,
+                asked: 21,
+                updated: 20,
+                taken_back: 1,
+                silent: 0,
+                can_pause: true,
+                can_resume: false,
+            },
+            RolloutView {
+                version: "1.2.9".into(),
+                state: Pill::new(Tone::Bad, "Stopped by itself"),
+                ring: "1 % of the agents, at least one",
+                since: ago(9_000),
+                reason: Some("1 of 2 agents went back or fell silent".into()),
+                asked: 2,
+                updated: 1,
+                taken_back: 1,
+                silent: 0,
+                can_pause: false,
+                can_resume: false,
+            },
+        ],
+        window: Some(("22:00".into(), "05:00".into())),
+        versions: vec![
+            VersionRow { version: "1.2.8".into(), agents: 188 },
+            VersionRow { version: "1.3.0".into(), agents: 20 },
+        ],
+        failures: vec![FailureRow {
+            host: "CL-DC02".into(),
+            href: "#".into(),
+            version: "1.3.0".into(),
+            state: Pill::new(Tone::Bad, "Went back").with_icon("history"),
+            detail: "RC-1050 version 1.3.0: it did not reach the cloud in time".into(),
+            at: Some(ago(35)),
+        }],
+        pins: vec![PinRow {
+            customer: "Contoso Legal LLP".into(),
+            href: "#".into(),
+            version: "1.2.8".into(),
+            by: "Ana Ortiz".into(),
+            at: ago(4_000),
+        }],
+        may_manage: true,
+    }
+}
+
+fn no_updates() -> UpdatesPage {
+    UpdatesPage {
+        offer: Offer {
+            tone: Tone::Calm,
+            title: "No releases here".into(),
+            detail: "This cloud has no release folder; agents are updated by other means.".into(),
+        },
+        rollouts: vec![],
+        window: None,
+        versions: vec![],
+        failures: vec![],
+        pins: vec![],
+        may_manage: false,
+        ..updates()
     }
 }

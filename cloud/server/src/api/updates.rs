@@ -1,0 +1,185 @@
+//! Updates of agents in the API: how far a version has gone, pause and resume, hours, and pins of customers.
+
+use axum::{Json, extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
+use rollcall_domain::{
+    ids::CustomerId,
+    role::Act,
+    rollout::{ANSWER_WITHIN, HEARD_WITHIN, Window},
+};
+use rollcall_store::updates::{self as store, Silence};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    asking::{Body, Id, Key},
+    idempotency::Once,
+    problem::Problem,
+};
+use crate::{
+    releases::Shelf,
+    services::updates::{self, Decision},
+    state::AppState,
+};
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(get))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(set_window))
+        .routes(routes!(pin))
+}
+
+/// Releases and rollouts.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Updates {
+    /// Versions that agents would take now, newest first.
+    pub releases: Vec<String>,
+    /// When they stop taking them unless the publication is confirmed.
+    pub current_until: Option<DateTime<Utc>>,
+    /// Newest first.
+    pub rollouts: Vec<Rollout>,
+    pub window: Option<Hours>,
+}
+
+/// How far one version has gone.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rollout {
+    #[schema(example = "1.2.0")]
+    pub version: String,
+    /// `first`, `tenth` or `all`.
+    pub ring: String,
+    pub ring_since: DateTime<Utc>,
+    /// `running`, `paused` or `stopped`.
+    pub state: String,
+    pub reason: Option<String>,
+    pub asked: i64,
+    pub updated: i64,
+    pub taken_back: i64,
+    pub silent: i64,
+}
+
+/// Times of day in UTC.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Hours {
+    #[schema(example = "22:00")]
+    pub from: String,
+    #[schema(example = "05:00")]
+    pub to: String,
+}
+
+/// Shows releases and rollouts.
+#[utoipa::path(get, path = "/updates", tag = "updates", responses((status = OK, body = Updates)))]
+async fn get(State(state): State<AppState>, Key(who): Key) -> Result<Json<Updates>, Problem> {
+    who.may(Act::ViewCustomers)?;
+    let now = state.now();
+    let mut tx = state.db.read(&who.scope).await?;
+    let silence = Silence { offered_before: now - ANSWER_WITHIN, heard_before: now - HEARD_WITHIN };
+    let mut rollouts = Vec::new();
+    for rollout in store::list(&mut tx).await? {
+        let tally = store::count(&mut tx, &rollout.version, silence).await?;
+        rollouts.push(Rollout {
+            version: rollout.version,
+            ring: rollout.ring.to_string(),
+            ring_since: rollout.ring_since,
+            state: rollout.state.to_string(),
+            reason: rollout.reason,
+            asked: tally.asked,
+            updated: tally.updated,
+            taken_back: tally.taken_back,
+            silent: tally.silent,
+        });
+    }
+    let window = store::find_window(&mut tx).await?;
+    let (releases, current_until) = match &*state.releases.shelf(now) {
+        Shelf::Open(stock) => (stock.versions().into_iter().map(ToString::to_string).collect(), Some(stock.expires)),
+        Shelf::None | Shelf::Unusable(_) => (Vec::new(), None),
+    };
+    let window = window.map(|window| Hours { from: window.from(), to: window.to() });
+    Ok(Json(Updates { releases, current_until, rollouts, window }))
+}
+
+/// Why a rollout is paused.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct PauseRollout {
+    #[schema(example = "1.2.0")]
+    pub version: String,
+    #[schema(min_length = 1, max_length = 200)]
+    pub reason: String,
+}
+
+/// Pauses a rollout: nobody else is asked, and who was asked and has not begun is told to stay.
+#[utoipa::path(post, path = "/updates/pause", tag = "updates", params(Once), request_body = PauseRollout,
+    responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
+async fn pause(
+    State(state): State<AppState>,
+    Key(who): Key,
+    Body(asked): Body<PauseRollout>,
+) -> Result<StatusCode, Problem> {
+    updates::decide(&state, &who, &asked.version, Decision::Pause { reason: asked.reason }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which rollout goes on.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ResumeRollout {
+    #[schema(example = "1.2.0")]
+    pub version: String,
+}
+
+/// Goes on, also after a rollout stopped by itself. Agents that went back are asked once more.
+#[utoipa::path(post, path = "/updates/resume", tag = "updates", params(Once), request_body = ResumeRollout,
+    responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
+async fn resume(
+    State(state): State<AppState>,
+    Key(who): Key,
+    Body(asked): Body<ResumeRollout>,
+) -> Result<StatusCode, Problem> {
+    updates::decide(&state, &who, &asked.version, Decision::Resume).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The hours in which agents are asked.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewWindow {
+    /// Null: at any hour.
+    pub window: Option<Hours>,
+}
+
+/// Sets the hours in which agents may be asked to update.
+#[utoipa::path(put, path = "/updates/window", tag = "updates", request_body = NewWindow,
+    responses((status = NO_CONTENT), (status = UNPROCESSABLE_ENTITY, body = Problem)))]
+async fn set_window(
+    State(state): State<AppState>,
+    Key(who): Key,
+    Body(asked): Body<NewWindow>,
+) -> Result<StatusCode, Problem> {
+    who.may(Act::ManageUpdates)?;
+    let window = asked.window.map(|hours| Window::parse(&hours.from, &hours.to)).transpose();
+    let window = window.map_err(|error| Problem::invalid("/window", &format!("Give {error}.")))?;
+    updates::set_window(&state, &who, window).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The version a customer is pinned to.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewPin {
+    /// Null: with the others again.
+    #[schema(example = "1.1.0")]
+    pub version: Option<String>,
+}
+
+/// Pins a customer's agents to a version. A newer one than theirs is taken at once; nobody goes back.
+#[utoipa::path(put, path = "/customers/{id}/update-pin", tag = "updates", params(("id" = String, Path)),
+    request_body = NewPin, responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem)))]
+async fn pin(
+    State(state): State<AppState>,
+    Key(who): Key,
+    Id(id): Id<CustomerId>,
+    Body(asked): Body<NewPin>,
+) -> Result<StatusCode, Problem> {
+    updates::pin(&state, &who, id, asked.version.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,291 @@
+//! Updates of all agents: which versions there are, how far the newest has gone, and what did not come through.
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::Response,
+};
+use chrono::{DateTime, Utc};
+use rollcall_domain::{
+    role::{Act, Reach},
+    rollout::{ANSWER_WITHIN, HEARD_WITHIN, Ring, RolloutState, Tally, UpdateState, Window},
+};
+use rollcall_store::{
+    Tx, customers,
+    updates::{self, Rollout, Silence},
+};
+use serde::Deserialize;
+
+use super::{
+    answer::{PageError, field_errors, page_with, see},
+    guard::{Done, SignedIn, require},
+    pages::Pages,
+    view::{FieldError, Frame, Moment, Pill, Section, Tone},
+};
+use crate::{
+    releases::Shelf,
+    services::updates::{self as acts, Decision},
+    state::AppState,
+};
+
+pub fn routes() -> Pages {
+    Pages::new()
+        .get("/updates", show)
+        .post("/updates/{version}/pause", pause)
+        .post("/updates/{version}/resume", resume)
+        .post("/updates/window", set_window)
+}
+
+/// The releases as the cloud finds them.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    pub tone: Tone,
+    pub title: String,
+    pub detail: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct RolloutView {
+    pub version: String,
+    pub state: Pill,
+    pub ring: &'static str,
+    pub since: Moment,
+    pub reason: Option<String>,
+    pub asked: i64,
+    pub updated: i64,
+    pub taken_back: i64,
+    pub silent: i64,
+    pub can_pause: bool,
+    pub can_resume: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct VersionRow {
+    pub version: String,
+    pub agents: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct FailureRow {
+    pub host: String,
+    pub href: String,
+    pub version: String,
+    pub state: Pill,
+    pub detail: String,
+    pub at: Option<Moment>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PinRow {
+    pub customer: String,
+    pub href: String,
+    pub version: String,
+    pub by: String,
+    pub at: Moment,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "updates.html")]
+pub struct UpdatesPage {
+    pub frame: Frame,
+    pub errors: Vec<FieldError>,
+    pub offer: Offer,
+    pub rollouts: Vec<RolloutView>,
+    pub window: Option<(String, String)>,
+    pub versions: Vec<VersionRow>,
+    pub failures: Vec<FailureRow>,
+    pub pins: Vec<PinRow>,
+    pub may_manage: bool,
+}
+
+async fn show(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Query(done): Query<Done>,
+) -> Result<Response, PageError> {
+    require(&signed, Act::ViewCustomers)?;
+    let mut view = draw(&state, &signed, Vec::new()).await?;
+    view.frame.notice = done.notice();
+    Ok(page_with(StatusCode::OK, &view))
+}
+
+async fn draw(state: &AppState, signed: &SignedIn, errors: Vec<FieldError>) -> Result<UpdatesPage, PageError> {
+    let now = state.now();
+    let scope = &signed.who.scope;
+    let mut tx = state.db.read(scope).await?;
+    let may_manage = signed.may(Act::ManageUpdates) && *scope.reach() == Reach::All;
+    let mut frame = signed.frame(&mut tx, "Updates", Section::Agents).await?;
+    frame.live = Some("/events".into());
+    let mut rollouts = Vec::new();
+    for (at, rollout) in updates::list(&mut tx).await?.into_iter().enumerate() {
+        rollouts.push(view_of(&mut tx, &rollout, may_manage && at == 0, now).await?);
+    }
+    let versions = updates::count_versions(&mut tx).await?;
+    let failures = updates::list_failures(&mut tx, scope).await?;
+    Ok(UpdatesPage {
+        frame,
+        errors,
+        offer: offer_of(&state.releases.shelf(now)),
+        rollouts,
+        window: updates::find_window(&mut tx).await?.map(|window| (window.from(), window.to())),
+        versions: versions.into_iter().map(|row| VersionRow { version: row.version, agents: row.agents }).collect(),
+        failures: failures.into_iter().map(|failure| failure_row(failure, now)).collect(),
+        pins: list_pins(&mut tx, signed, now).await?,
+        may_manage,
+    })
+}
+
+fn offer_of(shelf: &Shelf) -> Offer {
+    let offer = |tone, title: &str, detail: String| Offer { tone, title: title.to_owned(), detail };
+    match shelf {
+        Shelf::None => offer(
+            Tone::Calm,
+            "No releases here",
+            "This cloud has no release folder; agents are updated by other means.".into(),
+        ),
+        Shelf::Unusable(why) => {
+            offer(Tone::Bad, "RC-8020 Release folder unusable", format!("Nobody is asked to update: {why}."))
+        }
+        Shelf::Open(stock) => {
+            let newest = stock.versions().first().map_or("none".to_owned(), ToString::to_string);
+            let until = stock.expires.format("%-d %b %Y");
+            offer(Tone::Good, &format!("Newest release {newest}"), format!("Signed and current until {until}."))
+        }
+    }
+}
+
+async fn view_of(tx: &mut Tx, rollout: &Rollout, is_open: bool, now: DateTime<Utc>) -> Result<RolloutView, PageError> {
+    let silence = Silence { offered_before: now - ANSWER_WITHIN, heard_before: now - HEARD_WITHIN };
+    let tally: Tally = updates::count(tx, &rollout.version, silence).await?;
+    let state = match rollout.state {
+        RolloutState::Running => Pill::new(Tone::Info, "Running").with_icon("refresh-cw"),
+        RolloutState::Paused => Pill::new(Tone::Calm, "Paused").with_icon("circle-pause"),
+        RolloutState::Stopped => Pill::new(Tone::Bad, "Stopped by itself"),
+    };
+    let is_running = rollout.state == RolloutState::Running;
+    Ok(RolloutView {
+        version: rollout.version.clone(),
+        state,
+        ring: ring_words(rollout.ring),
+        since: Moment::new(rollout.ring_since, now),
+        reason: rollout.reason.clone(),
+        asked: tally.asked,
+        updated: tally.updated,
+        taken_back: tally.taken_back,
+        silent: tally.silent,
+        can_pause: is_open && is_running,
+        can_resume: is_open && !is_running,
+    })
+}
+
+fn ring_words(ring: Ring) -> &'static str {
+    match ring {
+        Ring::First => "1 % of the agents, at least one",
+        Ring::Tenth => "10 % of the agents",
+        Ring::All => "all agents",
+    }
+}
+
+fn failure_row(failure: updates::Failure, now: DateTime<Utc>) -> FailureRow {
+    let state = match failure.state {
+        UpdateState::Refused => Pill::new(Tone::Warn, "Refused"),
+        UpdateState::TakenBack => Pill::new(Tone::Bad, "Went back").with_icon("history"),
+        UpdateState::Offered => Pill::new(Tone::Info, "Asked"),
+        UpdateState::Updated => Pill::new(Tone::Good, "Updated"),
+    };
+    FailureRow {
+        href: format!("/agents/{}", failure.agent_id),
+        host: failure.hostname,
+        version: failure.version,
+        state,
+        detail: failure.detail.unwrap_or_default(),
+        at: failure.settled_at.map(|at| Moment::new(at, now)),
+    }
+}
+
+async fn list_pins(tx: &mut Tx, signed: &SignedIn, now: DateTime<Utc>) -> Result<Vec<PinRow>, PageError> {
+    let mut rows = Vec::new();
+    for pin in updates::list_pins(tx, &signed.who.scope).await? {
+        if let Some((_, customer)) = customers::find(tx, &signed.who.scope, pin.customer_id).await? {
+            rows.push(PinRow {
+                href: format!("/c/{}/updates", customer.slug),
+                customer: customer.name,
+                version: pin.version,
+                by: pin.pinned_by,
+                at: Moment::new(pin.pinned_at, now),
+            });
+        }
+    }
+    Ok(rows)
+}
+
+#[derive(Debug, Deserialize)]
+struct PauseForm {
+    #[serde(default)]
+    reason: String,
+}
+
+async fn pause(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(version): Path<String>,
+    Form(form): Form<PauseForm>,
+) -> Result<Response, PageError> {
+    decide(&state, &signed, &version, Decision::Pause { reason: form.reason }, "/updates?done=rollout-paused").await
+}
+
+async fn resume(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Path(version): Path<String>,
+) -> Result<Response, PageError> {
+    decide(&state, &signed, &version, Decision::Resume, "/updates?done=rollout-resumed").await
+}
+
+async fn decide(
+    state: &AppState,
+    signed: &SignedIn,
+    version: &str,
+    decision: Decision,
+    then: &str,
+) -> Result<Response, PageError> {
+    require(signed, Act::ManageUpdates)?;
+    match acts::decide(state, &signed.who, version, decision).await {
+        Ok(()) => Ok(see(then)),
+        Err(error) => {
+            let view = draw(state, signed, field_errors(error)?).await?;
+            Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &view))
+        }
+    }
+}
+
+/// Both empty: at any hour.
+#[derive(Debug, Deserialize)]
+struct WindowForm {
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+}
+
+async fn set_window(
+    State(state): State<AppState>,
+    signed: SignedIn,
+    Form(form): Form<WindowForm>,
+) -> Result<Response, PageError> {
+    require(&signed, Act::ManageUpdates)?;
+    let is_empty = form.from.trim().is_empty() && form.to.trim().is_empty();
+    let window = if is_empty { Ok(None) } else { Window::parse(form.from.trim(), form.to.trim()).map(Some) };
+    match window {
+        Ok(window) => {
+            acts::set_window(&state, &signed.who, window).await?;
+            Ok(see("/updates?done=window-set"))
+        }
+        Err(error) => {
+            let errors = vec![FieldError::new("from", format!("Give {error}, or leave both empty."))];
+            Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &draw(&state, &signed, errors).await?))
+        }
+    }
+}
