@@ -162,8 +162,7 @@ fn end_fault(end: &ConnectionEnd) -> Fault {
         | ConnectionEnd::ClosedInsideMessage
         | ConnectionEnd::Disconnected
         | ConnectionEnd::Stalled(_)
-        | ConnectionEnd::Broken(_)
-        | ConnectionEnd::NotARead => catalogue::READ_INCOMPLETE,
+        | ConnectionEnd::Broken(_) => catalogue::READ_INCOMPLETE,
     }
 }
 

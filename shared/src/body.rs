@@ -39,6 +39,11 @@ pub struct Writer {
     inflated: usize,
 }
 
+/// True when a part of so many items and bytes takes no more.
+pub const fn is_full(items: u32, inflated: usize) -> bool {
+    items >= limits::ITEMS || inflated >= limits::PART_TARGET
+}
+
 /// A finished body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
@@ -65,7 +70,7 @@ impl Writer {
 
     /// True when the next item belongs into the next part.
     pub const fn is_full(&self) -> bool {
-        self.items >= limits::ITEMS || self.inflated >= limits::PART_TARGET
+        is_full(self.items, self.inflated)
     }
 
     pub const fn items(&self) -> u32 {

@@ -12,6 +12,7 @@ mod requirements;
 mod test;
 mod soak;
 mod demo;
+mod bench;
 mod release;
 mod windows;
 mod debian;
@@ -33,6 +34,8 @@ enum Command {
     Debian(debian::Args),
     /// Run the whole product on this machine: scripted or real directory, cloud, agents.
     Demo(demo::Args),
+    /// Measure the budgets of docs/figures.md, side by side with what others need.
+    Bench(bench::Args),
     /// Install what is missing, then run lints and all tests. What the tests need more is an error with CI=true.
     Test(test::Args),
     /// Run the long tests: those whose name begins with `soak_`, or only those whose name contains the given word.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Windows(args) => windows::run(&args),
         Command::Debian(args) => debian::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Lint => lint::run(),

@@ -12,6 +12,7 @@ use crate::diagnostic::Diagnostic;
 use crate::directory::ceiling::Barred;
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
+use crate::directory::filter::Filter;
 use crate::directory::people;
 use crate::directory::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Search};
 use crate::directory::structure::{self, Structure};
@@ -160,12 +161,12 @@ impl Reading<'_> {
     }
 
     /// Base and filter of each search, as a cycle makes them; the groups inside a group, where an import wants them.
-    fn searches(&self, selection: Selection) -> Vec<(String, String)> {
+    fn searches(&self, selection: Selection) -> Vec<(String, Filter)> {
         let of_import = |hold: &&Hold| hold.selection == selection;
         let imports = self.scope.holds.iter().filter(of_import).filter_map(|hold| self.scope.imports.get(&hold.import));
         let nesting = imports.map(|import| import.nesting).max().unwrap_or_default();
         match self.scope.located(selection.guid) {
-            Located::Ou(dn) => vec![(dn.to_string(), people::FILTER.to_owned())],
+            Located::Ou(dn) => vec![(dn.to_string(), people::FILTER)],
             Located::Group(_) => {
                 let groups = self.scope.groups(selection.guid, nesting).into_iter();
                 groups.map(|group| (self.domain.head.to_string(), group.people_filter())).collect()

@@ -93,6 +93,8 @@ fn launch(arguments: &Arguments, config: &Config) -> Launch {
         | Command::Setup { .. }
         | Command::Sync { .. }
         | Command::Status
+        | Command::Bundle { .. }
+        | Command::Unenroll { .. }
         | Command::Show { .. } => Reader::Terminal,
     };
     Launch { config_file: arguments.config.clone(), reader, times: Times::of(config) }

@@ -76,10 +76,10 @@ pub fn write(
 /// Writes the structure's items.
 pub fn write_structure(parts: &mut Parts<'_>, structure: &Structure) -> Result<(), CycleError> {
     for unit in &structure.ous {
-        parts.push(&to_line(&Item::Ou(unit.clone()))?)?;
+        parts.push("", &to_line(&Item::Ou(unit.clone()))?, "")?;
     }
     for group in &structure.groups {
-        parts.push(&to_line(&Item::Group(group.clone()))?)?;
+        parts.push("", &to_line(&Item::Group(group.clone()))?, "")?;
     }
     Ok(())
 }
@@ -112,9 +112,11 @@ impl Composer<'_, '_> {
         if after.is_empty() {
             return self.gone(&row);
         }
-        let json = self.record(&row, before, &after)?;
-        let hash = json.as_ref().map(|json| Hash::of(json.as_bytes()));
         let known_hash = row.known.as_ref().map(|known| known.hash);
+        let hash = self.worked_out(&row, before, &after);
+        let is_as_known = hash.is_some() && hash == known_hash;
+        let json = if is_as_known { None } else { self.record(&row, before, &after)? };
+        let hash = hash.or_else(|| json.as_ref().map(|json| Hash::of(json.as_bytes())));
         let Some(final_hash) = hash.or(known_hash) else { return Ok(()) };
         let out_of_order = |_| SpoolError::Damaged("the people are not in order".to_owned());
         self.digest.push(row.guid, &final_hash).map_err(out_of_order)?;
@@ -130,15 +132,21 @@ impl Composer<'_, '_> {
         }
         if is_new || self.decided.kind == CycleKind::Full || self.decided.asked.contains(&row.guid) {
             let json = json.map_or_else(|| self.writer.get_record(row.guid), Ok)?;
-            self.parts.push(&format!("{{\"present\":{json}}}"))?;
+            self.parts.push("{\"present\":", &json, "}")?;
         }
         Ok(())
+    }
+
+    /// The hash of the record as it will be acknowledged, where the reading knows it already.
+    fn worked_out(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Option<Hash> {
+        let found = row.found.as_ref().filter(|_| !self.decided.losses.concern(before))?;
+        self.decided.scope.hash_under(found, after)
     }
 
     /// The record as it will be acknowledged. `None`: unread and unchanged, so the stored one stands.
     fn record(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Result<Option<String>, CycleError> {
         if let Some(found) = &row.found {
-            let json = found.draft.finish(after).map_err(SpoolError::from)?;
+            let json = self.writer.get_draft(found)?.finish(after).map_err(SpoolError::from)?;
             return Ok(Some(if self.decided.losses.concern(before) {
                 self.restored(row, before, &json)?
             } else {
@@ -219,5 +227,5 @@ pub fn write_strangers(
 fn depart(parts: &mut Parts<'_>, counts: &mut Counts, departure: Departure) -> Result<(), CycleError> {
     counts.departed += 1;
     counts.held += u64::from(departure.stance == Stance::Held);
-    parts.push(&to_line(&Item::Departed(departure))?)
+    parts.push("", &to_line(&Item::Departed(departure))?, "")
 }

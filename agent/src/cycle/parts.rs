@@ -1,7 +1,10 @@
 //! Packs a cycle's items into batches and signs them into the chain once their number is known.
 
+use std::io;
+use std::thread::{self, JoinHandle};
+
 use rollcall_protocol::batch::{BatchLink, CyclePart};
-use rollcall_protocol::body::Writer;
+use rollcall_protocol::body::{self, Body, Writer};
 use rollcall_protocol::chain::{ChainHead, ChainLink};
 use rollcall_protocol::hash::{BodyDigest, Hash};
 use uuid::Uuid;
@@ -15,12 +18,29 @@ use crate::spool::commit::CycleWriter;
 #[derive(Debug)]
 pub struct Parts<'a> {
     writer: &'a CycleWriter<'a>,
-    open: Writer,
+    open: Open,
+    /// The part before the open one, being compressed while the next is collected.
+    packing: Option<JoinHandle<io::Result<Body>>>,
     head: ChainHead,
     closed: Vec<Closed>,
     /// Items and bytes so far, for the report.
     pub items: u64,
     pub bytes: u64,
+}
+
+/// Items, one a line, that are not compressed yet.
+#[derive(Debug, Default)]
+struct Open {
+    lines: String,
+    items: u32,
+}
+
+impl Open {
+    fn pack(self) -> io::Result<Body> {
+        let mut writer = Writer::new()?;
+        self.lines.lines().try_for_each(|line| writer.push(line))?;
+        writer.finish()
+    }
 }
 
 #[derive(Debug)]
@@ -39,21 +59,34 @@ pub struct Seal<'a> {
 
 impl<'a> Parts<'a> {
     /// Begins at the place where the chain stands.
-    pub fn begin(writer: &'a CycleWriter<'a>, head: ChainHead) -> Result<Self, CycleError> {
-        Ok(Self { writer, open: Writer::new()?, head, closed: Vec::new(), items: 0, bytes: 0 })
+    pub fn begin(writer: &'a CycleWriter<'a>, head: ChainHead) -> Self {
+        Self { writer, open: Open::default(), packing: None, head, closed: Vec::new(), items: 0, bytes: 0 }
     }
 
-    /// Adds one item, a JSON text without line breaks.
-    pub fn push(&mut self, json: &str) -> Result<(), CycleError> {
-        if self.open.is_full() {
+    /// Adds one item, a JSON text without line breaks, that stands between two other texts.
+    pub fn push(&mut self, before: &str, json: &str, after: &str) -> Result<(), CycleError> {
+        if body::is_full(self.open.items, self.open.lines.len()) {
             self.close()?;
         }
         self.items += 1;
-        Ok(self.open.push(json)?)
+        self.open.items += 1;
+        for text in [before, json, after, "\n"] {
+            self.open.lines.push_str(text);
+        }
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), CycleError> {
-        let body = std::mem::replace(&mut self.open, Writer::new()?).finish()?;
+        self.keep_packed()?;
+        let open = std::mem::take(&mut self.open);
+        self.packing = Some(thread::spawn(move || open.pack()));
+        Ok(())
+    }
+
+    /// Waits for the part that is being compressed and puts it into the spool.
+    fn keep_packed(&mut self) -> Result<(), CycleError> {
+        let Some(packing) = self.packing.take() else { return Ok(()) };
+        let body = packing.join().map_err(|_| io::Error::other("the packing thread ended"))??;
         self.writer.put_body(self.head.seq + self.closed.len() as u64, &body)?;
         self.bytes += body.bytes.len() as u64;
         self.closed.push(Closed { body: BodyDigest::of(&body.bytes), items: body.items });
@@ -63,6 +96,7 @@ impl<'a> Parts<'a> {
     /// Signs every part. There is always one, be it empty: it carries the count and the digest of the whole set.
     pub fn seal(mut self, cycle: &CyclePart, seal: Seal<'_>) -> Result<Sealed, CycleError> {
         self.close()?;
+        self.keep_packed()?;
         let count = u32::try_from(self.closed.len()).unwrap_or(u32::MAX);
         let mut head = self.head;
         for (part, closed) in (1..=count).zip(&self.closed) {

@@ -31,7 +31,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
     };
     let access = cycle.access;
     let writer = cycle.spool.begin_commit()?;
-    let mut parts = Parts::begin(&writer, plan.head)?;
+    let mut parts = Parts::begin(&writer, plan.head);
     match plan.structure {
         StructurePart::Unchanged => {}
         StructurePart::Included => compose::write_structure(&mut parts, &read.structure)?,

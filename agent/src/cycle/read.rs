@@ -1,12 +1,15 @@
 //! Reads all people in scope, selection by selection, into the spool's reading.
 
 use rollcall_protocol::desired::{Nesting, Selection};
+use rollcall_protocol::hash::Hash;
+use rollcall_protocol::person::{InImport, Person};
 use uuid::Uuid;
 
 use super::scope::{Located, Scope};
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
 use crate::directory::entry::Entry;
+use crate::directory::filter::Filter;
 use crate::directory::group::{self, Group};
 use crate::directory::people::{self, AttributeList, Read};
 use crate::directory::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
@@ -24,9 +27,10 @@ pub async fn read_all(
 ) -> Result<(), Incomplete> {
     for (selection, nesting, holds) in scope.to_read() {
         for target in targets(scope, selection, nesting, domain) {
-            let (base, filter) = (target.base.as_str(), target.filter.as_str());
+            let (base, filter) = (target.base.as_str(), &target.filter);
             let search = Search { base, filter, attributes: attributes.names(), page_size: PAGE_SIZE };
-            let sink = PeopleSink { scope, attributes, reading, holds: holds.clone(), found: 0 };
+            let memberships = scope.memberships(&holds, &[]);
+            let sink = PeopleSink { scope, attributes, reading, holds: holds.clone(), memberships, found: 0 };
             let found = reader.search_into(&search, sink).await?.sink.found;
             if let (0, Some(group)) = (found, target.group) {
                 check_empty_group(reader, group).await?;
@@ -38,7 +42,7 @@ pub async fn read_all(
 
 struct Target<'a> {
     base: String,
-    filter: String,
+    filter: Filter,
     group: Option<&'a Group>,
 }
 
@@ -46,7 +50,7 @@ fn targets<'a>(scope: &'a Scope, selection: Selection, nesting: Nesting, domain:
     let members =
         |group: &'a Group| Target { base: domain.head.to_string(), filter: group.people_filter(), group: Some(group) };
     match scope.located(selection.guid) {
-        Located::Ou(dn) => vec![Target { base: dn.to_string(), filter: people::FILTER.to_owned(), group: None }],
+        Located::Ou(dn) => vec![Target { base: dn.to_string(), filter: people::FILTER, group: None }],
         Located::Group(_) => scope.groups(selection.guid, nesting).into_iter().map(members).collect(),
         Located::Unavailable(_) => Vec::new(),
     }
@@ -57,6 +61,8 @@ struct PeopleSink<'a> {
     attributes: &'a AttributeList,
     reading: &'a Reading<'a>,
     holds: Vec<HoldIndex>,
+    /// What these holds make of a person whom no exclude touches: of almost everybody.
+    memberships: Vec<InImport>,
     found: u64,
 }
 
@@ -71,8 +77,21 @@ impl Sink for PeopleSink<'_> {
         if holds.is_empty() {
             return Ok(());
         }
-        let draft = Draft::write(&person).map_err(|error| Refused::Store(error.to_string()))?;
-        self.reading.add(person.guid, &draft, &holds).map_err(|error: SpoolError| Refused::Store(error.to_string()))
+        self.add(&person, &holds).map_err(|error| Refused::Store(error.to_string()))
+    }
+}
+
+impl PeopleSink<'_> {
+    /// The record's hash is worked out as if nothing else held the person, which is so for almost everybody: then an
+    /// unchanged record need not be looked at again.
+    fn add(&self, person: &Person, holds: &[HoldIndex]) -> Result<(), SpoolError> {
+        let draft = Draft::write(person)?;
+        let whole = if holds == self.holds {
+            draft.finish(&self.memberships)?
+        } else {
+            draft.finish(&self.scope.memberships(holds, &[]))?
+        };
+        self.reading.add(person.guid, &draft, holds, Some(Hash::of(whole.as_bytes())))
     }
 }
 

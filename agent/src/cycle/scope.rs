@@ -13,6 +13,7 @@ use crate::directory::ceiling::{Barred, NeverRead};
 use crate::directory::dn::Dn;
 use crate::directory::group::Group;
 use crate::directory::people::AttributeList;
+use crate::spool::commit::FoundPerson;
 use crate::spool::reading::HoldIndex;
 
 /// A selected object as it stands now.
@@ -252,6 +253,13 @@ impl Scope {
             }
         }
         merged.into_iter().map(|(import, via)| in_import(import, via)).collect()
+    }
+}
+
+impl Scope {
+    /// The hash of a record under these memberships, if the reading worked it out for them.
+    pub fn hash_under(&self, found: &FoundPerson, memberships: &[InImport]) -> Option<Hash> {
+        found.hash.filter(|_| self.memberships(&found.holds, &[]) == memberships)
     }
 }
 

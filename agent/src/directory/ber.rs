@@ -1,7 +1,6 @@
 //! Decides whether bytes from a directory server are one well-formed LDAP message within our limits.
 //!
-//! ldap3 and lber trust the server: nested tags overflow the stack, a wrong inner length waits for ever, an unknown
-//! operation panics. So every message is inspected here before ldap3 sees a byte of it.
+//! A server is not trusted: every length of a message is checked here, without recursion, before anything is read out of it.
 
 /// What one message may cost us.
 #[derive(Debug, Clone, Copy)]
@@ -34,18 +33,13 @@ pub enum Malformed {
     Shape,
 }
 
-/// The operations of RFC 4511 that may appear on our connections, by their tag byte.
+/// The answers of RFC 4511 that may come to us, by their tag byte. Answers to writes are not among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    BindRequest,
     BindResponse,
-    UnbindRequest,
-    SearchRequest,
     SearchEntry,
     SearchDone,
     SearchReference,
-    AbandonRequest,
-    ExtendedRequest,
     ExtendedResponse,
     Intermediate,
 }
@@ -53,15 +47,10 @@ pub enum Operation {
 impl Operation {
     fn from_tag(tag: u8) -> Option<Self> {
         Some(match tag {
-            0x60 => Self::BindRequest,
             0x61 => Self::BindResponse,
-            0x42 => Self::UnbindRequest,
-            0x63 => Self::SearchRequest,
             0x64 => Self::SearchEntry,
             0x65 => Self::SearchDone,
             0x73 => Self::SearchReference,
-            0x50 => Self::AbandonRequest,
-            0x77 => Self::ExtendedRequest,
             0x78 => Self::ExtendedResponse,
             0x79 => Self::Intermediate,
             _ => return None,
@@ -69,11 +58,15 @@ impl Operation {
     }
 }
 
-/// What the envelope of an inspected message says.
+/// One inspected message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Envelope {
-    pub message_id: u32,
+pub struct Message<'a> {
+    pub id: u32,
     pub operation: Operation,
+    /// What the operation carries.
+    pub body: &'a [u8],
+    /// The controls, one element after the other.
+    pub controls: &'a [u8],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +117,7 @@ pub fn message_length(bytes: &[u8], limits: Limits) -> Result<Option<usize>, Mal
 }
 
 /// Walks one whole message and says what it is; every nested length has been checked when this returns.
-pub fn inspect(message: &[u8], limits: Limits) -> Result<Envelope, Malformed> {
+pub fn inspect(message: &[u8], limits: Limits) -> Result<Message<'_>, Malformed> {
     walk(message, limits.depth)?;
     envelope(message)
 }
@@ -155,39 +148,30 @@ fn walk(message: &[u8], depth: usize) -> Result<(), Malformed> {
     }
 }
 
-fn envelope(message: &[u8]) -> Result<Envelope, Malformed> {
-    let outer = take(message, 0x30)?;
-    let id = take(outer.content, 0x02)?;
-    if id.content.is_empty() || id.content.len() > 4 {
-        return Err(Malformed::Shape);
-    }
-    let message_id = id.content.iter().fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
+fn envelope(message: &[u8]) -> Result<Message<'_>, Malformed> {
+    let id = take(take(message, 0x30)?.content, 0x02)?;
     let head = header(id.rest)?.ok_or(Malformed::Shape)?;
     let operation = Operation::from_tag(head.tag).ok_or(Malformed::Shape)?;
-    let rest = id.rest.get(head.whole()..).ok_or(Malformed::Shape)?;
-    check_trailer(rest)?;
-    Ok(Envelope { message_id, operation })
+    let body = id.rest.get(head.head..head.whole()).ok_or(Malformed::Shape)?;
+    let controls = controls(id.rest.get(head.whole()..).ok_or(Malformed::Shape)?)?;
+    Ok(Message { id: unsigned(id.content)?, operation, body, controls })
+}
+
+/// A number of up to four bytes.
+fn unsigned(digits: &[u8]) -> Result<u32, Malformed> {
+    if digits.is_empty() || digits.len() > 4 {
+        return Err(Malformed::Shape);
+    }
+    Ok(digits.iter().fold(0, |sum, digit| (sum << 8) | u32::from(*digit)))
 }
 
 /// After the operation come controls, or Active Directory's misplaced OID of a Notice of Disconnection, or nothing.
-fn check_trailer(rest: &[u8]) -> Result<(), Malformed> {
+fn controls(rest: &[u8]) -> Result<&[u8], Malformed> {
     match rest.first() {
-        None | Some(0x8a) => Ok(()),
-        Some(0xa0) => check_controls(take(rest, 0xa0)?.content),
+        None | Some(0x8a) => Ok(&[]),
+        Some(0xa0) => Ok(take(rest, 0xa0)?.content),
         Some(_) => Err(Malformed::Shape),
     }
-}
-
-fn check_controls(mut controls: &[u8]) -> Result<(), Malformed> {
-    while !controls.is_empty() {
-        let control = take(controls, 0x30)?;
-        let oid = take(control.content, 0x04)?;
-        if std::str::from_utf8(oid.content).is_err() {
-            return Err(Malformed::Shape);
-        }
-        controls = control.rest;
-    }
-    Ok(())
 }
 
 /// One element that was taken from the front of some bytes.
@@ -225,6 +209,15 @@ pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A number in its shortest form.
+pub fn integer(tag: u8, number: u32) -> Vec<u8> {
+    // One byte more than the number has, since a first bit of one would make it negative.
+    let digits = u64::from(number).to_be_bytes();
+    let zeros = digits.iter().take_while(|digit| **digit == 0).count().min(digits.len() - 1);
+    let first = if digits.get(zeros).is_some_and(|digit| *digit >= 0x80) { zeros - 1 } else { zeros };
+    element(tag, digits.get(first..).unwrap_or_default())
+}
+
 /// The result that every LDAP response begins with (RFC 4511 4.1.9).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResultCode {
@@ -234,19 +227,15 @@ pub struct ResultCode {
 
 /// Reads the result out of a whole response message.
 pub fn result_of(message: &[u8]) -> Result<ResultCode, Malformed> {
-    let id = take(take(message, 0x30)?.content, 0x02)?;
-    let head = header(id.rest)?.ok_or(Malformed::Shape)?;
-    let body = id.rest.get(head.head..head.whole()).ok_or(Malformed::InnerLength)?;
+    result_in(envelope(message)?.body)
+}
+
+/// Reads the result that a response's body begins with.
+pub fn result_in(body: &[u8]) -> Result<ResultCode, Malformed> {
     let code = take(body, 0x0a)?;
     let matched = take(code.rest, 0x04)?;
     let text = take(matched.rest, 0x04)?;
-    if code.content.len() > 4 {
-        return Err(Malformed::Shape);
-    }
-    Ok(ResultCode {
-        code: code.content.iter().fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
-        text: String::from_utf8_lossy(text.content).into_owned(),
-    })
+    Ok(ResultCode { code: unsigned(code.content)?, text: String::from_utf8_lossy(text.content).into_owned() })
 }
 
 #[cfg(test)]
@@ -264,17 +253,17 @@ mod tests {
 
         let seen = inspect(&message, HANDSHAKE).unwrap();
 
-        assert_eq!(seen, Envelope { message_id: 1, operation: Operation::BindResponse });
+        assert_eq!((seen.id, seen.operation, seen.controls.len()), (1, Operation::BindResponse, 0));
         assert_eq!(result_of(&message).unwrap(), ResultCode { code: 0, text: "fine".into() });
     }
 
     #[test]
     fn the_four_byte_lengths_of_active_directory_are_read() {
         let mut message = vec![0x30, 0x84, 0, 0, 0, 5];
-        message.extend_from_slice(&[0x02, 1, 7, 0x42, 0]);
+        message.extend_from_slice(&[0x02, 1, 7, 0x64, 0]);
 
         assert_eq!(message_length(&message, SESSION).unwrap(), Some(message.len()));
-        assert_eq!(inspect(&message, SESSION).unwrap().operation, Operation::UnbindRequest);
+        assert_eq!(inspect(&message, SESSION).unwrap().operation, Operation::SearchEntry);
     }
 
     #[test]
@@ -315,9 +304,19 @@ mod tests {
     }
 
     #[test]
-    fn indefinite_lengths_and_unknown_operations_are_refused() {
+    fn indefinite_lengths_unknown_operations_and_answers_to_writes_are_refused() {
         assert_eq!(message_length(&[0x30, 0x80], SESSION), Err(Malformed::LengthForm));
-        assert_eq!(inspect(&[0x30, 5, 0x02, 1, 1, 0x6e, 0], SESSION), Err(Malformed::Shape));
+        for operation in [0x6e, 0x63, 0x67, 0x69, 0x6b] {
+            assert_eq!(inspect(&[0x30, 5, 0x02, 1, 1, operation, 0], SESSION), Err(Malformed::Shape));
+        }
+    }
+
+    #[test]
+    fn a_number_is_written_in_its_shortest_form_and_never_as_a_negative_one() {
+        assert_eq!(integer(0x02, 0), [2, 1, 0]);
+        assert_eq!(integer(0x02, 127), [2, 1, 127]);
+        assert_eq!(integer(0x02, 128), [2, 2, 0, 128]);
+        assert_eq!(integer(0x0a, u32::MAX), [0x0a, 5, 0, 255, 255, 255, 255]);
     }
 
     proptest::proptest! {

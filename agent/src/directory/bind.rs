@@ -35,8 +35,8 @@ pub enum BindRefused {
     Other(u32),
 }
 
-/// Sends one simple bind over a connection that is already secured. Own BER, so that the reply is bounded and ldap3
-/// never holds the password.
+/// Sends one simple bind over a connection that is already secured. The reply is bounded like every
+/// other message.
 pub(super) async fn simple<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     credentials: &Credentials,

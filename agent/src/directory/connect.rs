@@ -1,5 +1,5 @@
-//! Decides how a connection to one domain controller comes to be: TCP with deadlines, protection, one sign-in, and only
-//! then ldap3, behind the gate. Of the configured ways the first that works is taken.
+//! Decides how a connection to one domain controller comes to be: TCP with deadlines, protection, one sign-in. Of the
+//! configured ways the first that works is taken.
 
 use std::fmt;
 use std::io;

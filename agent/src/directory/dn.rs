@@ -66,6 +66,12 @@ impl Dn {
     }
 }
 
+/// The text of the name above, without taking the rest of the name apart. `None` if it is no name.
+pub fn parent_of(text: &str) -> Option<&str> {
+    let first = split_unescaped(text, ',').next()?;
+    first.contains('=').then(|| text.get(first.len() + 1..).unwrap_or_default())
+}
+
 fn key_of(levels: &[Level]) -> String {
     let mut key = String::new();
     for level in levels {
@@ -198,13 +204,26 @@ mod tests {
         assert!(Dn::parse("CN=\\").is_none());
     }
 
+    /// As RFC 4514 2.4 writes a value.
+    fn escape(value: &str) -> String {
+        let last = value.chars().count() - 1;
+        let escape = |(at, sign): (usize, char)| match sign {
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' | '=' => format!("\\{sign}"),
+            ' ' if at == 0 || at == last => "\\ ".to_owned(),
+            '#' if at == 0 => "\\#".to_owned(),
+            other => other.to_string(),
+        };
+        value.chars().enumerate().map(escape).collect()
+    }
+
     proptest::proptest! {
         #[test]
         fn any_value_survives_escaping(value in "[^\u{0}]{1,24}") {
-            let escaped = ldap3::dn_escape(value.as_str());
+            let escaped = escape(&value);
             let name = dn(&format!("CN={escaped},OU=Staff,DC=lab"));
             proptest::prop_assert_eq!(name.leaf(), value);
             proptest::prop_assert_eq!(name.parent(), Some("OU=Staff,DC=lab"));
+            proptest::prop_assert_eq!(parent_of(name.as_str()), name.parent());
         }
     }
 }

@@ -1,22 +1,25 @@
 //! Decides what an entry from the directory says: attribute names without case, values as bytes first.
 //!
-//! ldap3's own `SearchEntry` panics on odd entries and sorts values into two maps by whether they happen to be valid
-//! UTF-8, which an objectSid can be; so the raw entry is read here.
+//! The attributes stay in one piece as they came; an entry remembers where each lies in it.
 
-use ldap3::asn1::{PL, StructureTag};
+use std::ops::Range;
+
+use super::ber;
 
 /// One entry of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub dn: String,
+    raw: Vec<u8>,
     attributes: Vec<Attribute>,
 }
 
+/// Where an attribute lies in its entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Attribute {
-    /// Lower case, options included: `member;range=0-1499`.
-    name: String,
-    values: Vec<Vec<u8>>,
+    /// Options included: `member;range=0-1499`.
+    name: Range<usize>,
+    values: Range<usize>,
 }
 
 /// An entry that is not one (RFC 4511 4.5.2).
@@ -30,27 +33,61 @@ pub struct Chunk<'a> {
     pub start: usize,
     /// Position of the last value; `None` when the attribute ends here.
     pub last: Option<usize>,
-    pub values: &'a [Vec<u8>],
+    pub values: Vec<&'a [u8]>,
+}
+
+const OCTETS: u8 = 0x04;
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+
+impl From<ber::Malformed> for Unreadable {
+    fn from(_: ber::Malformed) -> Self {
+        Self
+    }
 }
 
 impl Entry {
-    /// Reads the raw entry.
-    pub fn from_tag(tag: StructureTag) -> Result<Self, Unreadable> {
-        let mut parts = constructed(tag)?.into_iter();
-        let dn = text(parts.next().ok_or(Unreadable)?)?;
-        let attributes = constructed(parts.next().ok_or(Unreadable)?)?;
-        let attributes = attributes.into_iter().map(attribute).collect::<Result<_, _>>()?;
-        Ok(Self { dn, attributes })
+    /// Reads the body of an inspected entry: a name and `SEQUENCE OF { name, SET OF value }`.
+    pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
+        let dn = ber::take(body, OCTETS)?;
+        let raw = ber::take(dn.rest, SEQUENCE)?.content;
+        let mut attributes = Vec::with_capacity(MOST_ASKED);
+        let mut rest = raw;
+        while !rest.is_empty() {
+            let one = ber::take(rest, SEQUENCE)?;
+            attributes.push(attribute(raw.len() - one.rest.len(), one.content)?);
+            rest = one.rest;
+        }
+        Ok(Self { dn: text(dn.content)?.to_owned(), raw: raw.to_vec(), attributes })
     }
 
-    fn values(&self, name: &str) -> &[Vec<u8>] {
-        let found = self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name));
-        found.map_or(&[], |attribute| attribute.values.as_slice())
+    /// How much of a message it was.
+    pub fn size(&self) -> usize {
+        self.dn.len() + self.raw.len()
+    }
+
+    fn name(&self, attribute: &Attribute) -> &str {
+        let name = self.raw.get(attribute.name.clone()).unwrap_or_default();
+        std::str::from_utf8(name).unwrap_or_default()
+    }
+
+    fn values_of(&self, attribute: &Attribute) -> Values<'_> {
+        Values(self.raw.get(attribute.values.clone()).unwrap_or_default())
+    }
+
+    fn values(&self, name: &str) -> Values<'_> {
+        let found = self.attributes.iter().find(|attribute| self.is_named(attribute, name));
+        found.map_or(Values(&[]), |attribute| self.values_of(attribute))
+    }
+
+    fn is_named(&self, attribute: &Attribute, name: &str) -> bool {
+        let bytes = self.raw.get(attribute.name.clone()).unwrap_or_default();
+        bytes.eq_ignore_ascii_case(name.as_bytes())
     }
 
     /// The first value as bytes.
     pub fn bytes(&self, name: &str) -> Option<&[u8]> {
-        self.values(name).first().map(Vec::as_slice)
+        self.values(name).next()
     }
 
     /// The first value as text; `None` also when it is blank.
@@ -60,15 +97,12 @@ impl Entry {
 
     /// All values that are text and not blank.
     pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.values(name)
-            .iter()
-            .filter_map(|value| std::str::from_utf8(value).ok())
-            .filter(|value| !value.trim().is_empty())
+        self.values(name).filter_map(|value| std::str::from_utf8(value).ok()).filter(|value| !value.trim().is_empty())
     }
 
     /// All values as bytes.
     pub fn all_bytes(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        self.values(name).iter().map(Vec::as_slice)
+        self.values(name)
     }
 
     /// `TRUE` as Active Directory writes it.
@@ -80,15 +114,18 @@ impl Entry {
     /// plain attribute beside the range: the range wins.
     pub fn chunk(&self, name: &str) -> Option<Chunk<'_>> {
         let ranged = self.attributes.iter().find_map(|attribute| {
-            let (start, last) = range_of(&attribute.name, name)?;
-            Some(Chunk { start, last, values: &attribute.values })
+            let (start, last) = range_of(self.name(attribute), name)?;
+            Some(Chunk { start, last, values: self.values_of(attribute).collect() })
         });
         ranged.or_else(|| {
-            let whole = self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))?;
-            Some(Chunk { start: 0, last: None, values: &whole.values })
+            let whole = self.attributes.iter().find(|attribute| self.is_named(attribute, name))?;
+            Some(Chunk { start: 0, last: None, values: self.values_of(whole).collect() })
         })
     }
 }
+
+/// No more attributes than this are asked for at once.
+const MOST_ASKED: usize = 24;
 
 /// `member;range=0-1499` → (0, Some(1499)); `member;range=1500-*` → (1500, None).
 fn range_of(spelled: &str, name: &str) -> Option<(usize, Option<usize>)> {
@@ -96,56 +133,80 @@ fn range_of(spelled: &str, name: &str) -> Option<(usize, Option<usize>)> {
     if !options.next()?.eq_ignore_ascii_case(name) {
         return None;
     }
-    let (start, last) = options.find_map(|option| option.strip_prefix("range="))?.split_once('-')?;
+    let (start, last) = options.find_map(range_option)?.split_once('-')?;
     let last = if last == "*" { None } else { Some(last.parse().ok()?) };
     Some((start.parse().ok()?, last))
 }
 
-fn attribute(tag: StructureTag) -> Result<Attribute, Unreadable> {
-    let mut parts = constructed(tag)?.into_iter();
-    let mut name = text(parts.next().ok_or(Unreadable)?)?;
-    name.make_ascii_lowercase();
-    let values = constructed(parts.next().ok_or(Unreadable)?)?;
-    let values = values.into_iter().map(primitive).collect::<Result<_, _>>()?;
-    Ok(Attribute { name, values })
+fn range_option(option: &str) -> Option<&str> {
+    let (key, range) = option.split_once('=')?;
+    key.eq_ignore_ascii_case("range").then_some(range)
 }
 
-fn constructed(tag: StructureTag) -> Result<Vec<StructureTag>, Unreadable> {
-    match tag.payload {
-        PL::C(parts) => Ok(parts),
-        PL::P(_) => Err(Unreadable),
+/// Checks one attribute that ends at `end`, and notes where its parts lie.
+fn attribute(end: usize, content: &[u8]) -> Result<Attribute, Unreadable> {
+    let name = ber::take(content, OCTETS)?;
+    text(name.content)?;
+    let values = ber::take(name.rest, SET)?;
+    let name_end = end - name.rest.len();
+    let values_end = end - values.rest.len();
+    let mut rest = values.content;
+    while !rest.is_empty() {
+        rest = ber::take(rest, OCTETS)?.rest;
     }
+    Ok(Attribute {
+        name: name_end - name.content.len()..name_end,
+        values: values_end - values.content.len()..values_end,
+    })
 }
 
-fn primitive(tag: StructureTag) -> Result<Vec<u8>, Unreadable> {
-    match tag.payload {
-        PL::P(bytes) => Ok(bytes),
-        PL::C(_) => Err(Unreadable),
+fn text(bytes: &[u8]) -> Result<&str, Unreadable> {
+    std::str::from_utf8(bytes).map_err(|_| Unreadable)
+}
+
+/// The values of one attribute, already checked.
+#[derive(Debug, Clone)]
+struct Values<'a>(&'a [u8]);
+
+impl<'a> Iterator for Values<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let value = ber::take(self.0, OCTETS).ok()?;
+        self.0 = value.rest;
+        Some(value.content)
     }
-}
-
-fn text(tag: StructureTag) -> Result<String, Unreadable> {
-    String::from_utf8(primitive(tag)?).map_err(|_| Unreadable)
 }
 
 #[cfg(test)]
 pub mod fixtures {
-    use super::{Attribute, Entry};
+    use super::{Entry, OCTETS, SEQUENCE, SET};
+    use crate::directory::ber::element;
+
+    /// The body of an entry as a server writes it.
+    pub fn body(dn: &str, attributes: &[(&str, &[&[u8]])]) -> Vec<u8> {
+        let attribute = |(name, values): &(&str, &[&[u8]])| {
+            let values: Vec<u8> = values.iter().flat_map(|value| element(OCTETS, value)).collect();
+            element(SEQUENCE, &[element(OCTETS, name.as_bytes()), element(SET, &values)].concat())
+        };
+        let list: Vec<u8> = attributes.iter().flat_map(attribute).collect();
+        [element(OCTETS, dn.as_bytes()), element(SEQUENCE, &list)].concat()
+    }
 
     /// An entry as a server would have sent it.
+    ///
+    /// # Panics
+    /// If a name in it is too long for one message.
     pub fn entry(dn: &str, attributes: &[(&str, &[&[u8]])]) -> Entry {
-        let attributes = attributes.iter().map(|(name, values)| Attribute {
-            name: name.to_lowercase(),
-            values: values.iter().map(|value| value.to_vec()).collect(),
-        });
-        Entry { dn: dn.to_owned(), attributes: attributes.collect() }
+        Entry::read(&body(dn, attributes)).unwrap()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fixtures::entry;
+    use super::fixtures::{body, entry};
     use super::*;
+    use crate::directory::ber::element;
 
     #[test]
     fn names_are_found_without_case() {
@@ -182,8 +243,40 @@ mod tests {
 
     #[test]
     fn a_plain_value_where_a_list_belongs_is_refused() {
-        let tag = StructureTag { class: ldap3::asn1::TagClass::Application, id: 4, payload: PL::P(vec![1, 2]) };
+        let no_list = [element(OCTETS, b"CN=Ana"), element(OCTETS, b"ana")].concat();
+        let no_set = element(SEQUENCE, &[element(OCTETS, b"mail"), element(OCTETS, b"ana")].concat());
+        let no_set = [element(OCTETS, b"CN=Ana"), element(SEQUENCE, &no_set)].concat();
 
-        assert_eq!(Entry::from_tag(tag), Err(Unreadable));
+        assert_eq!(Entry::read(&no_list), Err(Unreadable));
+        assert_eq!(Entry::read(&no_set), Err(Unreadable));
+        assert_eq!(Entry::read(&[]), Err(Unreadable));
+    }
+
+    #[test]
+    fn a_name_that_is_not_text_is_refused() {
+        let mut ana = body("CN=Ana", &[("mail", &[b"a"])]);
+        ana[2] = 0xff;
+
+        assert_eq!(Entry::read(&ana), Err(Unreadable));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_makes_an_entry_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+            if let Ok(entry) = Entry::read(&bytes) {
+                let _ = (entry.text("mail"), entry.chunk("member"));
+            }
+        }
+
+        #[test]
+        fn every_value_is_found_again(
+            values in proptest::collection::vec(proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200), 0..5),
+        ) {
+            let written: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+            let ana = entry("CN=Ana", &[("first", &[b"1"]), ("mail", &written), ("last", &[b"3"])]);
+
+            proptest::prop_assert_eq!(ana.all_bytes("MAIL").collect::<Vec<_>>(), written);
+            proptest::prop_assert_eq!(ana.text("last"), Some("3"));
+        }
     }
 }

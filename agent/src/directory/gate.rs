@@ -1,11 +1,10 @@
-//! Decides which bytes pass between a directory server and ldap3: whole inspected messages one way, reads only the other.
+//! Decides which bytes from a directory server reach us: whole inspected messages, each in bounded time and size.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::ber::{self, Limits, Malformed, Operation};
+use super::ber::{self, Limits, Malformed, Message, Operation};
 use crate::platform::kerberos::KerberosFault;
 
 /// Why a connection ended although we still wanted it.
@@ -25,8 +24,6 @@ pub enum ConnectionEnd {
     Broken(String),
     #[error("{0}")]
     Kerberos(#[from] KerberosFault),
-    #[error("an operation that could write was asked for and refused")]
-    NotARead,
 }
 
 impl From<std::io::Error> for ConnectionEnd {
@@ -37,22 +34,6 @@ impl From<std::io::Error> for ConnectionEnd {
             Some(Ok(fault)) => Self::Kerberos(*fault),
             Some(Err(_)) | None => Self::Broken(kind.to_string()),
         }
-    }
-}
-
-/// The first reason why a connection ended; ldap3 itself only ever says that its stream ended.
-#[derive(Debug, Clone, Default)]
-pub struct EndReason(Arc<OnceLock<ConnectionEnd>>);
-
-impl EndReason {
-    /// Keeps the reason unless an earlier one is known.
-    pub fn note(&self, end: ConnectionEnd) {
-        let _ = self.0.set(end);
-    }
-
-    /// The reason, or a plain close when nobody noted one.
-    pub fn get(&self) -> ConnectionEnd {
-        self.0.get().cloned().unwrap_or(ConnectionEnd::Closed)
     }
 }
 
@@ -75,62 +56,21 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         Self { from, limits, deadline, buffer: vec![0; CHUNK], start: 0, end: 0 }
     }
 
-    /// The same connection under other limits; bytes already read are kept.
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
     /// One message, however long the server takes to begin it. `None` when the server closed between messages.
     pub async fn next_message(&mut self) -> Result<Option<Vec<u8>>, ConnectionEnd> {
         let Some(length) = self.fill_one().await? else { return Ok(None) };
-        let message = self.buffer.get(self.start..self.start + length).unwrap_or_default().to_vec();
-        self.inspect(self.start, length)?;
-        self.start += length;
-        Ok(Some(message))
+        self.take(length)?;
+        Ok(self.buffer.get(self.start - length..self.start).map(<[u8]>::to_vec))
     }
 
-    /// As many whole messages as are there, at least one, in one piece: one write for many small entries.
-    pub async fn next_messages(&mut self) -> Result<Option<&[u8]>, ConnectionEnd> {
-        let Some(mut length) = self.fill_one().await? else { return Ok(None) };
-        let from = self.start;
-        loop {
-            self.inspect(self.start, length)?;
-            self.start += length;
-            match ber::message_length(self.buffered(), self.limits)? {
-                Some(next) if next <= self.end - self.start => length = next,
-                Some(_) | None => break,
-            }
-        }
-        Ok(self.buffer.get(from..self.start))
+    /// Length of the next message if the whole of it is here.
+    pub fn ready(&self) -> Result<Option<usize>, ConnectionEnd> {
+        let length = ber::message_length(self.buffered(), self.limits)?;
+        Ok(length.filter(|length| *length <= self.end - self.start))
     }
 
-    fn buffered(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
-    }
-
-    fn inspect(&self, at: usize, length: usize) -> Result<(), ConnectionEnd> {
-        let message = self.buffer.get(at..at + length).unwrap_or_default();
-        let envelope = ber::inspect(message, self.limits)?;
-        match envelope.operation {
-            Operation::SearchEntry
-            | Operation::SearchDone
-            | Operation::SearchReference
-            | Operation::BindResponse
-            | Operation::Intermediate => Ok(()),
-            // Message id 0 is an unsolicited notification, and the only one LDAP knows is the farewell (RFC 4511 4.4.1).
-            Operation::ExtendedResponse if envelope.message_id == 0 => Err(ConnectionEnd::Disconnected),
-            Operation::ExtendedResponse => Ok(()),
-            Operation::BindRequest
-            | Operation::UnbindRequest
-            | Operation::SearchRequest
-            | Operation::AbandonRequest
-            | Operation::ExtendedRequest => Err(Malformed::Shape.into()),
-        }
-    }
-
-    /// Reads until one whole message is buffered and returns its length.
-    async fn fill_one(&mut self) -> Result<Option<usize>, ConnectionEnd> {
+    /// Reads until one whole message is here and returns its length. `None` when the server closed between messages.
+    pub async fn fill_one(&mut self) -> Result<Option<usize>, ConnectionEnd> {
         if self.start == self.end && !self.read_more().await? {
             return Ok(None);
         }
@@ -139,6 +79,17 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             .await
             .map_err(|_| ConnectionEnd::Stalled(deadline.as_secs()))?
             .map(Some)
+    }
+
+    /// Takes the message of this length, inspected.
+    pub fn take(&mut self, length: usize) -> Result<Message<'_>, ConnectionEnd> {
+        let from = self.start;
+        self.start += length;
+        inspect(self.buffer.get(from..self.start).unwrap_or_default(), self.limits)
+    }
+
+    fn buffered(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
     async fn complete_one(&mut self) -> Result<usize, ConnectionEnd> {
@@ -180,100 +131,30 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
     }
 }
 
-/// Carries messages from the server to ldap3 until one side ends, and notes why.
-pub async fn pump_down<R, W>(mut from: MessageReader<R>, mut to: W, end: EndReason)
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    loop {
-        match from.next_messages().await {
-            Ok(Some(messages)) => {
-                if to.write_all(messages).await.is_err() {
-                    return;
-                }
-            }
-            Ok(None) => {
-                end.note(ConnectionEnd::Closed);
-                break;
-            }
-            Err(reason) => {
-                end.note(reason);
-                break;
-            }
-        }
-    }
-    let _ = to.shutdown().await;
-}
-
-/// Carries requests from ldap3 to the server; anything but a read ends the connection.
-pub async fn pump_up<R, W>(from: R, mut to: W, end: EndReason)
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let mut requests = RequestReader { from, buffer: Vec::new() };
-    loop {
-        match requests.next().await {
-            Ok(Some(request)) => {
-                if let Err(error) = send(&mut to, &request).await {
-                    end.note(error.into());
-                    return;
-                }
-            }
-            Ok(None) => break,
-            Err(reason) => {
-                end.note(reason);
-                break;
-            }
-        }
-    }
-    let _ = to.shutdown().await;
-}
-
-async fn send<W: AsyncWrite + Unpin>(to: &mut W, request: &[u8]) -> std::io::Result<()> {
-    to.write_all(request).await?;
-    to.flush().await
-}
-
-struct RequestReader<R> {
-    from: R,
-    buffer: Vec<u8>,
-}
-
-impl<R: AsyncRead + Unpin> RequestReader<R> {
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, ConnectionEnd> {
-        loop {
-            if let Some(length) = ber::message_length(&self.buffer, ber::SESSION)?
-                && length <= self.buffer.len()
-            {
-                let rest = self.buffer.split_off(length);
-                let request = std::mem::replace(&mut self.buffer, rest);
-                allow(&request)?;
-                return Ok(Some(request));
-            }
-            let count = self.from.read_buf(&mut self.buffer).await;
-            if count.map_err(|error| ConnectionEnd::Broken(error.kind().to_string()))? == 0 {
-                return Ok(None);
-            }
-        }
+impl<S: AsyncRead + AsyncWrite + Unpin> MessageReader<S> {
+    /// Sends a request on the same connection.
+    pub async fn send(&mut self, request: &[u8]) -> Result<(), ConnectionEnd> {
+        let deadline = self.deadline;
+        let sent = async {
+            self.from.write_all(request).await?;
+            self.from.flush().await
+        };
+        let sent = tokio::time::timeout(deadline, sent).await;
+        sent.map_err(|_| ConnectionEnd::Stalled(deadline.as_secs()))?.map_err(ConnectionEnd::from)
     }
 }
 
-/// The agent never writes to a directory: of what ldap3 can send, only these three pass. The bind and StartTLS are
-/// sent before ldap3 is on the connection.
-fn allow(request: &[u8]) -> Result<(), ConnectionEnd> {
-    let Ok(envelope) = ber::inspect(request, ber::SESSION) else { return Err(ConnectionEnd::NotARead) };
-    match envelope.operation {
-        Operation::SearchRequest | Operation::AbandonRequest | Operation::UnbindRequest => Ok(()),
-        Operation::BindRequest
-        | Operation::BindResponse
-        | Operation::SearchEntry
+fn inspect(message: &[u8], limits: Limits) -> Result<Message<'_>, ConnectionEnd> {
+    let message = ber::inspect(message, limits)?;
+    match message.operation {
+        Operation::SearchEntry
         | Operation::SearchDone
         | Operation::SearchReference
-        | Operation::ExtendedRequest
-        | Operation::ExtendedResponse
-        | Operation::Intermediate => Err(ConnectionEnd::NotARead),
+        | Operation::BindResponse
+        | Operation::Intermediate => Ok(message),
+        // Message id 0 is an unsolicited notification, and the only one LDAP knows is the farewell (RFC 4511 4.4.1).
+        Operation::ExtendedResponse if message.id == 0 => Err(ConnectionEnd::Disconnected),
+        Operation::ExtendedResponse => Ok(message),
     }
 }
 
@@ -292,15 +173,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn several_messages_pass_in_one_piece_and_a_half_one_waits() {
+    async fn messages_that_came_together_are_taken_one_by_one_and_a_half_one_waits() {
         let mut bytes = [done(1), done(2)].concat();
         bytes.extend_from_slice(&done(3)[..4]);
         let mut reader = reader(&bytes);
 
-        let passed = reader.next_messages().await.unwrap().unwrap().to_vec();
+        let first = reader.fill_one().await.unwrap().unwrap();
+        assert_eq!(reader.take(first).unwrap().id, 1);
+        let second = reader.ready().unwrap().unwrap();
+        assert_eq!(reader.take(second).unwrap().id, 2);
 
-        assert_eq!(passed, [done(1), done(2)].concat());
-        assert_eq!(reader.next_messages().await.unwrap_err(), ConnectionEnd::ClosedInsideMessage);
+        assert_eq!(reader.ready(), Ok(None));
+        assert_eq!(reader.fill_one().await.unwrap_err(), ConnectionEnd::ClosedInsideMessage);
     }
 
     #[tokio::test]
@@ -335,21 +219,5 @@ mod tests {
         );
 
         assert_eq!(reader(&notice).next_message().await.unwrap_err(), ConnectionEnd::Disconnected);
-    }
-
-    #[tokio::test]
-    async fn an_add_request_never_reaches_the_server() {
-        let (mut ldap3, ours) = tokio::io::duplex(1024);
-        let (to_server, mut server) = tokio::io::duplex(1024);
-        let end = EndReason::default();
-        let pump = tokio::spawn(pump_up(ours, to_server, end.clone()));
-
-        ldap3.write_all(&element(0x30, &[element(0x02, &[1]), element(0x68, b"")].concat())).await.unwrap();
-
-        pump.await.unwrap();
-        let mut seen = Vec::new();
-        server.read_to_end(&mut seen).await.unwrap();
-        assert!(seen.is_empty());
-        assert_eq!(end.get(), ConnectionEnd::NotARead);
     }
 }

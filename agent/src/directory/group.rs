@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::dn::Dn;
 use super::domain;
 use super::entry::Entry;
+use super::filter::Filter;
 use super::people;
 use super::reader::{DirectoryReader, Finds, Incomplete};
 use super::sid::Sid;
@@ -39,10 +40,10 @@ impl Group {
     }
 
     /// Direct members that are users, those included whose primary group it is: `member` never lists them.
-    pub fn people_filter(&self) -> String {
-        let dn = ldap3::ldap_escape(self.dn.as_str());
-        let rid = self.sid.rid().unwrap_or_default();
-        format!("(&{}(|(memberOf={dn})(primaryGroupID={rid})))", people::FILTER)
+    pub fn people_filter(&self) -> Filter {
+        let rid = self.sid.rid().unwrap_or_default().to_string();
+        let member = Filter::Is("memberOf", self.dn.to_string().into());
+        Filter::All(vec![people::FILTER, Filter::Any(vec![member, Filter::Is("primaryGroupID", rid.into())])])
     }
 }
 
@@ -160,14 +161,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_22_the_filter_escapes_the_name_and_counts_primary_members() {
+    fn case_22_the_filter_asks_for_members_and_for_those_whose_primary_group_it_is() {
         let filter = named(1104, "CN=A*(b)\\\\c,DC=lab").people_filter();
 
-        assert_eq!(
-            filter,
-            "(&(sAMAccountType=805306368)(|(memberOf=CN=A\\2a\\28b\\29\\5c\\5cc,DC=lab)(primaryGroupID=1104)))"
-        );
-        assert!(ldap3::parse_filter(&filter).is_ok());
+        let member = Filter::is("memberOf", "CN=A*(b)\\\\c,DC=lab");
+        let primary = Filter::is("primaryGroupID", "1104");
+        assert_eq!(filter, Filter::All(vec![people::FILTER, Filter::Any(vec![member, primary])]));
     }
 
     #[test]

@@ -6,11 +6,12 @@ use rollcall_protocol::person::{Person, Status};
 use uuid::Uuid;
 
 use super::entry::Entry;
+use super::filter::Filter;
 use super::sid::Sid;
 use super::values::{self, AccountControl, FileTime};
 
 /// User objects alone: no computers, no trusts, no managed service accounts, no contacts (active-directory.md 2.2).
-pub const FILTER: &str = "(sAMAccountType=805306368)";
+pub const FILTER: Filter = Filter::is("sAMAccountType", USER_ACCOUNT);
 const USER_ACCOUNT: &str = "805306368";
 
 /// Read for every person, whatever the local ceiling says: without them nobody can be recognised.

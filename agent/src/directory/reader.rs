@@ -1,20 +1,17 @@
 //! Decides when a search counts: only if every page of it ended well. Nothing can be read out of one that did not.
-//!
-//! ldap3 alone would let a cut connection look like a short result (its paged stream answers `finish()` with the first
-//! page's success), so pages are asked for here, one by one, and each must end with result 0.
 
-use std::time::Duration;
+use std::fmt;
 
-use ldap3::controls::{Control, RawControl};
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, ResultEntry, Scope};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use super::ber;
-use super::connect::{self, ConnectError, How, Target};
+use super::connect::{self, ConnectError, How, Target, Wire};
+use super::conversation::{Conversation, Ended, Piece, Question};
 use super::entry::Entry;
-use super::gate::{self, ConnectionEnd, EndReason, MessageReader};
+use super::filter::Filter;
+use super::gate::ConnectionEnd;
 use super::method::Method;
-use crate::platform::stream_pair;
+use super::request::{Control, Scope, SearchBody};
 
 /// Why a search does not count. A cycle in which one occurs publishes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,21 +72,14 @@ pub struct Complete<S> {
 #[derive(Debug, Clone)]
 pub struct Search<'a> {
     pub base: &'a str,
-    pub filter: &'a str,
+    pub filter: &'a Filter,
     /// Explicit, never `*`.
     pub attributes: &'a [&'a str],
-    pub page_size: i32,
+    pub page_size: u32,
 }
 
-/// Page size asked for; a server may clamp it.
-pub const PAGE_SIZE: i32 = 500;
-const MAX_PAGES: u32 = 200_000;
-
-const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
-const DOMAIN_SCOPE: &str = "1.2.840.113556.1.4.1339";
-const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
-const SHOW_RECYCLED: &str = "1.2.840.113556.1.4.2064";
-const EXTENDED_DN: &str = "1.2.840.113556.1.4.529";
+/// Page size asked for: what Active Directory gives at most unless it was told otherwise. A server may clamp it.
+pub const PAGE_SIZE: u32 = 1_000;
 
 /// What kind of object a base read should find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,44 +92,19 @@ pub enum Finds {
 }
 
 /// One bound connection to one domain controller. Short-lived: one per cycle.
-#[derive(Debug)]
 pub struct DirectoryReader {
-    ldap: Ldap,
-    end: EndReason,
-    tasks: Vec<JoinHandle<()>>,
-    entry_timeout: Duration,
+    /// Away while a search runs; a search that was given up midway never brings it back.
+    conversation: Option<Conversation<Box<dyn Wire>>>,
     host: String,
     how: How,
 }
 
-impl Drop for DirectoryReader {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
-    }
-}
-
 impl DirectoryReader {
-    /// Connects, secures, signs in, and puts ldap3 behind the gate.
+    /// Connects, secures and signs in.
     pub async fn open(target: &Target, methods: &[Method]) -> Result<Self, ConnectError> {
-        let bound = connect::connect(target, methods).await?;
-        let broken = |error: std::io::Error| ConnectError::Ended(ConnectionEnd::Broken(error.kind().to_string()));
-        let pair = stream_pair::open().map_err(broken)?;
-        let settings = LdapConnSettings::new().set_std_stream(pair.theirs);
-        let (driver, ldap) = LdapConnAsync::with_settings(settings, pair.url)
-            .await
-            .map_err(|error| ConnectError::Ended(ConnectionEnd::Broken(error.to_string())))?;
-        let end = EndReason::default();
-        let (from_server, to_server) = tokio::io::split(bound.wire);
-        let (from_ldap3, to_ldap3) = tokio::io::split(pair.ours);
-        let messages = MessageReader::new(from_server, ber::SESSION, target.timeouts.message);
-        let tasks = vec![
-            tokio::spawn(gate::pump_down(messages, to_ldap3, end.clone())),
-            tokio::spawn(gate::pump_up(from_ldap3, to_server, end.clone())),
-            // Its own account of the end is worthless (it may panic, or report success on a close): the gate's counts.
-            tokio::spawn(async move { drop(driver.drive().await) }),
-        ];
-        let entry_timeout = target.timeouts.entry;
-        Ok(Self { ldap, end, tasks, entry_timeout, host: target.host.clone(), how: bound.how })
+        let connected = connect::connect(target, methods).await?;
+        let conversation = Some(Conversation::new(connected.wire, target.timeouts));
+        Ok(Self { conversation, host: target.host.clone(), how: connected.how })
     }
 
     /// The name we connected to.
@@ -154,7 +119,9 @@ impl DirectoryReader {
 
     /// Says goodbye; a server that does not hear it notices the close.
     pub async fn close(mut self) {
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.ldap.unbind()).await;
+        if let Some(conversation) = &mut self.conversation {
+            conversation.close().await;
+        }
     }
 
     /// Reads one object. `None` when the directory says that there is none, or none that this account may see.
@@ -164,10 +131,10 @@ impl DirectoryReader {
         attributes: &[&str],
         finds: Finds,
     ) -> Result<Option<Entry>, Incomplete> {
-        let asked = Asked { base, scope: Scope::Base, filter: "(objectClass=*)", attributes };
-        let mut found = Found { sink: Vec::new(), entries: 0, references: 0 };
-        let end = self.run(&asked, controls_for(finds), &mut found, 1).await?;
-        match end.code {
+        let body = SearchBody::new(base, Scope::Base, &Filter::Has("objectClass"), attributes);
+        let mut found = Found { sink: Vec::new(), entries: 0 };
+        let ended = self.run(Question::Once { body, controls: controls_for(finds) }, &mut found).await?;
+        match ended.code {
             0 => Ok(found.sink.pop()),
             // noSuchObject; 34 is how a server without `<GUID=…>` bases would refuse, which must not read as absence.
             32 => Ok(None),
@@ -177,86 +144,62 @@ impl DirectoryReader {
 
     /// Searches a subtree page by page and gives the sink back only when the whole of it was read.
     pub async fn search_into<S: Sink>(&mut self, search: &Search<'_>, sink: S) -> Result<Complete<S>, Incomplete> {
-        let asked =
-            Asked { base: search.base, scope: Scope::Subtree, filter: search.filter, attributes: search.attributes };
-        let mut found = Found { sink, entries: 0, references: 0 };
-        let mut cookie = Vec::new();
-        for page in 1..=MAX_PAGES {
-            let controls = vec![plain(DOMAIN_SCOPE), paged(search.page_size, &cookie)];
-            let end = self.run(&asked, controls, &mut found, page).await?;
-            if end.code != 0 {
-                return Err(failed(end.code, page));
-            }
-            cookie = end.cookie.ok_or(Incomplete::UnreadablePageControl { page })?;
-            if cookie.is_empty() {
-                return Ok(Complete {
-                    sink: found.sink,
-                    entries: found.entries,
-                    references: found.references,
-                    pages: page,
-                });
-            }
+        let body = SearchBody::new(search.base, Scope::Subtree, search.filter, search.attributes);
+        let mut found = Found { sink, entries: 0 };
+        let ended = self.run(Question::Paged { body, size: search.page_size }, &mut found).await?;
+        if ended.code != 0 {
+            return Err(failed(ended.code, ended.pages));
         }
-        Err(Incomplete::TooManyPages(MAX_PAGES))
+        let Found { sink, entries } = found;
+        Ok(Complete { sink, entries, references: ended.references, pages: ended.pages })
     }
 
-    /// One search operation to its result.
-    async fn run<S: Sink>(
-        &mut self,
-        asked: &Asked<'_>,
-        controls: Vec<RawControl>,
-        found: &mut Found<S>,
-        page: u32,
-    ) -> Result<PageEnd, Incomplete> {
-        self.ldap.with_controls(controls).with_timeout(self.entry_timeout);
-        let started = self.ldap.streaming_search(asked.base, asked.scope, asked.filter, asked.attributes).await;
-        let mut stream = started.map_err(|error| lost(&error, &self.end, self.entry_timeout, page))?;
-        loop {
-            match stream.next().await {
-                Ok(Some(entry)) => found.take(entry, page)?,
-                Ok(None) => break,
-                Err(error) => return Err(lost(&error, &self.end, self.entry_timeout, page)),
-            }
+    /// Asks in a task of its own, so that the server, the decoding and the sink work side by side; what waits between them
+    /// is bounded.
+    async fn run<S: Sink>(&mut self, question: Question, found: &mut Found<S>) -> Result<Ended, Incomplete> {
+        let spent = Incomplete::ConnectionLost { page: 1, end: ConnectionEnd::Closed };
+        let mut conversation = self.conversation.take().ok_or(spent.clone())?;
+        let (to_us, mut pieces) = mpsc::channel(PIECES);
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let ended = conversation.ask(question, to_us).await;
+            (conversation, ended)
+        });
+        while let Some(piece) = pieces.recv().await {
+            found.take(piece)?;
         }
-        let result = stream.finish().await;
-        Ok(PageEnd { code: result.rc, cookie: cookie_of(&result.ctrls) })
+        let Some(Ok((conversation, ended))) = task.join_next().await else { return Err(spent) };
+        self.conversation = Some(conversation);
+        ended
     }
 }
 
-struct Asked<'a> {
-    base: &'a str,
-    scope: Scope,
-    filter: &'a str,
-    attributes: &'a [&'a str],
+impl fmt::Debug for DirectoryReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectoryReader").field("host", &self.host).field("how", &self.how).finish_non_exhaustive()
+    }
 }
+
+/// Pieces that may wait for the sink.
+const PIECES: usize = 4;
 
 struct Found<S> {
     sink: S,
     entries: u64,
-    references: u64,
 }
 
 impl<S: Sink> Found<S> {
-    fn take(&mut self, entry: ResultEntry, page: u32) -> Result<(), Incomplete> {
-        if entry.is_ref() {
-            self.references += 1;
-            return Ok(());
+    fn take(&mut self, piece: Piece) -> Result<(), Incomplete> {
+        let page = piece.page;
+        for entry in piece.entries {
+            self.entries += 1;
+            self.sink.take(entry).map_err(|refused| match refused {
+                Refused::Unreadable(what) => Incomplete::UnreadableEntry { page, what },
+                Refused::Store(why) => Incomplete::Store(why),
+            })?;
         }
-        if entry.is_intermediate() {
-            return Ok(());
-        }
-        let entry = Entry::from_tag(entry.0).map_err(|_| Incomplete::UnreadableEntry { page, what: "its form" })?;
-        self.entries += 1;
-        self.sink.take(entry).map_err(|refused| match refused {
-            Refused::Unreadable(what) => Incomplete::UnreadableEntry { page, what },
-            Refused::Store(why) => Incomplete::Store(why),
-        })
+        Ok(())
     }
-}
-
-struct PageEnd {
-    code: u32,
-    cookie: Option<Vec<u8>>,
 }
 
 fn failed(code: u32, page: u32) -> Incomplete {
@@ -266,59 +209,17 @@ fn failed(code: u32, page: u32) -> Incomplete {
     }
 }
 
-fn lost(error: &LdapError, end: &EndReason, timeout: Duration, page: u32) -> Incomplete {
-    if matches!(error, LdapError::Timeout { .. }) {
-        return Incomplete::Silent { page, seconds: timeout.as_secs() };
-    }
-    Incomplete::ConnectionLost { page, end: end.get() }
-}
-
-fn controls_for(finds: Finds) -> Vec<RawControl> {
+fn controls_for(finds: Finds) -> Vec<Control> {
     match finds {
         Finds::Live => Vec::new(),
-        Finds::Deleted => vec![plain(SHOW_DELETED), plain(SHOW_RECYCLED)],
-        Finds::ExtendedNames => {
-            let flag = ber::element(0x30, &ber::element(0x02, &[1]));
-            vec![RawControl { ctype: EXTENDED_DN.to_owned(), crit: true, val: Some(flag) }]
-        }
+        Finds::Deleted => vec![Control::ShowDeleted, Control::ShowRecycled],
+        Finds::ExtendedNames => vec![Control::ExtendedNames],
     }
-}
-
-fn plain(oid: &str) -> RawControl {
-    RawControl { ctype: oid.to_owned(), crit: false, val: None }
-}
-
-/// Critical: a server that ignores paging would cut the result at its size limit.
-fn paged(size: i32, cookie: &[u8]) -> RawControl {
-    let size = size.to_be_bytes();
-    let value = ber::element(0x30, &[ber::element(0x02, &size), ber::element(0x04, cookie)].concat());
-    RawControl { ctype: PAGED_RESULTS.to_owned(), crit: true, val: Some(value) }
-}
-
-/// The cookie of RFC 2696, read without trusting its form. `None` when the control is missing or is not one.
-fn cookie_of(controls: &[Control]) -> Option<Vec<u8>> {
-    let Control(_, raw) = controls.iter().find(|Control(_, raw)| raw.ctype == PAGED_RESULTS)?;
-    let parts = ber::take(raw.val.as_deref()?, 0x30).ok()?;
-    let size = ber::take(parts.content, 0x02).ok()?;
-    Some(ber::take(size.rest, 0x04).ok()?.content.to_vec())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn control(value: &[u8]) -> Vec<Control> {
-        vec![Control(None, RawControl { ctype: PAGED_RESULTS.into(), crit: false, val: Some(value.to_vec()) })]
-    }
-
-    #[test]
-    fn the_cookie_is_read_and_an_odd_control_is_no_empty_cookie() {
-        let sent = paged(500, b"next");
-
-        assert_eq!(cookie_of(&control(&sent.val.unwrap())), Some(b"next".to_vec()));
-        assert_eq!(cookie_of(&control(b"\x30\x01")), None);
-        assert_eq!(cookie_of(&[]), None);
-    }
 
     #[test]
     fn a_base_outside_the_domain_is_an_error_of_its_own() {

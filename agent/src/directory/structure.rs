@@ -6,9 +6,10 @@ use rollcall_protocol::structure::{Blocked, Group as ListedGroup, OrgUnit};
 use uuid::Uuid;
 
 use super::ceiling::Barred;
-use super::dn::Dn;
+use super::dn::{self, Dn};
 use super::domain::Domain;
 use super::entry::Entry;
+use super::filter::Filter;
 use super::group::{self, Group, GroupMap};
 use super::people;
 use super::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
@@ -26,10 +27,8 @@ pub struct Structure {
     pub left_out: u64,
 }
 
-const OU_FILTER: &str = "(objectClass=organizationalUnit)";
-const GROUP_FILTER: &str = "(objectClass=group)";
-/// Computers, managed service accounts and contacts that are in some group.
-const OTHERS_FILTER: &str = "(&(|(sAMAccountType=805306369)(objectClass=contact))(memberOf=*))";
+const OU_FILTER: Filter = Filter::is("objectClass", "organizationalUnit");
+const GROUP_FILTER: Filter = Filter::is("objectClass", "group");
 const COUNTED: &[&str] = &["objectSid", "sAMAccountName", "isCriticalSystemObject", "primaryGroupID", "memberOf"];
 
 /// Reads the structure of the whole domain, and which groups lie in which.
@@ -39,15 +38,22 @@ pub async fn read(
     barred: &Barred,
 ) -> Result<(Structure, GroupMap), Incomplete> {
     let base = domain.head.as_str();
-    let people = Search { base, filter: people::FILTER, attributes: COUNTED, page_size: PAGE_SIZE };
+    let people = Search { base, filter: &people::FILTER, attributes: COUNTED, page_size: PAGE_SIZE };
     let counts = reader.search_into(&people, Counts { barred: barred.clone(), ..Counts::default() }).await?.sink;
-    let others = Search { base, filter: OTHERS_FILTER, attributes: &["objectClass", "memberOf"], page_size: PAGE_SIZE };
+    let filter = others_filter();
+    let others = Search { base, filter: &filter, attributes: &["objectClass", "memberOf"], page_size: PAGE_SIZE };
     let others = reader.search_into(&others, Others::default()).await?.sink;
     let units = read_units(reader, domain, &counts).await?;
     let found = read_groups(reader, domain).await?;
     let (people, left_out) = (counts.people, counts.left_out);
     let groups = found.listed(domain, &units, &counts, &others);
     Ok((Structure { ous: units.listed(&counts), groups, people, left_out }, found.map))
+}
+
+/// Computers, managed service accounts and contacts that are in some group.
+fn others_filter() -> Filter {
+    let kinds = vec![Filter::is("sAMAccountType", "805306369"), Filter::is("objectClass", "contact")];
+    Filter::All(vec![Filter::Any(kinds), Filter::Has("memberOf")])
 }
 
 /// How many people lie where. Keys are names in small letters: a count needs no more than that.
@@ -70,15 +76,18 @@ impl Sink for Counts {
             count_groups(&mut self.own_by_group, &entry);
             return Ok(());
         }
-        let dn = Dn::parse(&entry.dn).ok_or(Refused::Unreadable("its name"))?;
-        if self.barred.holds(&dn) {
-            self.left_out += 1;
-            // Counted like Windows' own accounts, so that they are not taken for somebody of another domain.
-            count_groups(&mut self.own_by_group, &entry);
-            return Ok(());
+        if !self.barred.is_empty() {
+            let dn = Dn::parse(&entry.dn).ok_or(Refused::Unreadable("its name"))?;
+            if self.barred.holds(&dn) {
+                self.left_out += 1;
+                // Counted like Windows' own accounts, so that they are not taken for somebody of another domain.
+                count_groups(&mut self.own_by_group, &entry);
+                return Ok(());
+            }
         }
+        let parent = dn::parent_of(&entry.dn).ok_or(Refused::Unreadable("its name"))?;
         self.people += 1;
-        *self.by_parent.entry(dn.parent().unwrap_or_default().to_lowercase()).or_default() += 1;
+        *self.by_parent.entry(parent.to_lowercase()).or_default() += 1;
         count_groups(&mut self.by_group, &entry);
         if let Some(rid) = entry.text("primaryGroupID").and_then(|text| text.parse().ok()) {
             *self.by_primary_group.entry(rid).or_default() += 1;
@@ -170,7 +179,7 @@ impl Units {
 async fn read_units(reader: &mut DirectoryReader, domain: &Domain, counts: &Counts) -> Result<Units, Incomplete> {
     let mut units = Units(BTreeMap::new());
     let search =
-        Search { base: domain.head.as_str(), filter: OU_FILTER, attributes: &["objectGUID"], page_size: PAGE_SIZE };
+        Search { base: domain.head.as_str(), filter: &OU_FILTER, attributes: &["objectGUID"], page_size: PAGE_SIZE };
     for entry in reader.search_into(&search, Vec::new()).await?.sink {
         units.add(&entry);
     }
@@ -191,7 +200,7 @@ async fn read_groups(reader: &mut DirectoryReader, domain: &Domain) -> Result<Gr
     let mut attributes = group::ATTRIBUTES.to_vec();
     attributes.extend(["member", "memberOf"]);
     let search =
-        Search { base: domain.head.as_str(), filter: GROUP_FILTER, attributes: &attributes, page_size: PAGE_SIZE };
+        Search { base: domain.head.as_str(), filter: &GROUP_FILTER, attributes: &attributes, page_size: PAGE_SIZE };
     let mut found = reader.search_into(&search, Groups::default()).await?.sink;
     for guid in std::mem::take(&mut found.unfinished) {
         let members = group::read_members(reader, guid).await?.map_or(0, |members| members.len());

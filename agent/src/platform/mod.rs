@@ -1,6 +1,5 @@
 //! The only place that knows which operating system it runs on, and the only place where `unsafe` may stand.
 
-pub mod stream_pair;
 pub mod private_file;
 pub mod domain_controller;
 pub mod kerberos;

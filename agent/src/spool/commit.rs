@@ -11,7 +11,7 @@ use rollcall_protocol::person::InImport;
 use rusqlite::{Rows, Transaction, params};
 use uuid::Uuid;
 
-use super::reading::{Draft, HoldIndex, holds};
+use super::reading::{self, Draft, FOUND_IN_ORDER, FoundRows, HoldIndex};
 use super::snapshot::{self, Known, RowsDigester};
 use super::state::{self, State};
 use super::{Spool, SpoolError, memberships, witness};
@@ -26,8 +26,11 @@ pub struct Compared {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundPerson {
-    pub draft: Draft,
+    /// Where their record lies in the reading.
+    pub row: i64,
     pub holds: Vec<HoldIndex>,
+    /// The hash of the record if it is known for exactly these selections.
+    pub hash: Option<Hash>,
 }
 
 /// The transaction in which a cycle enters the spool. Dropped without `commit`, it never was.
@@ -67,6 +70,11 @@ impl CycleWriter<'_> {
         } else {
             Err(SpoolError::Damaged("a record is not what was written".to_owned()))
         }
+    }
+
+    /// The record of a person as read in this cycle.
+    pub fn get_draft(&self, found: &FoundPerson) -> Result<Draft, SpoolError> {
+        reading::get_draft(&self.transaction, found)
     }
 
     /// A person as they will be acknowledged.
@@ -136,12 +144,11 @@ fn compare<E: From<SpoolError>>(
 ) -> Result<(), E> {
     let written = state::read(db)?.base.rows;
     let mut digest = RowsDigester::default();
-    let mut found =
-        db.prepare("select guid, draft, holds from reading.found order by guid").map_err(SpoolError::from)?;
+    let mut found = db.prepare(FOUND_IN_ORDER).map_err(SpoolError::from)?;
     let mut known = db.prepare("select guid, hash, imports from person order by guid").map_err(SpoolError::from)?;
-    let mut found = found.query([]).map_err(SpoolError::from)?;
+    let mut found = FoundRows::new(found.query([]).map_err(SpoolError::from)?);
     let mut known = known.query([]).map_err(SpoolError::from)?;
-    let (mut next_found, mut next_known) = (step_found(&mut found)?, step_known(&mut known)?);
+    let (mut next_found, mut next_known) = (found.next()?, step_known(&mut known)?);
     loop {
         let first = match (&next_found, &next_known) {
             (None, None) => break,
@@ -152,7 +159,7 @@ fn compare<E: From<SpoolError>>(
         let found_now = next_found.take_if(|(guid, _)| *guid == first).map(|(_, person)| person);
         let known_now = next_known.take_if(|person| person.guid == first);
         if found_now.is_some() {
-            next_found = step_found(&mut found)?;
+            next_found = found.next()?;
         }
         if known_now.is_some() {
             next_known = step_known(&mut known)?;
@@ -167,14 +174,6 @@ fn compare<E: From<SpoolError>>(
     } else {
         Err(SpoolError::Damaged("the people are not those that were written".to_owned()).into())
     }
-}
-
-fn step_found(rows: &mut Rows<'_>) -> Result<Option<(Uuid, FoundPerson)>, SpoolError> {
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let guid: [u8; 16] = row.get(0)?;
-    let packed = row.get_ref(2)?.as_blob().map_err(|_| SpoolError::Unreadable)?;
-    let person = FoundPerson { draft: Draft::from_text(row.get(1)?), holds: holds(packed) };
-    Ok(Some((Uuid::from_bytes(guid), person)))
 }
 
 fn step_known(rows: &mut Rows<'_>) -> Result<Option<Known>, SpoolError> {
@@ -207,7 +206,7 @@ mod tests {
 
     fn find(spool: &Spool, number: u128, hold: HoldIndex) {
         let draft = Draft::write(&Person::default()).unwrap();
-        spool.reading().add(Uuid::from_u128(number), &draft, &[hold]).unwrap();
+        spool.reading().add(Uuid::from_u128(number), &draft, &[hold], None).unwrap();
     }
 
     #[test]

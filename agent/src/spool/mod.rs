@@ -170,6 +170,7 @@ create table person (
     imports blob not null,
     json text not null
 );
+create index person_in_order on person (guid, hash, imports);
 create table staged (
     id integer primary key,
     guid blob not null unique,

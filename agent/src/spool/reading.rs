@@ -4,11 +4,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use rollcall_protocol::hash::Hash;
 use rollcall_protocol::person::Person;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Rows, params};
 use uuid::Uuid;
 
-use super::commit::get_u64;
+use super::commit::{FoundPerson, get_u64};
 use super::{Spool, SpoolError};
 use crate::platform::private_file;
 
@@ -70,9 +71,10 @@ impl Spool {
              pragma reading.cache_size = -8192;
              create table reading.found (
                  id integer primary key,
-                 guid blob not null unique,
+                 guid blob not null,
                  draft text not null,
-                 holds blob not null
+                 holds blob not null,
+                 hash blob
              );
              begin;",
         )?;
@@ -84,9 +86,10 @@ impl Spool {
         Reading { db: &self.db, file: self.folder.join(READING_FILE) }
     }
 
-    /// Ends the part in which people are added.
+    /// Ends the part in which people are added. The index comes only now: sorting once costs a fraction of keeping
+    /// random GUIDs in order. It holds all that a comparison needs.
     pub fn finish_reading(&mut self) -> Result<(), SpoolError> {
-        Ok(self.db.execute_batch("commit")?)
+        Ok(self.db.execute_batch("create index reading.found_in_order on found (guid, holds, hash); commit;")?)
     }
 
     /// Throws the reading away.
@@ -102,21 +105,25 @@ impl Spool {
 const READING_FILE: &str = "reading.sqlite";
 
 impl Reading<'_> {
-    /// Adds a person, or another selection that holds them.
-    pub fn add(&self, guid: Uuid, draft: &Draft, holds: &[HoldIndex]) -> Result<(), SpoolError> {
+    /// Adds a person, or another selection that holds them. `hash` is that of the finished record if nothing but these
+    /// selections holds the person.
+    pub fn add(&self, guid: Uuid, draft: &Draft, holds: &[HoldIndex], hash: Option<Hash>) -> Result<(), SpoolError> {
         let holds: Vec<u8> = holds.iter().flat_map(|index| index.to_be_bytes()).collect();
+        let hash = hash.as_ref().map(Hash::as_bytes);
         self.db
-            .prepare_cached(
-                "insert into reading.found (guid, draft, holds) values (?1, ?2, ?3)
-                 on conflict (guid) do update set holds = cast(holds || excluded.holds as blob)",
-            )?
-            .execute(params![guid.as_bytes(), draft.as_str(), holds])?;
+            .prepare_cached("insert into reading.found (guid, draft, holds, hash) values (?1, ?2, ?3, ?4)")?
+            .execute(params![guid.as_bytes(), draft.as_str(), holds, hash])?;
         Ok(())
+    }
+
+    /// The record of a person as it was read first.
+    pub fn get_draft(&self, found: &FoundPerson) -> Result<Draft, SpoolError> {
+        get_draft(self.db, found)
     }
 
     /// People found so far.
     pub fn count(&self) -> Result<u64, SpoolError> {
-        Ok(self.db.query_row("select count(*) from reading.found", [], |row| get_u64(row, 0))?)
+        Ok(self.db.query_row("select count(distinct guid) from reading.found", [], |row| get_u64(row, 0))?)
     }
 
     /// Where it lies, for reports.
@@ -125,12 +132,61 @@ impl Reading<'_> {
     }
 }
 
+pub(super) fn get_draft(db: &Connection, found: &FoundPerson) -> Result<Draft, SpoolError> {
+    let mut get = db.prepare_cached("select draft from reading.found where id = ?1")?;
+    Ok(Draft::from_text(get.query_row([found.row], |row| row.get(0))?))
+}
+
 /// Unpacks the selections of a row.
-pub(super) fn holds(packed: &[u8]) -> Vec<HoldIndex> {
-    let mut holds: Vec<HoldIndex> = packed.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
-    holds.sort_unstable();
-    holds.dedup();
-    holds
+fn holds(packed: &[u8]) -> impl Iterator<Item = HoldIndex> {
+    packed.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair))
+}
+
+/// The people of a reading by ascending GUID, each once with all selections that hold them.
+pub(super) struct FoundRows<'s> {
+    rows: Rows<'s>,
+    ahead: Option<(Uuid, FoundPerson)>,
+}
+
+pub(super) const FOUND_IN_ORDER: &str = "select guid, id, holds, hash from reading.found order by guid";
+
+impl<'s> FoundRows<'s> {
+    pub fn new(rows: Rows<'s>) -> Self {
+        Self { rows, ahead: None }
+    }
+
+    pub fn next(&mut self) -> Result<Option<(Uuid, FoundPerson)>, SpoolError> {
+        let first = self.ahead.take().map_or_else(|| self.step(), |ahead| Ok(Some(ahead)))?;
+        let Some((guid, mut person)) = first else { return Ok(None) };
+        while let Some((next, other)) = self.step()? {
+            if next != guid {
+                self.ahead = Some((next, other));
+                break;
+            }
+            person.join(other);
+        }
+        Ok(Some((guid, person)))
+    }
+
+    fn step(&mut self) -> Result<Option<(Uuid, FoundPerson)>, SpoolError> {
+        let Some(row) = self.rows.next()? else { return Ok(None) };
+        let guid: [u8; 16] = row.get(0)?;
+        let packed = row.get_ref(2)?.as_blob().map_err(|_| SpoolError::Unreadable)?;
+        let hash: Option<[u8; 32]> = row.get(3)?;
+        let person = FoundPerson { row: row.get(1)?, holds: holds(packed).collect(), hash: hash.map(Hash::from_bytes) };
+        Ok(Some((Uuid::from_bytes(guid), person)))
+    }
+}
+
+impl FoundPerson {
+    /// Another selection holds the same person: the first record stands, and its hash is one of other memberships.
+    fn join(&mut self, other: Self) {
+        self.row = self.row.min(other.row);
+        self.holds.extend(other.holds);
+        self.holds.sort_unstable();
+        self.holds.dedup();
+        self.hash = None;
+    }
 }
 
 #[cfg(test)]
@@ -155,7 +211,7 @@ mod tests {
         let (mut spool, _) = Spool::open(folder.path(), chrono::DateTime::UNIX_EPOCH).unwrap();
         let draft = Draft::write(&Person::default()).unwrap();
         spool.begin_reading().unwrap();
-        spool.reading().add(Uuid::from_u128(1), &draft, &[0]).unwrap();
+        spool.reading().add(Uuid::from_u128(1), &draft, &[0], None).unwrap();
 
         spool.begin_reading().unwrap();
 

@@ -21,4 +21,3 @@ mod rotation;
 mod inspector;
 mod proxies;
 mod secrets;
-mod figures;

@@ -2,6 +2,7 @@
 //! from the vendors' documents and share no code with the product.
 
 pub mod authority;
+pub mod bench;
 pub mod demo;
 pub mod directory;
 pub mod dns;

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use rollcall_lab::directory::{Directory, Plan, Setup};
-use rollcall_lab::{demo, postgres::Postgres, world::Database};
+use rollcall_lab::{bench, demo, postgres::Postgres, world::Database};
 use std::{error::Error, io::Write, net::SocketAddr, path::PathBuf, time::Duration};
 
 #[derive(Parser)]
@@ -12,6 +12,38 @@ enum Command {
     Directory(DirectoryOptions),
     /// Runs the whole product on this machine
     Demo(DemoOptions),
+    /// Measures the budgets
+    Bench(BenchOptions),
+}
+
+#[derive(clap::Args)]
+struct BenchOptions {
+    /// What to measure; everything when nothing is named
+    parts: Vec<BenchPart>,
+    /// User objects in the large directory
+    #[arg(long, default_value_t = 100_000)]
+    users: usize,
+    /// User objects in the real domain controller
+    #[arg(long, default_value_t = 10_000)]
+    samba_users: usize,
+    /// How often each reading is repeated; the middle one counts
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// How often the agent is told to sync
+    #[arg(long, default_value_t = 20)]
+    wakes: usize,
+    /// How long the agent is watched at rest
+    #[arg(long, default_value_t = 30)]
+    rest_seconds: u64,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum BenchPart {
+    Reading,
+    Samba,
+    Growth,
+    Resting,
+    Applying,
 }
 
 #[derive(clap::Args)]
@@ -71,6 +103,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match Command::parse() {
         Command::Directory(options) => directory(&options),
         Command::Demo(options) => demo(&options),
+        Command::Bench(options) => bench(options),
     }
 }
 
@@ -107,6 +140,25 @@ fn demo(options: &DemoOptions) -> Result<(), Box<dyn Error>> {
         }
         Ok(())
     })
+}
+
+/// Prints a table, and the same as one JSON line at the end.
+fn bench(options: BenchOptions) -> Result<(), Box<dyn Error>> {
+    let part = |part: &BenchPart| match part {
+        BenchPart::Reading => bench::Part::Reading,
+        BenchPart::Samba => bench::Part::Samba,
+        BenchPart::Growth => bench::Part::Growth,
+        BenchPart::Resting => bench::Part::Resting,
+        BenchPart::Applying => bench::Part::Applying,
+    };
+    let parts =
+        if options.parts.is_empty() { bench::Part::ALL.to_vec() } else { options.parts.iter().map(part).collect() };
+    let BenchOptions { users, samba_users, rounds, wakes, rest_seconds, .. } = options;
+    let options = bench::Options { parts, users, samba_users, rounds, wakes, rest_seconds };
+    let report = tokio::runtime::Runtime::new()?.block_on(bench::run(&options))?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{report}\n{}", serde_json::to_string(&report)?)?;
+    Ok(())
 }
 
 /// Prints one JSON line when ready, then serves until killed.
