@@ -168,7 +168,7 @@ mod tests {
         let home = folder.path().join("Rollcall");
         fs::create_dir(&home).unwrap();
         let path = home.join("agent.toml");
-        fs::write(&path, format!("data_dir = {:?}\n# mine\n[cycle]\nsecond_reading_seconds = 7\n", home)).unwrap();
+        fs::write(&path, format!("data_dir = {home:?}\n# mine\n[cycle]\nsecond_reading_seconds = 7\n")).unwrap();
         (folder, path)
     }
 

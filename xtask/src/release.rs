@@ -181,9 +181,13 @@ struct Published {
     releases: Vec<Release>,
 }
 
+/// More changes of the root than any project lives to see.
+const MOST_ROOTS: u64 = 10_000;
+
 fn newest_root(folder: &Path) -> Result<(u64, Root), String> {
     let exists = |number: &u64| folder.join(name::root(*number)).exists();
-    let number = (1..).take_while(exists).last().ok_or("there is no 1.root.json; begin with `release keys`")?;
+    let number =
+        (1..=MOST_ROOTS).take_while(exists).last().ok_or("there is no 1.root.json; begin with `release keys`")?;
     let text = fs::read_to_string(folder.join(name::root(number))).map_err(|error| error.to_string())?;
     let root = document::open_self_signed(&text).map_err(|error| error.to_string())?;
     Ok((number, root))

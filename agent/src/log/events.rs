@@ -132,7 +132,9 @@ mod tests {
 
     /// What would have been written.
     #[derive(Clone, Default)]
-    struct Notebook(Arc<Mutex<Vec<(Option<u16>, String)>>>);
+    struct Notebook(Arc<Mutex<Vec<Written>>>);
+
+    type Written = (Option<u16>, String);
 
     impl<S: Subscriber> tracing_subscriber::Layer<S> for Notebook {
         fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {

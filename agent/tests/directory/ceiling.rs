@@ -40,7 +40,7 @@ async fn people_in_a_place_that_is_never_read_do_not_leave_the_network_and_are_c
     site.select_ous(&["Staff"]);
     let (place, guid) = branch(&site);
     let hidden = people_in(&site, guid);
-    bar(&mut site, &[place.clone()]);
+    bar(&mut site, std::slice::from_ref(&place));
 
     let summary = site.sync().await.unwrap();
 

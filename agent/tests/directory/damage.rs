@@ -249,6 +249,7 @@ fn damage(folder: &Path, backup: &[u8], chance: &mut StdRng) -> String {
     format!("{name}: {how} at {at}")
 }
 
+#[expect(clippy::print_stdout, reason = "a campaign tells its seed, size and bound")]
 async fn campaign(cases: u64) {
     let started = Instant::now();
     let mut range = Range::build().await;

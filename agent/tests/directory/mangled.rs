@@ -250,6 +250,7 @@ fn peak_kib() -> u64 {
     peak.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
+#[expect(clippy::print_stdout, reason = "a campaign tells its seed, size and bound")]
 async fn campaign(cases: u64) {
     let started = Instant::now();
     let mut range = Range::build().await;

@@ -115,7 +115,8 @@ impl Message {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let headers: String = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        [format!("{}\r\n{headers}\r\n", self.first).as_bytes(), &self.body].concat()
+        let mut lines = vec![self.first.clone()];
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        [lines.join("\r\n").as_bytes(), b"\r\n\r\n", &self.body].concat()
     }
 }

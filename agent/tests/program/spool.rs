@@ -106,9 +106,11 @@ fn start_on_small_disk(home: &Home, kib: u32, mounted: &str) -> Child {
     std::fs::rename(&data, &kept).unwrap();
     std::fs::create_dir(&data).unwrap();
     let script = format!(
-        "mount -t tmpfs -o size={kib}k,mode=0700 none {data:?} && cp -a {kept:?}/. {data:?}/ && mount -o remount,{mounted} {data:?} && exec {agent:?} --config {config:?} run",
+        "mount -t tmpfs -o size={kib}k,mode=0700 none '{data}' && cp -a '{kept}/.' '{data}/' && mount -o remount,{mounted} '{data}' && exec {agent} --config '{config}' run",
         agent = env!("CARGO_BIN_EXE_rollcall-agent"),
-        config = home.path("agent.toml"),
+        data = data.display(),
+        kept = kept.display(),
+        config = home.path("agent.toml").display(),
     );
     let log = std::fs::File::options().append(true).create(true).open(home.path("agent.log")).unwrap();
     let errors = log.try_clone().unwrap();

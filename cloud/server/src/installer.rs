@@ -54,7 +54,7 @@ impl Shelf {
             return Some(msi.clone());
         }
         let bytes = Bytes::from(tokio::fs::read(&self.0.file).await.ok()?);
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = crate::keys::to_hex(&Sha256::digest(&bytes));
         let msi = Msi { bytes, sha256 };
         *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamp, msi.clone()));
         Some(msi)

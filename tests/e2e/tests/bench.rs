@@ -1,7 +1,5 @@
 //! The bench measures every line and says so in one line; what it measured here means nothing.
 
-#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
-
 use rollcall_lab::world::{find, finish};
 use serde_json::Value;
 use std::time::Duration;

@@ -38,7 +38,7 @@ pub struct Bundle {
 
 impl Bundle {
     fn show(bundle: store::Bundle) -> Self {
-        let sha256 = bundle.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = crate::keys::to_hex(&bundle.sha256);
         let store::Bundle { id, received_at, expires_at, size, .. } = bundle;
         Self { id, received_at, expires_at, bytes: size, sha256 }
     }
