@@ -24,6 +24,7 @@ const HARMLESS: &[&str] = &[
     "ldap.connect_seconds",
     "ldap.entry_seconds",
     "cloud.ca_file",
+    "cloud.proxy_password_file",
     "cycle.second_reading_seconds",
     "privacy.withhold",
     "log.level",

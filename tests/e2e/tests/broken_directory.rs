@@ -23,6 +23,8 @@ impl Town {
     /// Everybody is synced once; from here on only faults change anything.
     async fn settled(people: usize) -> Self {
         let directory = Directory::start(&Plan::new(people, 3), Setup::default()).unwrap();
+        // Less than the agent asks for, so that a few hundred people take several pages.
+        directory.clamp_pages(500);
         let folder = tempfile::tempdir().unwrap();
         let cloud = Cloud::start(&CloudSetup::default()).await.unwrap();
         let setup = AgentSetup::new(Binding::to_directory(&directory, &folder.path().join("ca.pem")).unwrap());

@@ -37,10 +37,17 @@ impl Wine {
         finish(&mut wine.as_private("wineserver", &["-k"]), PATIENCE).await?;
         wine.must(wine.as_private("wineserver", &["-w"])).await?;
         // A Windows goes on when nobody is signed in; without this, services would end with the last program.
-        let mut server = wine.as_private("wineserver", &["-p"]);
-        // It stays in the background; waiting for the end of its output would be waiting for ever.
-        server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().await.map_err(io)?;
+        wine.begin("wineserver", &["-p"]).await?;
+        // The first program brings the service manager up, which would keep that program's output open for ever.
+        wine.begin("wine", &["wineboot"]).await?;
         Ok(wine)
+    }
+
+    /// Runs something that leaves processes behind; waiting for the end of their output would be waiting for ever.
+    async fn begin(&self, program: &str, arguments: &[&str]) -> Result<(), ProgramError> {
+        let mut command = self.as_private(program, arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().await.map(drop).map_err(io)
     }
 
     /// Where a file of drive C: lies in truth: `ProgramData\Rollcall`.
