@@ -88,7 +88,8 @@ mod tests {
     use super::*;
 
     /// Names of accounts, places and whatever may carry a password.
-    const PRIVATE: &[&str] = &["ldap.bind_user", "ldap.principal", "cloud.proxy", "privacy.never_read"];
+    const PRIVATE: &[&str] =
+        &["ldap.bind_user", "ldap.principal", "cloud.proxy", "cloud.proxy_user", "privacy.never_read"];
 
     // proves: M-49
     #[test]
