@@ -151,6 +151,18 @@ pub struct Report<'a> {
     pub whole: Value,
 }
 
+/// A cycle proves which instructions its agent had: orders in them are seen, whether or not a check-in said so yet.
+pub async fn record_obeyed(tx: &mut WriteTx, scope: &AgentScope, version: i64) -> Result<()> {
+    execute!(
+        tx,
+        "update agents set applied_version = $3 where msp_id = $1 and id = $2 and applied_version < $3",
+        scope.agent().uuid(),
+        version,
+    )?
+    .count();
+    Ok(())
+}
+
 pub async fn record_checkin(
     tx: &mut WriteTx,
     scope: &AgentScope,

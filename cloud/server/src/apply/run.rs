@@ -146,7 +146,8 @@ async fn apply_cycle(
     }
     let sets = compare_sets(tx, state, scope, directory, cycle, &tally).await?;
     write_run(tx, state, scope, &frame, cycle, &mut tally, sets).await?;
-    Ok(())
+    let obeyed = i64::try_from(cycle.told.desired_version).unwrap_or(i64::MAX);
+    Ok(agents::record_obeyed(tx, scope, obeyed).await?)
 }
 
 async fn count_members(tx: &mut WriteTx, directory: &Directory) -> Result<Members, StoreError> {

@@ -92,6 +92,7 @@ stories![
     a_standby_takes_over_when_the_reader_is_revoked,
     an_incomplete_reading_becomes_one_failed_run,
     a_finished_command_is_not_given_again,
+    whoever_asks_after_the_reading_gets_another_one,
     what_vanished_is_accepted_only_by_name_and_only_while_it_is_told,
     an_agent_ahead_of_a_restored_cloud_is_heard_and_obeys_again,
 ];
@@ -568,6 +569,19 @@ async fn what_vanished_is_accepted_only_by_name_and_only_while_it_is_told(cloud:
 
     assert_eq!(desired.commands[0].order, Order::AcceptClearing { attributes: vec!["mail".into()] });
     assert!(matches!(accept("mail").await, Err(ServiceError::Invalid { .. })), "the agent tells of nothing any more");
+}
+
+async fn whoever_asks_after_the_reading_gets_another_one(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(STAFF).await;
+    agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap();
+    agent.check_in(&cloud).await.unwrap();
+    agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+
+    agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap();
+
+    let desired = agent.check_in(&cloud).await.unwrap();
+    assert_eq!(desired.commands.len(), 2, "the first may still be open, but it was read before the second was asked");
 }
 
 async fn a_finished_command_is_not_given_again(cloud: TestCloud) {
