@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 const USERS: usize = 1_000;
 const RESTING_KIB: u64 = 20 * 1024;
 const SOON: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_millis(1_500);
 /// A wake that takes longer than this did not come.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -57,9 +58,21 @@ async fn rest(options: &Options, report: &mut Report, customer: &Customer) -> Re
     Ok(())
 }
 
+/// How often the agent has connected, once it has not for a while. A sync asked for while an earlier one begins is the
+/// same sync, and would never be heard of by itself.
+async fn settled(directory: &Directory) -> u64 {
+    loop {
+        let seen = directory.tally().connections;
+        tokio::time::sleep(QUIET).await;
+        if directory.tally().connections == seen {
+            return seen;
+        }
+    }
+}
+
 /// From the button to the agent's connection at the directory.
 async fn wake(cloud: &Cloud, customer: &Customer, directory: &Directory) -> Result<Duration, BenchError> {
-    let before = directory.tally().connections;
+    let before = settled(directory).await;
     let started = Instant::now();
     cloud.api().post(&format!("/customers/{}/sync", customer.id), &json!({})).await?;
     while directory.tally().connections == before {
