@@ -11,6 +11,7 @@ use rollcall_protocol::revocation::Revocation;
 use serde::de::DeserializeOwned;
 
 use super::http::{self, CONNECT_TIMEOUT};
+use super::way_out::WayOut;
 use crate::clock::{Chance, Clock};
 use crate::config::Cloud;
 use crate::directory::tls::{self, TlsRefused};
@@ -87,17 +88,10 @@ impl Link {
         chance: Chance,
     ) -> Result<Self, LinkError> {
         check_url(url)?;
-        let http = http::client(settings)?;
+        let way_out = WayOut::to(url, settings);
+        let http = http::client(settings, &way_out)?;
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self {
-            http,
-            url,
-            proxy: settings.proxy.as_ref().map(ToString::to_string),
-            keys: Keyholder::new(signer),
-            cloud_key,
-            clock,
-            chance,
-        })
+        Ok(Self { http, url, proxy: way_out.proxy(), keys: Keyholder::new(signer), cloud_key, clock, chance })
     }
 
     pub fn url(&self) -> &str {
