@@ -112,7 +112,7 @@ pub struct Cloud {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub enum Proxy {
-    /// As Windows says, else as the environment of the service does: `HTTPS_PROXY`, `NO_PROXY`.
+    /// As Windows' own settings say; elsewhere as the environment of the service does: `HTTPS_PROXY`, `NO_PROXY`.
     System,
     /// Scheme, host and port.
     At(String),

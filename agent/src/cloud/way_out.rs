@@ -1,8 +1,8 @@
 //! Decides how requests leave this network: directly, through the proxy that the file names, or as the system says.
 
 use std::fmt;
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use super::system_proxy::{self, Place, Source, Told};
 use crate::config::{Cloud, Proxy};
@@ -11,6 +11,8 @@ use crate::platform::system_proxy::ScriptAnswer;
 
 /// A script is fetched over the network, which may never answer.
 const SCRIPT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long what a script said holds: it is asked before every connection otherwise.
+const SCRIPT_HOLDS: Duration = Duration::from_mins(5);
 
 /// The way to one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,37 +25,71 @@ pub enum WayOut {
     OfWindows { proxy: String, source: Source },
     /// Windows has a proxy, and this address is excepted.
     Excepted(Source),
-    /// `HTTPS_PROXY` and `NO_PROXY` decide with every request.
+    /// The file says that Windows decides, and Windows has no proxy.
+    NoneSet,
+    /// `HTTPS_PROXY` and `NO_PROXY` decide.
     Environment,
 }
 
-impl WayOut {
-    /// Looks at what Windows says now, so a changed setting counts from the next start on. May take some seconds where
-    /// the account has a script.
-    pub fn to(url: &str, settings: &Cloud) -> Self {
-        match &settings.proxy {
+/// Finds the way to one address anew for each connection: a changed setting of Windows counts without a restart.
+#[derive(Debug)]
+pub struct Router {
+    url: String,
+    proxy: Option<Proxy>,
+    last: Mutex<Option<Asked>>,
+}
+
+/// What a script said last.
+#[derive(Debug, Clone)]
+struct Asked {
+    script: String,
+    at: Instant,
+    answer: ScriptAnswer,
+}
+
+impl Router {
+    pub fn new(url: &str, settings: &Cloud) -> Self {
+        Self { url: url.to_owned(), proxy: settings.proxy.clone(), last: Mutex::new(None) }
+    }
+
+    /// May take some seconds where the account has a script.
+    pub fn way_out(&self) -> WayOut {
+        match &self.proxy {
             // The environment of a service is nobody's configuration unless the file says so.
-            None => Self::Direct,
-            Some(Proxy::At(proxy)) => Self::Named(proxy.clone()),
-            Some(Proxy::System) => Self::of_the_system(url),
+            None => WayOut::Direct,
+            Some(Proxy::At(proxy)) => WayOut::Named(proxy.clone()),
+            Some(Proxy::System) if cfg!(windows) => self.as_windows_says(),
+            Some(Proxy::System) => WayOut::Environment,
         }
     }
 
-    fn of_the_system(url: &str) -> Self {
-        let parsed = reqwest::Url::parse(url).ok();
+    fn as_windows_says(&self) -> WayOut {
+        let parsed = reqwest::Url::parse(&self.url).ok();
         let place = parsed.as_ref().and_then(|url| Some(Place { scheme: url.scheme(), host: url.host_str()? }));
-        let Some(place) = place else { return Self::Environment };
-        match system_proxy::decide(&system::settings(), place, |script| ask_in_time(script, url)) {
-            Told::Through { proxy, source } => Self::OfWindows { proxy, source },
-            Told::Directly(source) => Self::Excepted(source),
-            Told::Nothing => Self::Environment,
+        let Some(place) = place else { return WayOut::NoneSet };
+        match system_proxy::decide(&system::settings(), place, |script| self.ask(script)) {
+            Told::Through { proxy, source } => WayOut::OfWindows { proxy, source },
+            Told::Directly(source) => WayOut::Excepted(source),
+            Told::Nothing => WayOut::NoneSet,
         }
     }
 
+    fn ask(&self, script: &str) -> ScriptAnswer {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(asked) = last.as_ref().filter(|asked| asked.script == script && asked.at.elapsed() < SCRIPT_HOLDS) {
+            return asked.answer.clone();
+        }
+        let answer = ask_in_time(script, &self.url);
+        *last = Some(Asked { script: script.to_owned(), at: Instant::now(), answer: answer.clone() });
+        answer
+    }
+}
+
+impl WayOut {
     /// The proxy as people should read it; a password never stands in it.
     pub fn proxy(&self) -> Option<String> {
         match self {
-            Self::Direct | Self::Excepted(_) => None,
+            Self::Direct | Self::Excepted(_) | Self::NoneSet => None,
             Self::Named(proxy) => Some(proxy.clone()),
             Self::OfWindows { proxy, .. } => Some(without_sign_in(proxy)),
             Self::Environment => Some("of the system".to_owned()),
@@ -68,6 +104,7 @@ impl fmt::Display for WayOut {
             Self::Named(proxy) => write!(f, "{proxy}, as cloud.proxy says"),
             Self::OfWindows { proxy, source } => write!(f, "{}, as {source} says", without_sign_in(proxy)),
             Self::Excepted(source) => write!(f, "none: {source} excepts this address"),
+            Self::NoneSet => f.write_str("none: neither WinHTTP of this machine nor the service's account has one"),
             Self::Environment => f.write_str("as the environment says (HTTPS_PROXY, NO_PROXY)"),
         }
     }
@@ -93,18 +130,18 @@ fn ask_in_time(script: &str, url: &str) -> ScriptAnswer {
 mod tests {
     use super::*;
 
-    fn settings(proxy: Option<Proxy>) -> Cloud {
-        Cloud { proxy, ..Cloud::default() }
+    fn way_out(proxy: Option<Proxy>) -> WayOut {
+        Router::new("https://cloud.example", &Cloud { proxy, ..Cloud::default() }).way_out()
     }
 
     #[test]
     fn without_a_word_in_the_file_nothing_of_the_system_counts() {
-        assert_eq!(WayOut::to("https://cloud.example", &settings(None)), WayOut::Direct);
+        assert_eq!(way_out(None), WayOut::Direct);
     }
 
     #[test]
     fn the_proxy_of_the_file_is_told_as_it_stands_there() {
-        let named = WayOut::to("https://cloud.example", &settings(Some(Proxy::At("http://proxy:3128".into()))));
+        let named = way_out(Some(Proxy::At("http://proxy:3128".into())));
 
         assert_eq!(named.proxy().as_deref(), Some("http://proxy:3128"));
         assert_eq!(named.to_string(), "http://proxy:3128, as cloud.proxy says");
@@ -122,6 +159,6 @@ mod tests {
     #[cfg(not(windows))]
     #[test]
     fn where_the_system_keeps_no_setting_its_environment_decides() {
-        assert_eq!(WayOut::to("https://cloud.example", &settings(Some(Proxy::System))), WayOut::Environment);
+        assert_eq!(way_out(Some(Proxy::System)), WayOut::Environment);
     }
 }

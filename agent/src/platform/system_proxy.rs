@@ -49,7 +49,7 @@ pub use self::winhttp::{ask_script, settings};
 #[cfg(windows)]
 mod winhttp {
     use std::ffi::c_void;
-    use std::ptr::{null, null_mut};
+    use std::ptr::null;
 
     use windows_sys::Win32::Foundation::{GlobalFree, TRUE};
     use windows_sys::Win32::Networking::WinHttp::{
@@ -145,7 +145,7 @@ mod winhttp {
     unsafe fn owned(text: *mut u16) -> String {
         // SAFETY: promised by the caller.
         let copy = unsafe { wide::read(text) };
-        if text != null_mut() {
+        if !text.is_null() {
             // SAFETY: promised by the caller.
             unsafe { GlobalFree(text.cast()) };
         }
