@@ -111,7 +111,7 @@ fn certificate_hash(site: &WindowsSite) -> Vec<u8> {
 
 const THROUGH_THE_SYSTEM: &str = "[cloud]\nproxy = 'system'\n";
 
-// proves: M-53
+// proves: M-45
 #[tokio::test(flavor = "multi_thread")]
 async fn a_windows_without_a_locator_asks_dns_and_its_own_proxy_settings_lead_to_the_cloud() {
     // given: a domain that Windows' own locator does not know, and a name server that does
@@ -145,6 +145,9 @@ async fn a_windows_without_a_locator_asks_dns_and_its_own_proxy_settings_lead_to
     assert!(checked.contains(&format!("cloud proxy: http://{server}, as WinHTTP of this machine says")), "{checked}");
     assert!(checked.contains("Windows names no controller of lab.example (error "), "{checked}");
     assert!(checked.contains(&format!("controllers: {}, in this order", site.samba.host_name())), "{checked}");
+
+    let status = site.status().await.unwrap();
+    assert_eq!(status["proxy"], format!("http://{server}, as WinHTTP of this machine says"));
 
     // when: the cloud is on the bypass list
     site.wine.set_machine_proxy(&server, "127.0.0.*").await.unwrap();
