@@ -11,6 +11,7 @@ pub mod ldapsearch;
 pub mod oracle;
 pub mod postgres;
 pub mod powershell;
+pub mod proxy;
 pub mod samba;
 pub mod tamper;
 pub mod wine;
