@@ -5,6 +5,7 @@ use rollcall_protocol::batch::{CycleKind, CyclePart, StructurePart};
 use rollcall_protocol::chain::{ChainHead, Epoch};
 use rollcall_protocol::digest::SetSummary;
 use rollcall_protocol::hash::Hash;
+use rollcall_protocol::loss;
 
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
@@ -20,7 +21,8 @@ const FULL_EVERY: TimeDelta = TimeDelta::hours(24);
 pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Summary, CycleError> {
     let plan = Plan::make(cycle, wish, read)?;
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
-    let losses = read.survey.tally.judge(&cycle.access.attributes, &wish.accepted);
+    let can_be_lost = |name| cycle.access.attributes.holds(name) && !loss::is_among(&wish.accepted, name);
+    let losses = read.survey.tally.judge(can_be_lost);
     let decided = Decided {
         scope: &read.scope,
         judged: &read.judged,
@@ -38,7 +40,10 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
     }
     let (mut counts, set, rows) = compose::write(&writer, &mut parts, &decided)?;
     compose::write_strangers(&mut parts, &decided, &mut counts, &read.survey.strangers)?;
-    let part = plan.part(wish, read, &counts, set, cycle.desired.version);
+    let part = CyclePart {
+        clearings: concern::clearings(&losses),
+        ..plan.part(wish, read, &counts, set, cycle.desired.version)
+    };
     let sealed = parts.seal(&part, Seal { signer: cycle.signer, clock: cycle.clock, chance: cycle.chance })?;
     match wish.purpose {
         Purpose::DryRun => {}
@@ -53,6 +58,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
                 next: Some(next),
                 awaiting: counts.awaiting,
                 asked: read.asked.clone(),
+                broken: read.state.broken.clone().without(&read.host, plan.finished_at),
             })?;
         }
     }
@@ -114,6 +120,7 @@ impl Plan {
             structure: self.structure,
             awaiting_second_reading: counts.awaiting,
             unavailable: read.scope.unavailable(),
+            clearings: Vec::new(),
             desired_version,
         }
     }
