@@ -12,4 +12,5 @@ pub mod postgres;
 pub mod samba;
 pub mod tamper;
 pub mod wine;
+pub mod witness;
 pub mod world;
