@@ -87,7 +87,10 @@ fn build(target: &Path) -> Outcome<PathBuf> {
 /// Without symbols it is a third smaller; nobody reads a trace on a customer's server.
 fn strip(folder: &Path) -> Outcome<PathBuf> {
     let stripped = folder.join("rollcall-agent-stripped.exe");
-    shell::run(shell::command("x86_64-w64-mingw32-strip").arg("-s").arg("-o").arg(&stripped).arg(folder.join(EXE)))?;
+    // Several tests build at once: whoever reads the program meanwhile reads a whole one.
+    let beside = folder.join(format!("rollcall-agent-stripped-{}.exe", std::process::id()));
+    shell::run(shell::command("x86_64-w64-mingw32-strip").arg("-s").arg("-o").arg(&beside).arg(folder.join(EXE)))?;
+    fs::rename(&beside, &stripped).map_err(|error| format!("{}: {error}", stripped.display()))?;
     Ok(stripped)
 }
 

@@ -18,6 +18,7 @@ use crate::directory::reader::{DirectoryReader, Finds};
 use crate::directory::sid::Sid;
 use crate::directory::values;
 use crate::exit::Exit;
+use crate::platform::domain_controller::Located;
 use crate::service::keeping;
 use crate::spool::state::State;
 
@@ -66,6 +67,9 @@ async fn check_lines(
     situation: &Situation<'_>,
     store: Option<&State>,
 ) -> bool {
+    if let Some(domain) = &access.controllers.domain {
+        report.add("locator", locator(domain, &controllers::locate(domain, access).await));
+    }
     let experience = store.map(|state| state.experience(situation.clock.now())).unwrap_or_default();
     let targets = controllers::targets(access, &experience, situation.chance).await;
     let found = targets.map_err(|error| Diagnostic::from(&error)).map(|targets| {
@@ -96,6 +100,22 @@ fn in_order(targets: &[Target], experience: &Experience<'_>) -> String {
     let broke: String =
         broke.map(|broke| format!("; {} broke off at {}", broke.host, broke.at.format("%Y-%m-%d %H:%M UTC"))).collect();
     format!("{}, in this order{broke}", names.join(", "))
+}
+
+/// The system's own locator knows the site of this machine. Without it nothing is lost but that.
+fn locator(domain: &str, located: &Located) -> Finding {
+    let instead = "the controllers that DNS lists are tried";
+    match located {
+        Located::Controller(host) => Finding::Ok(format!("{host} is the nearest of {domain}; it is tried first")),
+        Located::NoneKnown { error } => {
+            Finding::Skipped(format!("Windows names no controller of {domain} (error {error}); {instead}"))
+        }
+        Located::Unusable(name) => {
+            Finding::Skipped(format!("Windows names {name}, which stands in no certificate; {instead}"))
+        }
+        Located::Silent => Finding::Skipped(format!("Windows did not name a controller in time; {instead}")),
+        Located::NoLocator => Finding::Skipped(format!("this system has none; {instead}")),
+    }
 }
 
 /// Whether a broken line is the end of the matter.
@@ -257,6 +277,16 @@ fn clock(difference: TimeDelta) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_locator_without_an_answer_fails_nothing_and_says_what_happens_instead() {
+        for located in [Located::NoneKnown { error: 1355 }, Located::Unusable("DC1".into()), Located::Silent] {
+            let Finding::Skipped(why) = locator("lab.example", &located) else { panic!("{located:?}") };
+            assert!(why.ends_with("DNS lists are tried"), "{why}");
+        }
+        let named = locator("lab.example", &Located::Controller("dc1.lab.example".into()));
+        assert_eq!(named, Finding::Ok("dc1.lab.example is the nearest of lab.example; it is tried first".into()));
+    }
 
     #[test]
     fn five_minutes_between_the_clocks_are_too_many() {

@@ -7,6 +7,7 @@ use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::checkin::CycleOutcome;
 
 use super::output::Output;
+use crate::cloud::way_out::Router;
 use crate::config::Config;
 use crate::cycle::Reached;
 use crate::diagnostic::Diagnostic;
@@ -36,8 +37,9 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         Some(CycleOutcome::Complete) => "complete".to_owned(),
         Some(CycleOutcome::Incomplete { problem, .. }) => format!("failed: {} {}", problem.code, problem.detail),
     };
+    let way_out = Router::new(&identity.url, &config.cloud).way_out().to_string();
     let text = format!(
-        "Agent     agt_{}\nCustomer  {} ({})\nCloud     {}\nService   {}\nDomain    {}\nReached   {}\nLast      {last}\nPeople    {people}\nKept back {}\nWaiting   {} batches, {} bytes",
+        "Agent     agt_{}\nCustomer  {} ({})\nCloud     {}\nProxy     {way_out}\nService   {}\nDomain    {}\nReached   {}\nLast      {last}\nPeople    {people}\nKept back {}\nWaiting   {} batches, {} bytes",
         identity.agent,
         identity.customer,
         identity.msp,
@@ -54,6 +56,7 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         "customer": identity.customer,
         "msp": identity.msp,
         "cloud": identity.url,
+        "proxy": way_out,
         "running": is_running,
         "domain": state.domain,
         "dc": state.base.dc,

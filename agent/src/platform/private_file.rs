@@ -35,8 +35,8 @@ fn tighten(path: &Path) -> io::Result<()> {
 
 /// On Windows the folder's access list decides; the installer sets it.
 #[cfg(not(unix))]
-fn tighten(_path: &Path) -> io::Result<()> {
-    Ok(())
+fn tighten(path: &Path) -> io::Result<()> {
+    fs::metadata(path).map(drop)
 }
 
 /// Tells one file from another of the same name.

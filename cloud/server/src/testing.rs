@@ -1,6 +1,7 @@
 //! A cloud in the process of the test, and agents that speak the protocol to it without a network.
 
 pub mod agent;
+mod stories;
 
 use std::sync::{
     Arc,
@@ -30,7 +31,8 @@ use rollcall_store::{
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-pub use agent::{TestAgent, ana, person};
+pub use agent::{TestAgent, ana, crowd, person};
+pub(crate) use stories::stories;
 
 use crate::{
     clock::{Clock, Entropy},

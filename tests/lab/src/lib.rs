@@ -9,6 +9,7 @@ pub mod dns;
 pub mod ldapsearch;
 pub mod oracle;
 pub mod postgres;
+pub mod proxy;
 pub mod samba;
 pub mod tamper;
 pub mod wine;

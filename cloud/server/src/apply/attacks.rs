@@ -12,7 +12,7 @@ use rollcall_protocol::{
     person::{Person, PersonRecord},
     structure::OrgUnit,
 };
-use rollcall_store::{directories, testing::TestDb};
+use rollcall_store::directories;
 use uuid::Uuid;
 
 use crate::{
@@ -20,36 +20,11 @@ use crate::{
     testing::{
         TestAgent, TestCloud,
         agent::{ask, present, to_request},
-        person,
+        crowd, person, stories,
     },
 };
 
-/// Each attack is tried on SQLite; the last test of this file tries them all on PostgreSQL too.
-macro_rules! attacks {
-    ($($name:ident),+ $(,)?) => {
-        mod on_sqlite {
-            use super::*;
-
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(TestCloud::on_sqlite().await).await;
-            })+
-        }
-
-        #[tokio::test]
-        async fn every_attack_on_apply_fails_on_postgres() {
-            let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
-            $(
-                let url = postgres.fresh_database().unwrap();
-                let cloud = TestCloud::on(TestDb::postgres(&url).await.unwrap()).await;
-                println!("{}", stringify!($name));
-                Box::pin(super::attacks::$name(cloud)).await;
-            )+
-        }
-    };
-}
-
-attacks![
+stories! { every_attack_on_apply_fails_on_postgres: [
     a_held_removal_is_not_carried_out_by_saying_it_again_in_small_cycles,
     a_person_kept_by_a_human_is_not_removed_by_saying_it_again,
     the_rest_of_an_import_does_not_leave_behind_a_hold,
@@ -62,17 +37,13 @@ attacks![
     a_million_bad_records_are_counted_and_a_thousand_told,
     a_full_snapshot_of_nobody_removes_nobody,
     departures_for_imports_of_others_change_nothing,
-];
+] }
 
 async fn set_up(cloud: &TestCloud, people: u128) -> (TestAgent, ImportId) {
     let mut agent = TestAgent::enrol(cloud, 1).await;
     let import = cloud.import(Uuid::from_u128(0x0f)).await;
     agent.sync(cloud, crowd(people, import), &Evidence::Deleted).await;
     (agent, import)
-}
-
-fn crowd(count: u128, import: ImportId) -> Vec<Person> {
-    (1..=count).map(|number| person(number, &format!("Person {number:03}"), import)).collect()
 }
 
 fn departed(number: u128, import: ImportId) -> Item {

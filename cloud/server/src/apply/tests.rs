@@ -12,7 +12,7 @@ use rollcall_protocol::{
     evidence::Evidence,
     person::{Person, PersonRecord},
 };
-use rollcall_store::{Scope as _, directories, jobs, memberships, testing::TestDb};
+use rollcall_store::{Scope as _, directories, jobs, memberships};
 use uuid::Uuid;
 
 use crate::{
@@ -21,37 +21,12 @@ use crate::{
         held::{self, Decision, Seen, Which},
         switched::Switched,
     },
-    testing::{TestAgent, TestCloud, ana, person},
+    testing::{TestAgent, TestCloud, ana, crowd, person, stories},
 };
 
 const STAFF: Uuid = Uuid::from_u128(0x0f);
 
-/// Each test runs on SQLite; the last test of this file runs them all on PostgreSQL too.
-macro_rules! stories {
-    ($($name:ident),+ $(,)?) => {
-        mod on_sqlite {
-            use super::*;
-
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(TestCloud::on_sqlite().await).await;
-            })+
-        }
-
-        #[tokio::test]
-        async fn every_story_of_apply_holds_on_postgres() {
-            let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
-            $(
-                let url = postgres.fresh_database().unwrap();
-                let cloud = TestCloud::on(TestDb::postgres(&url).await.unwrap()).await;
-                println!("{}", stringify!($name));
-                Box::pin(super::tests::$name(cloud)).await;
-            )+
-        }
-    };
-}
-
-stories![
+stories! { every_story_of_apply_holds_on_postgres: [
     a_new_hire_becomes_an_account,
     a_changed_person_keeps_the_account_and_its_history,
     somebody_who_is_disabled_stays_and_the_history_says_why_they_changed,
@@ -73,7 +48,7 @@ stories![
     a_cycle_without_changes_leaves_everything_as_it_was,
     a_person_in_two_imports_departs_with_the_last_one,
     an_nul_character_is_set_aside_on_both_engines,
-];
+] }
 
 /// A cloud with an agent and an import of the staff OU.
 async fn set_up(cloud: &TestCloud) -> (TestAgent, ImportId) {
@@ -85,10 +60,6 @@ async fn set_up(cloud: &TestCloud) -> (TestAgent, ImportId) {
 async fn decide(cloud: &TestCloud, import: ImportId, decision: Decision, count: usize) -> Result<usize, ServiceError> {
     let (which, seen) = (Which::OfImport(import), [Seen::Count(count)]);
     held::decide(&cloud.state, &cloud.who, cloud.customer, which, &seen, decision).await
-}
-
-fn crowd(count: u128, import: ImportId) -> Vec<Person> {
-    (1..=count).map(|number| person(number, &format!("Person {number:03}"), import)).collect()
 }
 
 async fn a_new_hire_becomes_an_account(cloud: TestCloud) {

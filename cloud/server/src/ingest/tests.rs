@@ -17,7 +17,6 @@ use rollcall_protocol::{
     revocation::Revocation,
     rotate::{RotateRequest, RotateResponse},
 };
-use rollcall_store::testing::TestDb;
 use uuid::Uuid;
 
 use crate::{
@@ -31,38 +30,13 @@ use crate::{
     testing::{
         TestAgent, TestCloud,
         agent::{ask, enrol_request, to_request},
-        ana,
+        ana, stories,
     },
 };
 
 const STAFF: Uuid = Uuid::from_u128(0x0f);
 
-/// Each test runs on SQLite; the last test of this file runs them all on PostgreSQL too.
-macro_rules! stories {
-    ($($name:ident),+ $(,)?) => {
-        mod on_sqlite {
-            use super::*;
-
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(TestCloud::on_sqlite().await).await;
-            })+
-        }
-
-        #[tokio::test]
-        async fn every_answer_is_the_same_on_postgres() {
-            let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
-            $(
-                let url = postgres.fresh_database().unwrap();
-                let cloud = TestCloud::on(TestDb::postgres(&url).await.unwrap()).await;
-                println!("{}", stringify!($name));
-                Box::pin($name(cloud)).await;
-            )+
-        }
-    };
-}
-
-stories![
+stories! { every_answer_is_the_same_on_postgres: [
     a_token_enrols_exactly_one_agent,
     an_enrolment_whose_answer_got_lost_is_answered_again,
     a_hundred_enrolments_with_one_token_make_one_agent,
@@ -97,7 +71,7 @@ stories![
     whoever_asks_once_an_order_is_handed_out_gets_another_reading,
     what_vanished_is_accepted_only_by_name_and_only_while_it_is_told,
     an_agent_ahead_of_a_restored_cloud_is_heard_and_obeys_again,
-];
+] }
 
 async fn a_token_enrols_exactly_one_agent(cloud: TestCloud) {
     let token = cloud.token().await;

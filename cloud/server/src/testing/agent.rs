@@ -80,6 +80,10 @@ pub fn person(number: u128, name: &str, import: ImportId) -> Person {
     }
 }
 
+pub fn crowd(count: u128, import: ImportId) -> Vec<Person> {
+    (1..=count).map(|number| person(number, &format!("Person {number:03}"), import)).collect()
+}
+
 impl TestAgent {
     /// Enrols with a fresh token and tells its domain.
     pub async fn enrol(cloud: &TestCloud, seed: u8) -> Self {

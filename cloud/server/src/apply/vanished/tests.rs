@@ -16,7 +16,6 @@ use rollcall_protocol::{
     evidence::Evidence,
     person::Person,
 };
-use rollcall_store::testing::TestDb;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -25,38 +24,13 @@ use crate::{
         api_keys::{self, KeyWish},
         clearings,
     },
-    testing::{TestAgent, TestCloud, found, person},
+    testing::{TestAgent, TestCloud, found, person, stories::stories},
 };
 
 const STAFF: Uuid = Uuid::from_u128(0x0f);
 const PEOPLE: u128 = 20;
 
-/// Each test runs on SQLite; the last test of this file runs them all on PostgreSQL too.
-macro_rules! stories {
-    ($($name:ident),+ $(,)?) => {
-        mod on_sqlite {
-            use super::*;
-
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(TestCloud::on_sqlite().await).await;
-            })+
-        }
-
-        #[tokio::test]
-        async fn every_story_of_what_vanished_holds_on_postgres() {
-            let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
-            $(
-                let url = postgres.fresh_database().unwrap();
-                let cloud = TestCloud::on(TestDb::postgres(&url).await.unwrap()).await;
-                println!("{}", stringify!($name));
-                Box::pin(super::tests::$name(cloud)).await;
-            )+
-        }
-    };
-}
-
-stories![
+stories! { every_story_of_what_vanished_holds_on_postgres: [
     an_agent_that_knows_nothing_of_before_takes_nobodys_mail_away,
     a_change_does_not_take_along_what_is_held,
     what_was_cleared_on_purpose_is_taken_over_with_the_next_whole_reading,
@@ -66,7 +40,7 @@ stories![
     what_was_accepted_at_the_agent_is_not_asked_a_second_time,
     the_run_says_what_the_agent_held,
     a_script_accepts_once_and_only_what_it_may,
-];
+] }
 
 fn with_mail(import: ImportId) -> Vec<Person> {
     (1..=PEOPLE).map(|number| person(number, &format!("Person {number:03}"), import)).collect()

@@ -21,12 +21,12 @@ use rollcall_protocol::{
         report::{UpdateOutcome, UpdateReport},
     },
 };
-use rollcall_store::{testing::TestDb, updates as store};
+use rollcall_store::updates as store;
 
 use super::*;
 use crate::{
     services::updates::{self as acts, Decision},
-    testing::{TestAgent, TestCloud},
+    testing::{TestAgent, TestCloud, stories},
 };
 use rollcall_protocol::checkin::EpochWish;
 
@@ -88,31 +88,7 @@ async fn agents(cloud: &TestCloud, number: u8) -> Vec<TestAgent> {
     agents
 }
 
-macro_rules! stories {
-    ($($name:ident),+ $(,)?) => {
-        mod on_sqlite {
-            use super::*;
-
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(TestCloud::on_sqlite().await).await;
-            })+
-        }
-
-        #[tokio::test]
-        async fn updates_go_the_same_way_on_postgres() {
-            let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
-            $(
-                let url = postgres.fresh_database().unwrap();
-                let cloud = TestCloud::on(TestDb::postgres(&url).await.unwrap()).await;
-                println!("{}", stringify!($name));
-                Box::pin($name(cloud)).await;
-            )+
-        }
-    };
-}
-
-stories![
+stories! { updates_go_the_same_way_on_postgres: [
     a_version_goes_to_one_agent_then_to_all_that_follow,
     one_that_goes_back_stops_the_rest_until_a_person_says_go_on,
     agents_that_fall_silent_with_the_new_version_stop_the_rest,
@@ -121,7 +97,7 @@ stories![
     a_pinned_customer_stays_or_goes_straight_to_its_version,
     an_expired_publication_is_not_offered,
     files_are_handed_to_enrolled_agents_and_only_files_of_a_publication,
-];
+] }
 
 async fn a_version_goes_to_one_agent_then_to_all_that_follow(cloud: TestCloud) {
     let mut agents = agents(&cloud, 3).await;
