@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use rollcall_protocol::person::{InImport, Person};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::directory::people::AttributeList;
@@ -50,6 +51,22 @@ const AT_LEAST: u64 = 3;
 /// … and more than this share of an import.
 const PERCENT: u64 = 20;
 
+/// A human has seen that an attribute vanished, and says that it is meant so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// As LDAP spells it.
+    pub attribute: String,
+    /// From how many people of one import: what the human saw. `None`: from any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<u64>,
+}
+
+impl Accepted {
+    fn is_of(&self, attribute: &str, people: u64) -> bool {
+        self.attribute.eq_ignore_ascii_case(attribute) && self.at_most.is_none_or(|most| people <= most)
+    }
+}
+
 /// Compares everybody who was known with what was read of them now, import by import.
 #[derive(Debug, Default)]
 pub struct Tally(BTreeMap<Uuid, Lost>);
@@ -74,13 +91,13 @@ impl Tally {
     }
 
     /// What vanished from too many. Not what this machine withholds, nor what a human has accepted.
-    pub fn judge(&self, attributes: &AttributeList, accepted: &[String]) -> Losses {
-        let is_accepted = |name: &str| accepted.iter().any(|accepted| accepted.eq_ignore_ascii_case(name));
+    pub fn judge(&self, attributes: &AttributeList, accepted: &[Accepted]) -> Losses {
+        let is_accepted = |name: &str, people| accepted.iter().any(|accepted| accepted.is_of(name, people));
         let mut losses = Vec::new();
         for (import, lost) in &self.0 {
             for (index, (count, field)) in lost.by_field.iter().zip(FIELDS).enumerate() {
                 let is_loss = *count > AT_LEAST && *count * 100 > lost.people * PERCENT;
-                if is_loss && attributes.holds(field.attribute) && !is_accepted(field.attribute) {
+                if is_loss && attributes.holds(field.attribute) && !is_accepted(field.attribute, *count) {
                     losses.push(Loss { import: *import, field: index, people: *count, of: lost.people });
                 }
             }
@@ -181,8 +198,20 @@ mod tests {
         let narrowed = AttributeList::without(&["mail".into()]).unwrap();
 
         assert_eq!(tally(50, 100).judge(&narrowed, &[]), Losses::default());
-        assert_eq!(tally(50, 100).judge(&all, &["MAIL".into()]), Losses::default());
-        assert_eq!(tally(50, 100).judge(&all, &["title".into()]).by_attribute()[0].attribute(), "mail");
+        assert_eq!(tally(50, 100).judge(&all, &[accepted("MAIL", None)]), Losses::default());
+        assert_eq!(tally(50, 100).judge(&all, &[accepted("title", None)]).by_attribute()[0].attribute(), "mail");
+    }
+
+    fn accepted(attribute: &str, at_most: Option<u64>) -> Accepted {
+        Accepted { attribute: attribute.to_owned(), at_most }
+    }
+
+    #[test]
+    fn a_consent_holds_for_as_many_people_as_were_seen_and_for_no_more() {
+        let all = AttributeList::without(&[]).unwrap();
+
+        assert_eq!(tally(50, 100).judge(&all, &[accepted("mail", Some(50))]), Losses::default());
+        assert_ne!(tally(51, 100).judge(&all, &[accepted("mail", Some(50))]), Losses::default());
     }
 
     #[test]

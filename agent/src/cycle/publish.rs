@@ -20,7 +20,8 @@ const FULL_EVERY: TimeDelta = TimeDelta::hours(24);
 pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Summary, CycleError> {
     let plan = Plan::make(cycle, wish, read)?;
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
-    let losses = read.survey.tally.judge(&cycle.access.attributes, &wish.accepted);
+    let accepted = [wish.accepted.as_slice(), &read.state.accepted].concat();
+    let losses = read.survey.tally.judge(&cycle.access.attributes, &accepted);
     let decided = Decided {
         scope: &read.scope,
         judged: &read.judged,
@@ -53,6 +54,8 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
                 next: Some(next),
                 awaiting: counts.awaiting,
                 asked: read.asked.clone(),
+                accepted,
+                obeyed: read.state.obeyed,
             })?;
         }
     }

@@ -36,7 +36,7 @@ pub struct Target {
 /// Every wait has an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// TCP, TLS and bind together.
+    /// Each of TCP, TLS and bind.
     pub connect: Duration,
     /// From the first byte of a message to its last.
     pub message: Duration,

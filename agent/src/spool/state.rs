@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Spool, SpoolError, witness};
+use crate::cycle::loss::Accepted;
 
 /// One row, replaced whole inside the transaction that changes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,12 @@ pub struct State {
     /// People about whom the cloud asked and whom the cycle in the spool answers for.
     #[serde(default)]
     pub asked: BTreeSet<Uuid>,
+    /// The newest instructions that were ever obeyed here: older ones are not, wherever they come from.
+    #[serde(default)]
+    pub obeyed: u64,
+    /// What a human accepted, until a reading that was made with it has arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Accepted>,
 }
 
 impl State {
@@ -94,8 +101,18 @@ impl Spool {
         write(&self.db, &state)
     }
 
+    /// Instructions of this number are in force.
+    pub fn note_obeyed(&mut self, version: u64) -> Result<(), SpoolError> {
+        let state = self.state()?;
+        if version <= state.obeyed {
+            return Ok(());
+        }
+        write(&self.db, &State { obeyed: version, ..state })
+    }
+
     /// After a revocation nothing of the customer's people stays on this machine.
     pub fn wipe(&mut self) -> Result<(), SpoolError> {
+        self.drop_reading();
         self.db.execute_batch(
             "begin;
              delete from person; delete from staged; delete from missed; delete from batch; delete from sent;

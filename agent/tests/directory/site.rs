@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_agent::clock::{Chance, Clock};
+use rollcall_agent::cycle::loss::Accepted;
 use rollcall_agent::cycle::{Access, Cycle, CycleError, Extent, Purpose, Summary, Wish};
 use rollcall_agent::directory::ceiling::NeverRead;
 use rollcall_agent::directory::connect::{Target, Timeouts};
@@ -61,7 +62,7 @@ pub struct Installation {
     pub clock: Clock,
     pub second_reading_after: TimeDelta,
     /// Attributes whose disappearance a human accepts with the next cycle.
-    pub accepted: Vec<String>,
+    pub accepted: Vec<Accepted>,
     pub signer: Signer,
     chance: Chance,
     pub folder: TempDir,
@@ -197,6 +198,7 @@ impl Installation {
             clock: &self.clock,
             chance: &self.chance,
             second_reading_after: self.second_reading_after,
+            pace: None,
             progress: &|_| {},
         };
         let wish = Wish {

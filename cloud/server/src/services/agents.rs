@@ -121,7 +121,7 @@ pub async fn accept_clearing(
     let command = NewCommand {
         id: state.mint(CommandId::mint),
         kind: ACCEPT_CLEARING,
-        payload: json!(Order::AcceptClearing { attributes }),
+        payload: json!(Order::AcceptClearing { attributes, at_most: None }),
         created_by: &who.actor.name,
         created_at: state.now(),
     };
