@@ -71,8 +71,8 @@ pub fn decide(answer: &Answer<Receipt>, sent: &Sent) -> Step {
     }
 }
 
-/// A receipt for the newest batch names its hash, which nobody can invent who has not seen it. One that is further along
-/// is of a batch that was sent before.
+/// A receipt for the newest batch names its hash, which nobody can invent who has not read the batch; whoever has can only
+/// delay, since the next one shows the gap. A receipt that is further along is for a batch that was sent before.
 fn is_for(head: &ChainHead, sent: &Sent) -> bool {
     let (epoch, seq) = (sent.link.epoch, sent.link.seq);
     head.epoch == epoch && (head.seq > seq + 1 || (head.seq == seq + 1 && head.prev == sent.hash))

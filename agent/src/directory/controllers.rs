@@ -9,7 +9,7 @@ use super::names::{Listed, NameServer};
 use super::reader::DirectoryReader;
 use crate::clock::Chance;
 use crate::cycle::{Access, CycleError};
-use crate::platform::domain_controller;
+use crate::platform::domain_controller::{self, Located};
 
 /// Which domain controllers there are, as far as this machine was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,16 @@ pub async fn targets(access: &Access, preferred: Option<&str>, chance: &Chance) 
     Ok(targets)
 }
 
+/// What the system's own locator says of a domain, which may leave it to DNS to know the controllers.
+pub async fn locate(domain: &str, access: &Access) -> Located {
+    let domain = domain.to_owned();
+    let asked = tokio::task::spawn_blocking(move || domain_controller::find(&domain));
+    match tokio::time::timeout(access.target.timeouts.connect, asked).await {
+        Ok(Ok(located)) => located,
+        Ok(Err(_)) | Err(_) => Located::Silent,
+    }
+}
+
 /// What the system's own locator and DNS say. Without an answer the controller of the last cycle is still there to try.
 async fn find(
     controllers: &Controllers,
@@ -108,12 +118,8 @@ async fn find(
     access: &Access,
     chance: &Chance,
 ) -> Result<Vec<String>, ConnectError> {
-    let located = {
-        let domain = domain.to_owned();
-        let asked = tokio::task::spawn_blocking(move || domain_controller::find(&domain));
-        tokio::time::timeout(access.target.timeouts.connect, asked).await.ok().and_then(Result::ok).flatten()
-    };
-    let mut hosts: Vec<String> = located.into_iter().collect();
+    let located = locate(domain, access).await;
+    let mut hosts: Vec<String> = located.host().map(str::to_owned).into_iter().collect();
     match controllers.names.controllers(domain, access.target.timeouts.connect).await {
         Ok(listed) => hosts.extend(by_priority(listed, chance)),
         Err(error) => {

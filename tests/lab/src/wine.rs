@@ -1,6 +1,9 @@
 //! A Windows to install things on: a Wine prefix of its own with a real service manager and a real `msiexec`, gone when
 //! dropped. It proves what programs do; what it cannot prove stands in `docs/operate/needs-a-windows-machine.md`.
 
+mod kerberos;
+mod proxy;
+
 use crate::world::{Finished, ProgramError, finish};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,12 +22,14 @@ const RANDOM: &str = "#include <windows.h>\n#include <ntsecapi.h>\n\
 #[derive(Debug)]
 pub struct Wine {
     folder: TempDir,
+    /// Of the programs that are run from here; services have that of the first start.
+    environment: Vec<(String, String)>,
 }
 
 impl Wine {
     /// A fresh machine.
     pub async fn install() -> Result<Self, ProgramError> {
-        let wine = Self { folder: tempfile::tempdir().map_err(io)? };
+        let wine = Self { folder: tempfile::tempdir().map_err(io)?, environment: Vec::new() };
         wine.must(wine.wine(&["wineboot", "-i"])).await?;
         fs::write(wine.folder.path().join("random.c"), RANDOM).map_err(io)?;
         let library = wine.at(r"windows\system32\bcryptprimitives.dll");
@@ -90,6 +95,7 @@ impl Wine {
         let mut command = Command::new("sh");
         command.args(["-c", "umask 077; exec \"$0\" \"$@\"", program]).args(arguments);
         command.env("WINEPREFIX", self.prefix()).env("WINEDEBUG", "-all").env_remove("DISPLAY");
+        command.envs(self.environment.iter().cloned());
         command
     }
 
