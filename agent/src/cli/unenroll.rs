@@ -36,7 +36,7 @@ pub async fn run(
 ) -> Result<Exit, Diagnostic> {
     let folder = config.data_dir.as_path();
     if erasure::is_owed(folder) {
-        return finish_earlier(config, clock, output);
+        return finish_earlier(config, clock, *output);
     }
     let identity = Identity::get(folder)?;
     let _lock = keeping::lock(folder)?;
@@ -66,7 +66,7 @@ async fn tell(config: &Config, identity: &Identity, clock: &Clock, chance: &Chan
 }
 
 /// An agent that has left already, and could not remove everything then.
-fn finish_earlier(config: &Config, clock: &Clock, output: &Output) -> Result<Exit, Diagnostic> {
+fn finish_earlier(config: &Config, clock: &Clock, output: Output) -> Result<Exit, Diagnostic> {
     let _lock = keeping::lock(&config.data_dir)?;
     erasure::erase(&config.data_dir, clock.now())?;
     output.result("What was left of an earlier agent is removed.".to_owned(), &serde_json::json!({ "erased": true }));

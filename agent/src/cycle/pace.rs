@@ -60,6 +60,6 @@ mod tests {
 
         pace.note(at(1_000), now);
 
-        assert_eq!(pace.since(at(0), now + Duration::from_secs(300)), TimeDelta::seconds(300));
+        assert_eq!(pace.since(at(0), now + Duration::from_mins(5)), TimeDelta::minutes(5));
     }
 }

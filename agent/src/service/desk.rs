@@ -101,7 +101,9 @@ impl Desk {
                 clearings: Vec::new(),
             }),
         };
-        last_cycle.iter().for_each(|report| desk.remember(report));
+        if let Some(report) = &last_cycle {
+            desk.remember(report);
+        }
         desk
     }
 

@@ -59,7 +59,9 @@ impl Spool {
     /// sent keeps its people but loses its place in the chain.
     pub fn open(folder: &Path, now: DateTime<Utc>) -> Result<(Self, Found), SpoolError> {
         // A killed process could not throw its reading away, and it holds people.
-        reading::files(folder).iter().for_each(|file| drop(fs::remove_file(file)));
+        for file in reading::files(folder) {
+            let _ = fs::remove_file(file);
+        }
         let was_there = folder.join(FILE).exists();
         match Self::open_sound(folder) {
             Ok(mut spool) if was_there => {
