@@ -238,7 +238,7 @@ mod tests {
         let body = writer.finish().unwrap();
 
         assert!(body.bytes.len() <= limits::BODY_COMPRESSED, "{}", body.bytes.len());
-        assert!(limits::PART_TARGET + limits::ITEM + limits::BODY_COMPRESSED / 16 <= limits::BODY_COMPRESSED);
+        const { assert!(limits::PART_TARGET + limits::ITEM + limits::BODY_COMPRESSED / 16 <= limits::BODY_COMPRESSED) };
     }
 
     #[test]
