@@ -291,6 +291,7 @@ impl TestAgent {
             structure: StructurePart::Unchanged,
             awaiting_second_reading: 0,
             unavailable: vec![],
+            unavailable_more: 0,
             desired_version: self.desired,
         }
     }
