@@ -25,9 +25,13 @@ fn windows_half() -> Outcome {
         println!("lint: the Windows half is left out; `rustup target add {}` adds it", windows::TARGET);
         return Ok(());
     }
-    let arguments = ["clippy", "--release", "--package", "rollcall-agent", "--target", windows::TARGET, "--all-targets"];
+    let arguments =
+        ["clippy", "--release", "--package", "rollcall-agent", "--target", windows::TARGET, "--all-targets"];
     let mut cargo = shell::cargo();
-    cargo.args(arguments).args(["--locked", "--", "--deny", "warnings"]).env(windows::OPTIMISED.0, windows::OPTIMISED.1);
+    cargo
+        .args(arguments)
+        .args(["--locked", "--", "--deny", "warnings"])
+        .env(windows::OPTIMISED.0, windows::OPTIMISED.1);
     shell::run(&mut cargo)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rollcall_protocol::limits;
 use uuid::Uuid;
 
 use super::dn::Dn;
@@ -30,7 +31,8 @@ impl Group {
     /// Reads one of the groups that a search brought. One that keeps its kind back cannot be chosen and is not listed.
     pub fn read(entry: &Entry) -> Result<Self, Refused> {
         let guid = entry.bytes("objectGUID").and_then(values::guid).ok_or(Refused::Unreadable("a group"))?;
-        Self::from_entry(entry).ok_or(Refused::Withheld { guid, what: "groupType" })
+        let short_enough = Some(entry).filter(|entry| entry.dn.len() <= people::LONGEST);
+        short_enough.and_then(Self::from_entry).ok_or(Refused::Withheld { guid, what: "groupType" })
     }
 
     /// Reads a group entry; `None` if it is no group.
@@ -146,6 +148,9 @@ async fn read_ranges(reader: &mut DirectoryReader, group: Uuid) -> Result<Vec<Uu
         let Some(chunk) = entry.chunk("member") else { return Ok(members) };
         if chunk.start != members.len() {
             return Err(unreadable);
+        }
+        if members.len() + chunk.values.len() > limits::MEMBERS {
+            return Err(Incomplete::TooMany { what: "members of one group", most: limits::MEMBERS as u64 });
         }
         for value in chunk.values {
             members.push(extended_guid(value).ok_or(unreadable.clone())?);

@@ -150,8 +150,9 @@ pub fn read(entry: &Entry, attributes: &AttributeList) -> Result<Read, NotReadab
     })))
 }
 
-/// A record's strings stay far below the protocol's limit even when every character has to be escaped.
-const LONGEST: usize = 4 * 1024;
+/// A record's strings stay far below the protocol's limit even when every character has to be escaped. A name that is
+/// longer cannot be cut: it would be another name.
+pub(super) const LONGEST: usize = 4 * 1024;
 
 fn clip(text: &str) -> String {
     text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text).to_owned()

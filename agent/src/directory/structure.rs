@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rollcall_protocol::limits;
 use rollcall_protocol::structure::{Blocked, Group as ListedGroup, OrgUnit};
 use uuid::Uuid;
 
@@ -142,7 +143,7 @@ struct Units(BTreeMap<String, (Uuid, Dn)>);
 
 impl Units {
     fn add(&mut self, entry: &Entry) {
-        let guid = entry.bytes("objectGUID").and_then(values::guid);
+        let guid = entry.bytes("objectGUID").and_then(values::guid).filter(|_| entry.dn.len() <= people::LONGEST);
         if let (Some(guid), Some(dn)) = (guid, Dn::parse(&entry.dn)) {
             self.0.insert(dn.key(), (guid, dn));
         }
@@ -238,6 +239,10 @@ impl Sink for Groups {
         count_groups(&mut self.by_group, &entry);
         self.map.add(group, entry.texts("memberOf"));
         Ok(())
+    }
+
+    fn most(&self) -> u64 {
+        limits::DIRECTORY_OBJECTS
     }
 }
 

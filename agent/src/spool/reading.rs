@@ -69,6 +69,7 @@ impl Spool {
             "pragma reading.journal_mode = off;
              pragma reading.synchronous = off;
              pragma reading.cache_size = -8192;
+             pragma reading.max_page_count = 1048576;
              create table reading.found (
                  id integer primary key,
                  guid blob not null,

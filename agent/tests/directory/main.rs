@@ -12,6 +12,7 @@ mod mangled;
 mod departures;
 mod ceiling;
 mod withheld;
+mod floods;
 mod troubles;
 mod refusals;
 mod controllers;
