@@ -42,7 +42,7 @@ faults! {
     BIND_ANONYMOUS = "RC-2206", "Sign-in was anonymous", "The directory took the sign-in without knowing who it is.",
         ["Set a password; an empty one is never sent."], event 301;
     KERBEROS_REFUSED = "RC-2207", "Kerberos sign-in refused", "The domain does not know the account, or the key in the keytab is not its current one.",
-        ["Check ldap.principal.", "Export the keytab again: a new password of the account makes every older keytab worthless.", "The agent does not retry before that or the next cycle, so that it locks no account."], event 301;
+        ["Check ldap.principal.", "Export the keytab again: a new password of the account makes every older keytab worthless.", "On Windows: check the account of the computer (Test-ComputerSecureChannel) or gMSA (Test-ADServiceAccount).", "The agent does not retry before that or the next cycle, so that it locks no account."], event 301;
     KERBEROS_CLOCK = "RC-2208", "Clock too far off for Kerberos", "This machine and the domain controller differ by more than five minutes, and Kerberos then trusts no ticket.",
         ["Set this machine's clock, or let it follow the domain's time (w32tm /resync on Windows, chrony on Linux)."], event 301;
     SERVICE_UNKNOWN = "RC-2209", "Domain does not know this domain controller's name", "There is no Kerberos service of that name: the host is not the name under which the domain knows the controller.",

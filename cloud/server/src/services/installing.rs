@@ -99,9 +99,9 @@ fn rmm(public_url: &str, token: &str, sha256: &str) -> String {
 fn linux(token: &str) -> Way {
     Way {
         label: "Linux",
-        command: format!("rollcall-agent enroll --token {token}\nrollcall-agent run"),
-        hint: "As the agent's account, on a host that reaches a domain controller and where agent.toml is written. The second \
-               line stays running; a service starts the same line.",
+        command: format!("runuser -u rollcall-agent -- rollcall-agent enroll --token {token}"),
+        hint: "As root, after installing the Debian package and writing agent.toml. The service notices by itself; where there is \
+               none, rollcall-agent run works until it is stopped.",
     }
 }
 
