@@ -148,7 +148,7 @@ impl SecondLook<'_> {
         let holds = (0..self.scope.holds.len()).filter(is_held);
         let holds: Vec<HoldIndex> = holds.filter_map(|index| HoldIndex::try_from(index).ok()).collect();
         let draft = Draft::write(&person).map_err(crate::spool::SpoolError::from)?;
-        Ok(spool.reading().add(person.guid, &draft, &holds, None)?)
+        Ok(spool.reading()?.add(person.guid, &draft, &holds, None)?)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod site;
 mod readings;
+mod together;
 mod unsent;
 mod damage;
 mod mangled;
