@@ -27,4 +27,5 @@ pub mod controllers;
 pub mod people;
 pub mod ceiling;
 pub mod group;
+pub mod census;
 pub mod structure;

@@ -40,7 +40,7 @@ pub enum Incomplete {
     TooMany { what: &'static str, most: u64 },
     #[error("a group lists members whom the directory does not show as such: a read right is missing")]
     Contradiction,
-    #[error("the group changed while its members were read")]
+    #[error("the directory was rearranged while it was read")]
     ChangedMeanwhile,
     #[error("the store could not take what was read: {0}")]
     Store(String),
@@ -205,8 +205,8 @@ impl fmt::Debug for DirectoryReader {
     }
 }
 
-/// Pieces that may wait for the sink.
-const PIECES: usize = 4;
+/// Pieces that may wait for the sink: more than a page, so that it has work while the server makes the next one.
+const PIECES: usize = 24;
 
 struct Found<S> {
     sink: S,

@@ -52,6 +52,9 @@ pub struct Base {
     pub recipe: Option<Hash>,
     pub finished_at: Option<DateTime<Utc>>,
     pub people: u64,
+    /// People in the whole domain.
+    #[serde(default)]
+    pub people_seen: u64,
     /// Over every row of the acknowledged people. `None` when there are none.
     pub rows: Option<Hash>,
 }

@@ -6,6 +6,7 @@
 
 mod site;
 mod readings;
+mod together;
 mod unsent;
 mod damage;
 mod mangled;
