@@ -23,7 +23,9 @@ impl Hash {
     /// Of texts that follow one another.
     pub fn of_all(parts: &[&[u8]]) -> Self {
         let mut sha = Sha256::new();
-        parts.iter().for_each(|part| sha.update(part));
+        for part in parts {
+            sha.update(part);
+        }
         Self(sha.finalize().into())
     }
 
