@@ -32,6 +32,8 @@ pub const PARTS: u32 = 1_000;
 pub const IMPORTS: usize = 64;
 /// Selections and excludes of one import, each.
 pub const SELECTIONS: usize = 500;
+/// Selections that a batch names as unavailable; it counts the others. It is signed in one [`JWS`].
+pub const UNAVAILABLE_TOLD: usize = 100;
 /// GUIDs in one `confirm` command.
 pub const CONFIRM: usize = 5_000;
 /// A support bundle, packed.
@@ -44,6 +46,12 @@ pub const CLEARED_ATTRIBUTES: usize = 64;
 pub const NESTING_DEPTH: usize = 10;
 /// Groups that one selected group may hold in all.
 pub const NESTED_GROUPS: usize = 500;
+/// User objects of one directory. Beyond it a server is taken for one that never ends.
+pub const DIRECTORY_PEOPLE: u64 = 2_000_000;
+/// Other objects of one directory: units and groups, and what else is in groups.
+pub const DIRECTORY_OBJECTS: u64 = 500_000;
+/// Members of one group.
+pub const MEMBERS: usize = 1_000_000;
 /// Body of an enrolment, a check-in or a key rotation.
 pub const MESSAGE: usize = 256 * 1024;
 

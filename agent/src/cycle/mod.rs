@@ -7,6 +7,7 @@ pub mod scope;
 pub mod merged;
 pub mod locate;
 pub mod nested;
+pub mod withheld;
 pub mod way;
 pub mod read;
 mod together;
@@ -36,6 +37,7 @@ use self::evidence::DcContinuity;
 use self::read::Reads;
 use self::scope::Scope;
 use self::survey::Survey;
+use self::withheld::Withheld;
 use crate::clock::{Chance, Clock};
 use crate::directory::ceiling::{Barred, NeverRead};
 use crate::directory::connect::{ConnectError, How, Target};
@@ -202,11 +204,13 @@ impl Cycle<'_> {
         let recipe = scope::recipe(self.desired, attributes, &self.access.never_read, crate::version::text());
         let way = way::decide(&state.base, recipe, scope.to_read().len());
         let reads = Reads { domain: &domain, scope: &scope, attributes };
-        let census = reads.run(&mut reader, self.spool, way).await?;
+        let (census, mut withheld) = reads.run(&mut reader, self.spool, way).await?;
         let structure = skeleton.list(&mut reader, &domain, &census).await?;
         drop((skeleton, census));
         self.spool.finish_reading()?;
-        (self.progress)(self.spool.reading()?.count()?);
+        let people = self.spool.reading()?.count()?;
+        withheld.check(people)?;
+        (self.progress)(people);
         let asked: BTreeSet<Uuid> = wish.confirm.iter().chain(&state.asked).copied().collect();
         let survey = survey::take(self.spool, &scope, &asked)?;
         let look = SecondLook {
@@ -217,7 +221,7 @@ impl Cycle<'_> {
             clock: self.clock,
             second_reading_after: self.second_reading_after,
         };
-        let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
+        let judged = look.judge_all(&mut reader, self.spool, &survey.ended, &mut withheld).await?;
         reader.close().await;
         Ok(Complete {
             started_at,
@@ -230,6 +234,7 @@ impl Cycle<'_> {
             structure,
             survey,
             judged,
+            withheld,
             asked,
         })
     }
@@ -248,6 +253,7 @@ struct Complete {
     structure: Structure,
     survey: Survey,
     judged: Judged,
+    withheld: Withheld,
     asked: BTreeSet<Uuid>,
 }
 

@@ -8,6 +8,7 @@ use super::merged::Merged;
 use super::scope::{Located, Scope};
 use super::together;
 use super::way::Way;
+use super::withheld::Withheld;
 use crate::directory::census::Census;
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
@@ -30,13 +31,18 @@ pub struct Reads<'a> {
 
 impl Reads<'_> {
     /// Reads every selection that can be read, and counts everybody. Any error means that all of it counts for nothing.
-    pub async fn run(self, reader: &mut DirectoryReader, spool: &mut Spool, way: Way) -> Result<Census, CycleError> {
+    pub async fn run(
+        self,
+        reader: &mut DirectoryReader,
+        spool: &mut Spool,
+        way: Way,
+    ) -> Result<(Census, Withheld), CycleError> {
         let census = match way {
             Way::Together => {
                 spool.begin_reading(Visits::Once)?;
-                let census = together::read(self, reader, &spool.reading()?).await?;
+                let (census, withheld) = together::read(self, reader, &spool.reading()?).await?;
                 if !(census.is_cut && self.scope.selects_groups()) {
-                    return Ok(census);
+                    return Ok((census, withheld));
                 }
                 // Nobody can say of everybody in which groups they are: the server must.
                 census
@@ -44,23 +50,26 @@ impl Reads<'_> {
             Way::Apart => Census::take(reader, self.domain, self.scope.barred()).await?,
         };
         spool.begin_reading(if self.targets().len() > 1 { Visits::OncePerSelection } else { Visits::Once })?;
-        self.read_selected(reader, &spool.reading()?).await?;
-        Ok(census)
+        let withheld = self.read_selected(reader, &spool.reading()?).await?;
+        Ok((census, withheld))
     }
 
     /// Selection by selection.
-    async fn read_selected(self, reader: &mut DirectoryReader, reading: &Reading<'_>) -> Result<(), Incomplete> {
+    async fn read_selected(self, reader: &mut DirectoryReader, reading: &Reading<'_>) -> Result<Withheld, Incomplete> {
+        let mut withheld = Withheld::default();
         for target in self.targets() {
             let (base, filter) = (target.base.as_str(), &target.filter);
             let search = Search { base, filter, attributes: self.attributes.names(), page_size: PAGE_SIZE };
             let recorder = Recorder::new(self, reading);
             let sink = PeopleSink { recorder, scope: self.scope, holds: target.holds, found: 0 };
-            let found = reader.search_into(&search, sink).await?.sink.found;
+            let complete = reader.search_into(&search, sink).await?;
+            withheld.extend(complete.withheld);
+            let found = complete.sink.found;
             if let (0, Some(group)) = (found, target.group) {
                 check_empty_group(reader, group).await?;
             }
         }
-        Ok(())
+        Ok(withheld)
     }
 
     fn targets(&self) -> Vec<Target<'_>> {
@@ -128,8 +137,9 @@ impl<'a> Recorder<'a> {
         if holds.is_empty() {
             return Ok(());
         }
-        match people::read(entry, self.reads.attributes).map_err(|error| Refused::Unreadable(error.0))? {
-            Read::Person(person) => {
+        match people::read(entry, self.reads.attributes)? {
+            Read::Person(mut person) => {
+                self.reads.scope.conceal(&mut person);
                 let draft = Draft::write(&person).map_err(|error| Refused::Store(error.to_string()))?;
                 self.keep(person.guid, &draft, holds).map_err(|error| Refused::Store(error.to_string()))
             }

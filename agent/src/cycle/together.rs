@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::locate;
 use super::read::{self, Reads, Recorder};
 use super::scope::{Located, Scope};
+use super::withheld::Withheld;
 use crate::directory::census::{Census, MEMBER_OF, Seat};
 use crate::directory::dn::{self, Dn};
 use crate::directory::entry::Entry;
@@ -21,7 +22,7 @@ pub(super) async fn read(
     reads: Reads<'_>,
     reader: &mut DirectoryReader,
     reading: &Reading<'_>,
-) -> Result<Census, Incomplete> {
+) -> Result<(Census, Withheld), Incomplete> {
     let mut attributes = reads.attributes.names().to_vec();
     attributes.push(MEMBER_OF);
     let base = reads.domain.head.as_str();
@@ -31,15 +32,17 @@ pub(super) async fn read(
         census: Census::new(reads.scope.barred()),
         sieve: Sieve::new(reads.scope),
     };
-    let Everybody { census, sieve, .. } = reader.search_into(&search, sink).await?.sink;
+    let complete = reader.search_into(&search, sink).await?;
+    let withheld = Withheld::from(complete.withheld);
+    let Everybody { census, sieve, .. } = complete.sink;
     if census.is_cut && reads.scope.selects_groups() {
-        return Ok(census);
+        return Ok((census, withheld));
     }
     for group in sieve.groups.iter().filter(|group| group.found == 0) {
         read::check_empty_group(reader, group.group).await?;
     }
     locate::check_unmoved(reader, reads.domain, reads.scope).await?;
-    Ok(census)
+    Ok((census, withheld))
 }
 
 struct Everybody<'a> {

@@ -55,8 +55,10 @@ impl Census {
 
     /// Counts one user object. `None` for Windows' own accounts and for people in places that are never read.
     pub fn count(&mut self, entry: &Entry) -> Result<Option<Seat>, Refused> {
-        let sid = entry.bytes("objectSid").and_then(Sid::from_bytes).ok_or(Refused::Unreadable("objectSid"))?;
-        if people::is_system(entry, &sid, entry.text("sAMAccountName").unwrap_or_default()) {
+        // Whoever keeps that back is counted as one of the people: a count harms nobody.
+        let sid = entry.bytes("objectSid").and_then(Sid::from_bytes);
+        let name = entry.text("sAMAccountName").unwrap_or_default();
+        if sid.is_some_and(|sid| people::is_system(entry, &sid, name)) {
             self.own_groups.count_all(entry);
             return Ok(None);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rollcall_protocol::limits;
 use rollcall_protocol::structure::{Blocked, Group as ListedGroup, OrgUnit};
 use uuid::Uuid;
 
@@ -12,6 +13,7 @@ use super::domain::Domain;
 use super::entry::Entry;
 use super::filter::Filter;
 use super::group::{self, Group, GroupMap};
+use super::people;
 use super::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
 use super::values;
 
@@ -121,11 +123,15 @@ impl Sink for Skeleton {
         }
         Ok(())
     }
+
+    fn most(&self) -> u64 {
+        limits::DIRECTORY_OBJECTS
+    }
 }
 
 impl Skeleton {
     fn add_group(&mut self, entry: &Entry) -> Result<(), Refused> {
-        let group = Group::from_entry(entry).ok_or(Refused::Unreadable("a group"))?;
+        let group = Group::read(entry)?;
         let members = match entry.chunk("member") {
             None => Members::All(0),
             Some(chunk) if chunk.last.is_some() => Members::MoreThan(chunk.values.len()),
@@ -194,7 +200,7 @@ struct Units(BTreeMap<String, (Uuid, Dn)>);
 
 impl Units {
     fn add(&mut self, entry: &Entry) {
-        let guid = entry.bytes("objectGUID").and_then(values::guid);
+        let guid = entry.bytes("objectGUID").and_then(values::guid).filter(|_| entry.dn.len() <= people::LONGEST);
         if let (Some(guid), Some(dn)) = (guid, Dn::parse(&entry.dn)) {
             self.0.insert(dn.key(), (guid, dn));
         }

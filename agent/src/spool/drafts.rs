@@ -16,6 +16,8 @@ pub struct Drafts {
 }
 
 const AT_ONCE: usize = 256 * 1024;
+/// A directory that never ends must not fill the disk.
+const MOST: u64 = 4 * 1024 * 1024 * 1024;
 
 impl Drafts {
     /// Begins anew; nobody else may read the file.
@@ -30,6 +32,9 @@ impl Drafts {
     /// Adds a text and says where it begins.
     pub fn append(&mut self, text: &str) -> io::Result<u64> {
         let at = self.written + self.pending.len() as u64;
+        if at > MOST {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         self.pending.extend_from_slice(text.as_bytes());
         if self.pending.len() >= AT_ONCE {
             self.flush()?;

@@ -103,6 +103,7 @@ impl Spool {
             "pragma reading.journal_mode = off;
              pragma reading.synchronous = off;
              pragma reading.cache_size = -12288;
+             pragma reading.max_page_count = 1048576;
              create table reading.found (
                  guid blob not null,
                  at integer not null,

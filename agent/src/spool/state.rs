@@ -145,12 +145,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
         let epoch = Epoch { number: 3, start: Hash::of(b"start") };
+        let ana = "insert into person (guid, hash, imports, json) values (zeroblob(16), zeroblob(32), x'', '{}')";
+        spool.db.execute(ana, []).unwrap();
 
         spool.begin_epoch(epoch).unwrap();
 
         let state = spool.state().unwrap();
         assert_eq!(state.chain, Some(epoch.head()));
-        assert_eq!(state.base.snapshot, 0);
+        assert_eq!((state.base.snapshot, spool.count_people().unwrap()), (0, 1));
     }
 
     #[test]
