@@ -97,8 +97,8 @@ fn in_order(targets: &[Target], experience: &Experience<'_>) -> String {
     let names: Vec<&str> = targets.iter().map(|target| target.host.as_str()).collect();
     let is_there = |broke: &&&Broke| names.iter().any(|name| name.eq_ignore_ascii_case(&broke.host));
     let broke = experience.broke.iter().filter(is_there);
-    let broke: String =
-        broke.map(|broke| format!("; {} broke off at {}", broke.host, broke.at.format("%Y-%m-%d %H:%M UTC"))).collect();
+    let told = |broke: &&Broke| format!("; {} broke off at {}", broke.host, broke.at.format("%Y-%m-%d %H:%M UTC"));
+    let broke = broke.map(told).collect::<Vec<_>>().concat();
     format!("{}, in this order{broke}", names.join(", "))
 }
 

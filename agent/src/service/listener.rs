@@ -62,7 +62,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
                             Ok(Vouched::NoKey) => {}
                             Err(LinkError::Refused(Refusal::Revoked { .. })) => return Ended::Revoked,
                             Err(refused) => {
-                                tracing::warn!(%refused, "the key before could not vouch for the present one")
+                                tracing::warn!(%refused, "the key before could not vouch for the present one");
                             }
                         }
                     }

@@ -24,7 +24,7 @@ use crate::{
         api_keys::{self, KeyWish},
         clearings,
     },
-    testing::{TestAgent, TestCloud, found, person, stories::stories},
+    testing::{TestAgent, TestCloud, found, person, stories},
 };
 
 const STAFF: Uuid = Uuid::from_u128(0x0f);
