@@ -1,5 +1,6 @@
 //! Decides which domain controllers are tried, in which order, and whether the next one may be.
 
+use rollcall_protocol::catalogue;
 use rollcall_protocol::directory::DomainPin;
 
 use super::broken::Experience;
@@ -141,8 +142,28 @@ async fn find(
             hosts.extend(preferred.map(str::to_owned));
         }
     }
-    let unknown = ConnectError::NameUnknown { host: format!("_ldap._tcp.dc._msdcs.{domain}") };
-    if hosts.is_empty() && controllers.hosts.is_empty() { Err(unknown) } else { Ok(hosts) }
+    let (ours, foreign): (Vec<String>, Vec<String>) =
+        hosts.into_iter().partition(|host| is_vouched_for(host, controllers));
+    for host in &foreign {
+        let code = catalogue::FOREIGN_CONTROLLER.code;
+        tracing::warn!(host, domain, code, "a domain controller of another domain is named for this one: not tried");
+    }
+    match (ours.is_empty() && controllers.hosts.is_empty(), foreign.into_iter().next()) {
+        (false, _) => Ok(ours),
+        (true, Some(host)) => Err(ConnectError::ForeignController { host, domain: domain.to_owned() }),
+        (true, None) => Err(ConnectError::NameUnknown { host: format!("_ldap._tcp.dc._msdcs.{domain}") }),
+    }
+}
+
+/// DNS is not signed: whoever can answer could name a machine of their own, with a certificate that anybody gets for it,
+/// and be given our password. So a name counts only in the domain that the file says (RFC 6125 6.2.1), or in the file.
+fn is_vouched_for(host: &str, controllers: &Controllers) -> bool {
+    let is_in = |domain: &String| {
+        let ending = format!(".{}", domain.trim_end_matches('.')).to_lowercase();
+        host.to_lowercase().ends_with(&ending)
+    };
+    controllers.domain.as_ref().is_some_and(is_in)
+        || controllers.hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
 }
 
 /// The lowest priority first; among equals by chance, in proportion to their weight (RFC 2782).
@@ -253,6 +274,22 @@ mod tests {
         assert_eq!(arrange(hosts(), &with("dc1.lab")), ["dc2.lab", "dc4.lab", "dc1.lab", "dc3.lab"]);
         assert_eq!(arrange(hosts(), &with("dc4.lab")), ["dc4.lab", "dc2.lab", "dc1.lab", "dc3.lab"]);
         assert_eq!(arrange(vec!["dc1.lab".into()], &with("dc1.lab")), ["dc1.lab"], "the only one there is");
+    }
+
+    #[test]
+    fn only_names_below_the_domain_or_in_the_file_are_believed() {
+        let controllers = Controllers {
+            hosts: vec!["dc9.branch.example".into()],
+            domain: Some("Lab.example.".into()),
+            names: NameServer::OfTheMachine,
+        };
+
+        for host in ["dc1.lab.example", "DC1.berlin.LAB.example", "DC9.branch.example"] {
+            assert!(is_vouched_for(host, &controllers), "{host}");
+        }
+        for host in ["dc.attacker.example", "dc.evillab.example", "lab.example.attacker.example", ".", ""] {
+            assert!(!is_vouched_for(host, &controllers), "{host}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod damage;
 mod mangled;
 mod departures;
 mod ceiling;
+mod withheld;
 mod troubles;
 mod refusals;
 mod controllers;

@@ -42,3 +42,5 @@ pub fn router() -> Router<AppState> {
 mod tests;
 #[cfg(test)]
 mod bundle_tests;
+#[cfg(test)]
+mod installer_tests;

@@ -88,8 +88,13 @@ impl TestAgent {
     /// Enrols with a fresh token and tells its domain.
     pub async fn enrol(cloud: &TestCloud, seed: u8) -> Self {
         let token = cloud.token().await;
+        Self::enrol_with(cloud, seed, &token).await
+    }
+
+    /// Enrols with this token and tells its domain.
+    pub async fn enrol_with(cloud: &TestCloud, seed: u8, token: &str) -> Self {
         let key = PrivateKey::from_seed(&[seed; 32]);
-        let request = enrol_request(cloud, &key, &token);
+        let request = enrol_request(cloud, &key, token);
         let Answer::Accepted(response) = ask::<EnrolResponse>(cloud, request).await else {
             panic!("enrolment refused")
         };
@@ -290,6 +295,7 @@ impl TestAgent {
             awaiting_second_reading: 0,
             unavailable: vec![],
             clearings: self.lost.clone(),
+            unavailable_more: 0,
             desired_version: self.desired,
         }
     }
