@@ -274,9 +274,11 @@ fn is_the_controllers(error: &CycleError) -> bool {
             | Incomplete::UnreadablePageControl { .. }
             | Incomplete::TooManyPages(_) => true,
             // Of a permission, of the moment, of this machine: the next controller would say the same.
-            Incomplete::Referral | Incomplete::Contradiction | Incomplete::ChangedMeanwhile | Incomplete::Store(_) => {
-                false
-            }
+            Incomplete::Referral
+            | Incomplete::ReadRightMissing { .. }
+            | Incomplete::Contradiction
+            | Incomplete::ChangedMeanwhile
+            | Incomplete::Store(_) => false,
         },
         CycleError::NotOurs(_)
         | CycleError::Spool(_)
