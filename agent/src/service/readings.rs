@@ -105,6 +105,7 @@ impl Worker<'_> {
         );
         CycleReport {
             cycle: summary.cycle,
+            trigger: Some(run.trigger),
             started_at: summary.started_at,
             finished_at: at,
             outcome: CycleOutcome::Complete,
@@ -143,6 +144,7 @@ impl Worker<'_> {
         };
         CycleReport {
             cycle: self.link.chance.id(at),
+            trigger: Some(run.trigger),
             started_at: from,
             finished_at: at,
             outcome: CycleOutcome::Incomplete { problem: diagnostic.to_problem(at), next_try_at },

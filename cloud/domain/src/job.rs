@@ -7,6 +7,8 @@ use crate::words::words;
 words! {
     pub enum JobKind {
         ApplyCycle = "apply_cycle",
+        /// The week of a support bundle is over.
+        DropBundles = "drop_bundles",
     }
 }
 

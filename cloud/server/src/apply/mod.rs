@@ -10,8 +10,10 @@ mod diff;
 mod people;
 mod departures;
 mod structure;
+mod waiting;
 mod set;
 mod reason;
+mod order;
 mod refuse;
 mod run;
 

@@ -6,19 +6,33 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use rollcall_protocol::answer::{Refusal, TokenFault};
-use rollcall_store::enrol_tokens;
+use rollcall_store::enrol_tokens::{self, Standing};
 
-use super::{enroll, refuse::Refused, verify};
+use super::{
+    enroll,
+    refuse::Refused,
+    token_trace::{self, Act},
+    verify,
+};
 use crate::state::AppState;
 
 pub async fn handle(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Refused> {
     let token = verify::bearer(&headers)?;
     let holder = enroll::find_holder(&state, token).await?;
-    let mut tx = state.db.read(&holder).await?;
-    if !enrol_tokens::is_open(&mut tx, holder, state.now()).await? {
-        return Err(Refusal::Token { reason: TokenFault::Used }.into());
+    let mut tx = state.db.write(&holder).await?;
+    let (customer, standing) = enrol_tokens::get_standing(&mut tx, holder, state.now()).await?;
+    let fault = match standing {
+        Standing::Open => None,
+        Standing::Expired => Some(TokenFault::Expired),
+        Standing::Used => Some(TokenFault::Used),
+        Standing::Revoked => Some(TokenFault::Revoked),
+    };
+    let act = fault.map_or(Act::Fetch, Act::FetchRefused);
+    token_trace::leave(&mut tx, &state, holder, customer.customer(), act).await?;
+    tx.commit().await?;
+    if let Some(reason) = fault {
+        return Err(Refusal::Token { reason }.into());
     }
-    drop(tx);
     Ok(match state.installer.find().await {
         Some(msi) => msi.into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
