@@ -2,6 +2,7 @@
 //!
 //! Read it as the data flows: the directory, one cycle, the spool, the link to the cloud; then who keeps them going.
 
+pub mod stamp;
 pub mod version;
 pub mod clock;
 pub mod exit;

@@ -45,11 +45,19 @@ pub struct CyclePart {
     pub structure: StructurePart,
     /// Departures that wait for a second agreeing reading.
     pub awaiting_second_reading: u32,
-    /// Selections that could not be found or read; their people stay.
+    /// Selections that could not be found or read; their people stay. The first [`crate::limits::UNAVAILABLE_TOLD`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unavailable: Vec<Uuid>,
+    /// How many more of them there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unavailable_more: u32,
     /// Version of the desired state that the reading obeyed.
     pub desired_version: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl CyclePart {

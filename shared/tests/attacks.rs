@@ -85,6 +85,7 @@ fn batch(head: ChainHead, signer: Uuid, claimed: Uuid, cloud: Uuid) -> Sent {
         structure: StructurePart::Unchanged,
         awaiting_second_reading: 0,
         unavailable: Vec::new(),
+        unavailable_more: 0,
         desired_version: 1,
     };
     let claims = BatchClaims {

@@ -14,6 +14,7 @@ mod soak;
 mod demo;
 mod bench;
 mod release;
+mod pin;
 mod windows;
 mod debian;
 

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use super::Situation;
 use super::finding::{Finding, Report};
 use crate::cloud::checkin::{self, Instructions};
+use crate::cloud::way_out::Router;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
@@ -61,7 +62,11 @@ pub async fn check(
 
 /// Name and port, told apart. Behind a proxy both are the proxy's affair.
 async fn check_way(report: &mut Report<'_>, config: &Config, url: &str) {
+    let way_out = Router::new(url, &config.cloud).way_out();
     if config.cloud.proxy.is_some() {
+        report.add("cloud proxy", Finding::Ok(way_out.to_string()));
+    }
+    if way_out.proxy().is_some() {
         report.skip(&["cloud name", "cloud port"], "a proxy is configured; it looks for the cloud");
         return;
     }

@@ -17,6 +17,7 @@ use crate::directory::reader::{DirectoryReader, Finds};
 use crate::directory::sid::Sid;
 use crate::directory::values;
 use crate::exit::Exit;
+use crate::platform::domain_controller::Located;
 use crate::service::keeping;
 use crate::spool::state::State;
 
@@ -65,6 +66,9 @@ async fn check_lines(
     situation: &Situation<'_>,
     store: Option<&State>,
 ) -> bool {
+    if let Some(domain) = &access.controllers.domain {
+        report.add("locator", locator(domain, &controllers::locate(domain, access).await));
+    }
     let preferred = store.and_then(|state| state.base.dc.as_ref()).map(|dc| dc.dns_name.as_str());
     let targets = controllers::targets(access, preferred, situation.chance).await;
     let found = targets.map_err(|error| Diagnostic::from(&error)).map(|targets| {
@@ -86,6 +90,22 @@ async fn check_lines(
         is_open |= line.check(report).await;
     }
     is_open
+}
+
+/// The system's own locator knows the site of this machine. Without it nothing is lost but that.
+fn locator(domain: &str, located: &Located) -> Finding {
+    let instead = "the controllers that DNS lists are tried";
+    match located {
+        Located::Controller(host) => Finding::Ok(format!("{host} is the nearest of {domain}; it is tried first")),
+        Located::NoneKnown { error } => {
+            Finding::Skipped(format!("Windows names no controller of {domain} (error {error}); {instead}"))
+        }
+        Located::Unusable(name) => {
+            Finding::Skipped(format!("Windows names {name}, which stands in no certificate; {instead}"))
+        }
+        Located::Silent => Finding::Skipped(format!("Windows did not name a controller in time; {instead}")),
+        Located::NoLocator => Finding::Skipped(format!("this system has none; {instead}")),
+    }
 }
 
 /// Whether a broken line is the end of the matter.
@@ -247,6 +267,16 @@ fn clock(difference: TimeDelta) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_locator_without_an_answer_fails_nothing_and_says_what_happens_instead() {
+        for located in [Located::NoneKnown { error: 1355 }, Located::Unusable("DC1".into()), Located::Silent] {
+            let Finding::Skipped(why) = locator("lab.example", &located) else { panic!("{located:?}") };
+            assert!(why.ends_with("DNS lists are tried"), "{why}");
+        }
+        let named = locator("lab.example", &Located::Controller("dc1.lab.example".into()));
+        assert_eq!(named, Finding::Ok("dc1.lab.example is the nearest of lab.example; it is tried first".into()));
+    }
 
     #[test]
     fn five_minutes_between_the_clocks_are_too_many() {

@@ -6,6 +6,7 @@ use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::CycleOutcome;
 
 use super::output::Output;
+use crate::cloud::way_out::Router;
 use crate::config::Config;
 use crate::cycle::Reached;
 use crate::diagnostic::Diagnostic;
@@ -34,8 +35,9 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         Some(CycleOutcome::Complete) => "complete".to_owned(),
         Some(CycleOutcome::Incomplete { problem, .. }) => format!("failed: {} {}", problem.code, problem.detail),
     };
+    let way_out = Router::new(&identity.url, &config.cloud).way_out().to_string();
     let text = format!(
-        "Agent     agt_{}\nCustomer  {} ({})\nCloud     {}\nService   {}\nDomain    {}\nReached   {}\nLast      {last}\nPeople    {people}\nWaiting   {} batches, {} bytes",
+        "Agent     agt_{}\nCustomer  {} ({})\nCloud     {}\nProxy     {way_out}\nService   {}\nDomain    {}\nReached   {}\nLast      {last}\nPeople    {people}\nWaiting   {} batches, {} bytes",
         identity.agent,
         identity.customer,
         identity.msp,
@@ -51,6 +53,7 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         "customer": identity.customer,
         "msp": identity.msp,
         "cloud": identity.url,
+        "proxy": way_out,
         "running": is_running,
         "domain": state.domain,
         "dc": state.base.dc,

@@ -6,6 +6,7 @@
 pub mod scope;
 pub mod locate;
 pub mod nested;
+pub mod withheld;
 pub mod read;
 pub mod survey;
 pub mod loss;
@@ -32,6 +33,7 @@ use self::confirm::{Judged, SecondLook};
 use self::evidence::DcContinuity;
 use self::scope::Scope;
 use self::survey::Survey;
+use self::withheld::Withheld;
 use crate::clock::{Chance, Clock};
 use crate::directory::ceiling::{Barred, NeverRead};
 use crate::directory::connect::{ConnectError, How, Target};
@@ -197,9 +199,11 @@ impl Cycle<'_> {
         drop(groups);
         self.spool.begin_reading()?;
         let attributes = &self.access.attributes;
-        read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
+        let mut withheld = read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
         self.spool.finish_reading()?;
-        (self.progress)(self.spool.reading().count()?);
+        let people = self.spool.reading().count()?;
+        withheld.check(people)?;
+        (self.progress)(people);
         let asked: BTreeSet<Uuid> = wish.confirm.iter().chain(&state.asked).copied().collect();
         let survey = survey::take(self.spool, &scope, &asked)?;
         let look = SecondLook {
@@ -210,7 +214,7 @@ impl Cycle<'_> {
             clock: self.clock,
             second_reading_after: self.second_reading_after,
         };
-        let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
+        let judged = look.judge_all(&mut reader, self.spool, &survey.ended, &mut withheld).await?;
         reader.close().await;
         Ok(Complete {
             started_at,
@@ -223,6 +227,7 @@ impl Cycle<'_> {
             structure,
             survey,
             judged,
+            withheld,
             asked,
         })
     }
@@ -241,6 +246,7 @@ struct Complete {
     structure: Structure,
     survey: Survey,
     judged: Judged,
+    withheld: Withheld,
     asked: BTreeSet<Uuid>,
 }
 

@@ -84,7 +84,9 @@ impl Survey {
             return Ok(());
         }
         let now = PersonRecord::read(&json)?.person;
-        let before = PersonRecord::read(&spool.get_record(row.guid)?)?.person;
+        let mut before = PersonRecord::read(&spool.get_record(row.guid)?)?.person;
+        // What is kept back on purpose is not lost.
+        scope.conceal(&mut before);
         self.tally.add(&known.imports, Some((&before, &now)));
         Ok(())
     }

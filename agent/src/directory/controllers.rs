@@ -1,5 +1,6 @@
 //! Decides which domain controllers are tried, in which order, and whether the next one may be.
 
+use rollcall_protocol::catalogue;
 use rollcall_protocol::directory::DomainPin;
 
 use super::connect::{self, ConnectError, Target};
@@ -9,7 +10,7 @@ use super::names::{Listed, NameServer};
 use super::reader::DirectoryReader;
 use crate::clock::Chance;
 use crate::cycle::{Access, CycleError};
-use crate::platform::domain_controller;
+use crate::platform::domain_controller::{self, Located};
 
 /// Which domain controllers there are, as far as this machine was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +101,16 @@ pub async fn targets(access: &Access, preferred: Option<&str>, chance: &Chance) 
     Ok(targets)
 }
 
+/// What the system's own locator says of a domain, which may leave it to DNS to know the controllers.
+pub async fn locate(domain: &str, access: &Access) -> Located {
+    let domain = domain.to_owned();
+    let asked = tokio::task::spawn_blocking(move || domain_controller::find(&domain));
+    match tokio::time::timeout(access.target.timeouts.connect, asked).await {
+        Ok(Ok(located)) => located,
+        Ok(Err(_)) | Err(_) => Located::Silent,
+    }
+}
+
 /// What the system's own locator and DNS say. Without an answer the controller of the last cycle is still there to try.
 async fn find(
     controllers: &Controllers,
@@ -108,12 +119,8 @@ async fn find(
     access: &Access,
     chance: &Chance,
 ) -> Result<Vec<String>, ConnectError> {
-    let located = {
-        let domain = domain.to_owned();
-        let asked = tokio::task::spawn_blocking(move || domain_controller::find(&domain));
-        tokio::time::timeout(access.target.timeouts.connect, asked).await.ok().and_then(Result::ok).flatten()
-    };
-    let mut hosts: Vec<String> = located.into_iter().collect();
+    let located = locate(domain, access).await;
+    let mut hosts: Vec<String> = located.host().map(str::to_owned).into_iter().collect();
     match controllers.names.controllers(domain, access.target.timeouts.connect).await {
         Ok(listed) => hosts.extend(by_priority(listed, chance)),
         Err(error) => {
@@ -121,8 +128,28 @@ async fn find(
             hosts.extend(preferred.map(str::to_owned));
         }
     }
-    let unknown = ConnectError::NameUnknown { host: format!("_ldap._tcp.dc._msdcs.{domain}") };
-    if hosts.is_empty() && controllers.hosts.is_empty() { Err(unknown) } else { Ok(hosts) }
+    let (ours, foreign): (Vec<String>, Vec<String>) =
+        hosts.into_iter().partition(|host| is_vouched_for(host, controllers));
+    for host in &foreign {
+        let code = catalogue::FOREIGN_CONTROLLER.code;
+        tracing::warn!(host, domain, code, "a domain controller of another domain is named for this one: not tried");
+    }
+    match (ours.is_empty() && controllers.hosts.is_empty(), foreign.into_iter().next()) {
+        (false, _) => Ok(ours),
+        (true, Some(host)) => Err(ConnectError::ForeignController { host, domain: domain.to_owned() }),
+        (true, None) => Err(ConnectError::NameUnknown { host: format!("_ldap._tcp.dc._msdcs.{domain}") }),
+    }
+}
+
+/// DNS is not signed: whoever can answer could name a machine of their own, with a certificate that anybody gets for it,
+/// and be given our password. So a name counts only in the domain that the file says (RFC 6125 6.2.1), or in the file.
+fn is_vouched_for(host: &str, controllers: &Controllers) -> bool {
+    let is_in = |domain: &String| {
+        let ending = format!(".{}", domain.trim_end_matches('.')).to_lowercase();
+        host.to_lowercase().ends_with(&ending)
+    };
+    controllers.domain.as_ref().is_some_and(is_in)
+        || controllers.hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
 }
 
 /// The lowest priority first; among equals by chance, in proportion to their weight (RFC 2782).
@@ -221,6 +248,22 @@ mod tests {
 
         assert_eq!(arrange(hosts(), Some("dc3.LAB")), ["dc3.lab", "dc1.lab", "DC2.lab"]);
         assert_eq!(arrange(hosts(), Some("gone.lab")), ["dc1.lab", "DC2.lab", "dc3.lab"]);
+    }
+
+    #[test]
+    fn only_names_below_the_domain_or_in_the_file_are_believed() {
+        let controllers = Controllers {
+            hosts: vec!["dc9.branch.example".into()],
+            domain: Some("Lab.example.".into()),
+            names: NameServer::OfTheMachine,
+        };
+
+        for host in ["dc1.lab.example", "DC1.berlin.LAB.example", "DC9.branch.example"] {
+            assert!(is_vouched_for(host, &controllers), "{host}");
+        }
+        for host in ["dc.attacker.example", "dc.evillab.example", "lab.example.attacker.example", ".", ""] {
+            assert!(!is_vouched_for(host, &controllers), "{host}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rollcall_protocol::directory::DomainPin;
 use crate::cloud::checkin::{self, Instructions};
 use crate::config::Config;
 use crate::cycle::Reached;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, is_of_the_account};
 use crate::directory::ceiling;
 use crate::exit::Exit;
 use crate::identity::Identity;
@@ -81,7 +81,7 @@ pub fn find_report(folder: &Path) -> Option<CycleReport> {
 pub fn was_refused(report: &CycleReport) -> bool {
     match &report.outcome {
         CycleOutcome::Complete => false,
-        CycleOutcome::Incomplete { problem, .. } => problem.code.starts_with("RC-22"),
+        CycleOutcome::Incomplete { problem, .. } => is_of_the_account(&problem.code),
     }
 }
 

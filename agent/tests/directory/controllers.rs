@@ -1,13 +1,14 @@
 //! Which domain controller is read, and what a change of it means for those who seem to have left.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use rollcall_agent::clock::Chance;
 use rollcall_agent::cycle::CycleError;
 use rollcall_agent::diagnostic::Diagnostic;
 use rollcall_agent::directory::controllers::{self, Controllers};
 use rollcall_agent::directory::names::NameServer;
-use rollcall_lab::directory::{Directory, Fault, Setup};
+use rollcall_lab::directory::{Directory, Fault, Plan, Setup};
 use rollcall_lab::dns::Dns;
 use rollcall_protocol::batch::CycleKind;
 
@@ -110,6 +111,61 @@ async fn a_domain_that_dns_does_not_know_is_told_as_such() {
 
     assert_eq!(Diagnostic::from(&error).fault.code, "RC-2101", "{error}");
     drop(pair.dns);
+}
+
+/// A machine outside the domain, with a certificate that the agent trusts, which DNS names before all others.
+fn forge(pair: &Pair) -> Directory {
+    let address = Ipv4Addr::new(127, 0, 1, 3);
+    let setup = Setup {
+        address: address.into(),
+        ldaps_port: pair.site.directory.ldaps().port(),
+        authority: Some(Arc::clone(pair.site.directory.authority())),
+        ..Setup::default()
+    };
+    let forged = Directory::start(&Plan::new(20, 7).named("attacker.example"), setup).unwrap();
+    pair.dns.add_controller(DOMAIN, &forged.host_name(), address, 0, 60_000);
+    forged
+}
+
+// proves: M-4
+#[tokio::test]
+async fn a_controller_outside_the_domain_that_dns_names_gets_neither_password_nor_connection() {
+    let mut pair = Pair::new(60);
+    let forged = forge(&pair);
+
+    for _ in 0..3 {
+        pair.site.sync().await.unwrap();
+    }
+
+    assert_eq!((pair.read_by().as_str(), forged.tally().connections), ("dc1.lab.example", 0));
+}
+
+#[tokio::test]
+async fn where_dns_names_nobody_of_the_domain_the_reason_is_told() {
+    let Pair { mut site, second, dns: _ } = Pair::new(20);
+    let dns = Dns::start().unwrap();
+    site.access.controllers.names = NameServer::At(dns.address());
+    let pair = Pair { site, second, dns };
+    let forged = forge(&pair);
+    let mut site = pair.site;
+
+    let error = site.sync().await.unwrap_err();
+
+    assert_eq!(Diagnostic::from(&error).fault.code, "RC-2112", "{error}");
+    assert_eq!(forged.tally().connections, 0);
+    drop((pair.dns, pair.second));
+}
+
+#[tokio::test]
+async fn a_controller_outside_the_domain_is_read_where_the_file_names_it() {
+    let mut pair = Pair::new(20);
+    pair.site.access.controllers.domain = Some("corp.example".into());
+    pair.dns.add_controller("corp.example", "dc1.lab.example", Ipv4Addr::LOCALHOST, 0, 1);
+    pair.site.access.controllers.hosts = vec!["dc1.lab.example".into()];
+
+    pair.site.sync().await.unwrap();
+
+    assert_eq!(pair.read_by(), "dc1.lab.example");
 }
 
 #[tokio::test]

@@ -108,6 +108,12 @@ impl TestCloud {
         }
     }
 
+    /// Hands out what lies on this shelf from now on.
+    pub fn put_installers(&mut self, shelf: Shelf) {
+        self.state.installer = shelf;
+        self.app = crate::http::app(self.state.clone());
+    }
+
     pub fn db(&self) -> &Db {
         &self.state.db
     }

@@ -31,7 +31,8 @@ pub fn decide(told: &CyclePart, counts: &Counts, sets: Sets) -> Verdict {
         return verdict(RunResult::Partial, &catalogue::SET_DIFFERS, "a full snapshot was ordered".to_owned());
     }
     if !told.unavailable.is_empty() {
-        let detail = format!("{} selected objects could not be found or read", told.unavailable.len());
+        let objects = told.unavailable.len() as u64 + u64::from(told.unavailable_more);
+        let detail = format!("{objects} selected objects could not be found or read");
         return verdict(RunResult::Partial, &catalogue::SCOPE_GONE, detail);
     }
     if counts.held > 0 {

@@ -49,3 +49,5 @@ mod tests;
 mod bundle_tests;
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod installer_tests;

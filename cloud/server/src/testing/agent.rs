@@ -94,8 +94,13 @@ impl TestAgent {
     /// Enrols, and has not checked in yet.
     pub async fn enrol_unheard(cloud: &TestCloud, seed: u8) -> Self {
         let token = cloud.token().await;
+        Self::enrol_with(cloud, seed, &token).await
+    }
+
+    /// Enrols with this token and tells its domain.
+    pub async fn enrol_with(cloud: &TestCloud, seed: u8, token: &str) -> Self {
         let key = PrivateKey::from_seed(&[seed; 32]);
-        let request = enrol_request(cloud, &key, &token);
+        let request = enrol_request(cloud, &key, token);
         let Answer::Accepted(response) = ask::<EnrolResponse>(cloud, request).await else {
             panic!("enrolment refused")
         };
@@ -299,6 +304,7 @@ impl TestAgent {
             structure: StructurePart::Unchanged,
             awaiting_second_reading: 0,
             unavailable: vec![],
+            unavailable_more: 0,
             desired_version: self.desired,
         }
     }
