@@ -24,8 +24,17 @@ pub async fn full_snapshot(
     directory: &Directory,
 ) -> Result<(), StoreError> {
     directories::want_full(tx, directory.id, Some(state.now())).await?;
-    let open = commands::list_open_of_kind(tx, scope, FULL_SNAPSHOT).await?;
-    if open.is_empty() { give(tx, state, scope, FULL_SNAPSHOT, Order::FullSnapshot).await } else { Ok(()) }
+    everybody(tx, state, scope).await
+}
+
+/// The same where nothing speaks against what the cloud holds.
+pub async fn everybody(tx: &mut WriteTx, state: &AppState, scope: &AgentScope) -> Result<(), StoreError> {
+    let payload = json!(Order::FullSnapshot);
+    let open = commands::list_open(tx, scope.agent()).await?;
+    if open.iter().any(|command| command.payload.0 == payload) {
+        return Ok(());
+    }
+    give(tx, state, scope, "full_snapshot", Order::FullSnapshot).await
 }
 
 /// Asks the agent to look for these people, but not for whom it is asked already.
@@ -50,8 +59,6 @@ pub async fn confirm(
     }
     Ok(())
 }
-
-const FULL_SNAPSHOT: &str = "full_snapshot";
 
 /// Puts an order into the agent's desired state.
 async fn give(

@@ -13,6 +13,7 @@ use rollcall_protocol::{
     checkin::{CheckinResponse, EpochWish, Problem},
     enrol::EnrolResponse,
     evidence::Evidence,
+    jws::{self, Kind},
     limits, path,
     rotate::RotateResponse,
 };
@@ -46,6 +47,7 @@ stories! { no_agent_goes_further_than_it_may_on_postgres: [
     a_token_that_opens_nothing_leaves_a_trace_and_no_flood,
     an_installer_is_refused_with_the_reason_and_its_fetching_is_noted,
     an_agent_that_boasts_is_cut_short,
+    no_route_opens_for_a_stranger_or_for_another_kind_of_message,
 ] }
 
 async fn a_number_beyond_all_bounds_is_refused_and_stops_nobody(cloud: TestCloud) {
@@ -288,6 +290,25 @@ async fn an_agent_that_boasts_is_cut_short(cloud: TestCloud) {
     assert_eq!(stored.reason_code.as_deref(), Some("RC-9001"));
     assert_eq!(stored.reason_since, Some(cloud.now()));
     assert!(serde_json::to_string(&stored.report.unwrap().0).unwrap().len() < 10_000);
+}
+
+async fn no_route_opens_for_a_stranger_or_for_another_kind_of_message(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let update = format!("{}/timestamp.json", path::UPDATES);
+    let routes = [path::CHECKIN, path::BATCHES, path::ROTATE, path::BUNDLES, path::LEAVE, update.as_str()];
+    let stranger = key(99);
+    for (signer, kind) in [(&stranger, Kind::Request), (&stranger, Kind::Batch), (&key(1), Kind::NewKey)] {
+        for route in routes {
+            let claims = agent.claims(&cloud, route, b"", ());
+            let jws = jws::sign(kind, signer, &claims).unwrap();
+            let mut request = to_request(route, &jws, vec![]);
+            if route == update {
+                *request.method_mut() = axum::http::Method::GET;
+            }
+            let answer = ask::<serde_json::Value>(&cloud, request).await;
+            assert_eq!(answer, Answer::Refused(Refusal::Unauthorized), "{route} {kind:?}");
+        }
+    }
 }
 
 async fn lines(cloud: &TestCloud, action: &str) -> Vec<audit::Line> {

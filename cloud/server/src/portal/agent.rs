@@ -35,7 +35,11 @@ use super::{
     view::{Frame, Link, Moment, Pill, Tone, Trouble, grouped},
 };
 use crate::{
-    services::{agents, bundles, reach, told},
+    services::{
+        agents, bundles,
+        clearings::{self, Meant},
+        reach, told,
+    },
     state::AppState,
 };
 
@@ -77,6 +81,8 @@ pub struct AgentPage {
 #[derive(Debug, Clone)]
 pub struct Lost {
     pub attribute: String,
+    /// Of how many people the page shows it gone.
+    pub people: u64,
     pub sentence: String,
 }
 
@@ -166,6 +172,7 @@ async fn show(
     let mut opened = open(&state, &signed, &slug, place).await?;
     opened.frame.notice = done.notice();
     let keys = agent_keys::list(&mut opened.tx, &scope).await?;
+    let vanished = clearings::list(&mut opened.tx, &agent).await?;
     let now = opened.now;
     let shelf = if signed.may(Act::InstallAgent) { Some(shelf(&state, &signed, &agent, now).await?) } else { None };
     Ok(page(&AgentPage {
@@ -180,7 +187,7 @@ async fn show(
         ceiling: told::ceiling(&agent).map(CeilingView::of),
         bundles: shelf,
         may_revoke: signed.may(Act::RevokeAgent) && agent.state != AgentState::Revoked,
-        clearings: agents::clearings(&agent).into_iter().map(lost).collect(),
+        clearings: vanished.into_iter().map(lost).collect(),
         may_accept: signed.may(Act::DecideHeldRemovals),
         may_release: signed.may(Act::RevokeAgent) && agent.state == AgentState::Quarantined,
         may_rotate: signed.may(Act::RevokeAgent) && matches!(agent.state, AgentState::Active | AgentState::Standby),
@@ -205,7 +212,11 @@ async fn shelf(
 
 fn lost(clearing: Clearing) -> Lost {
     let (people, of) = (count(clearing.people), count(clearing.of));
-    Lost { sentence: format!("{} of {} people lost it", grouped(people), grouped(of)), attribute: clearing.attribute }
+    Lost {
+        sentence: format!("{} of {} people lost it", grouped(people), grouped(of)),
+        people: clearing.people,
+        attribute: clearing.attribute,
+    }
 }
 
 fn count(number: u64) -> i64 {
@@ -219,7 +230,11 @@ fn health_facts(agent: &Agent) -> Vec<Fact> {
         late if late > 0 => format!("{} s behind", late / 1000),
         early => format!("{} s ahead", -early / 1000),
     });
-    let wanted = if agent.applied_version >= agent.desired_version { "in force" } else { "on their way" };
+    let wanted = match (agent.applied_version, agent.handed_version, agent.desired_version) {
+        (applied, _, desired) if applied >= desired => "in force",
+        (_, handed, desired) if handed >= desired => "handed out",
+        (_, _, _) => "on their way",
+    };
     vec![
         Fact::new("Domain controller", agent.dc_host.clone().unwrap_or_else(unknown)),
         Fact::new("Transport", agent.transport.clone().unwrap_or_else(unknown)),
@@ -269,6 +284,12 @@ async fn revoke(
     Ok(see(&format!("/agents/{id}?done=agent-retired")))
 }
 
+/// A ticked line of the list: the attribute, and of how many people the page showed it gone.
+fn read_tick(value: &str) -> Meant {
+    let (attribute, seen) = value.split_once(':').unwrap_or((value, "0"));
+    Meant { attribute: attribute.to_owned(), seen: Some(seen.parse().unwrap_or(0)) }
+}
+
 /// Pairs, since each ticked attribute is a field of the same name.
 async fn accept_clearing(
     State(state): State<AppState>,
@@ -278,12 +299,12 @@ async fn accept_clearing(
 ) -> Result<Response, PageError> {
     require(&signed, Act::DecideHeldRemovals)?;
     let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
-    let attributes: Vec<String> =
-        pairs.into_iter().filter(|(key, _)| key == "attribute").map(|(_, value)| value).collect();
-    if attributes.is_empty() {
+    let meant: Vec<Meant> =
+        pairs.iter().filter(|(key, _)| key == "attribute").map(|(_, value)| read_tick(value)).collect();
+    if meant.is_empty() {
         return Err(PageError::Odd("Tick what was cleared on purpose.".to_owned()));
     }
-    agents::accept_clearing(&state, &signed.who, id, &attributes).await?;
+    clearings::accept(&state, &signed.who, id, &meant).await?;
     Ok(see(&format!("/agents/{id}?done=clearing-accepted")))
 }
 

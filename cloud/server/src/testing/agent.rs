@@ -16,7 +16,7 @@ use rollcall_protocol::{
     bundle::{BundleLink, BundleReceipt, Farewell},
     ceiling::Ceiling,
     chain::ChainHead,
-    checkin::{AgentStatus, CheckinRequest, CheckinResponse, EpochWish, Phase},
+    checkin::{AgentStatus, CheckinRequest, CheckinResponse, Clearing, EpochWish, Phase},
     desired::{DesiredState, Order, Reader},
     digest::SetDigester,
     directory::{DcIdentity, DomainPin},
@@ -49,6 +49,8 @@ pub struct TestAgent {
     /// What the agent's snapshot holds.
     pub people: BTreeMap<Uuid, PersonRecord>,
     pub snapshot: u64,
+    /// What its batches say of values that vanished.
+    pub lost: Vec<Clearing>,
     requests: u128,
 }
 
@@ -115,6 +117,7 @@ impl TestAgent {
             domain,
             people: BTreeMap::new(),
             snapshot: 0,
+            lost: vec![],
             requests: u128::from(seed) << 64,
         }
     }
@@ -305,6 +308,7 @@ impl TestAgent {
             awaiting_second_reading: 0,
             unavailable: vec![],
             unavailable_more: 0,
+            clearings: self.lost.clone(),
             desired_version: self.desired,
         }
     }
