@@ -102,3 +102,18 @@ pub enum Trigger {
     FullSnapshotOrdered,
     CommandLine,
 }
+
+impl Trigger {
+    /// The word for it in the portal, the API and the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::SyncNow => "sync_now",
+            Self::Start => "start",
+            Self::SelectionChanged => "selection_changed",
+            Self::SecondReading => "second_reading",
+            Self::FullSnapshotOrdered => "full_snapshot_ordered",
+            Self::CommandLine => "command_line",
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The check-in: what an agent says of itself, and what it hears.
 
+use crate::batch::Trigger;
 use crate::ceiling::Ceiling;
 use crate::chain::Epoch;
 use crate::directory::{DcIdentity, DomainPin};
@@ -131,6 +132,9 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CycleReport {
     pub cycle: Uuid,
+    /// What set it going; an older agent does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
     pub started_at: DateTime<Utc>,
     pub finished_at: DateTime<Utc>,
     pub outcome: CycleOutcome,

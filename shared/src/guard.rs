@@ -12,6 +12,10 @@ pub struct Limit {
 /// max(3, 10 %): it protects a customer of five as well as one of twenty thousand.
 pub const DEFAULT: Limit = Limit { people: 3, percent: 10 };
 
+/// How many may leave within a day, over all its cycles: half. Only the cloud remembers them, so only it asks this: an agent
+/// that lies must not remove a crowd in slices.
+pub const OF_A_DAY: Limit = Limit { people: 3, percent: 50 };
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Apply,

@@ -27,6 +27,9 @@ pub const DEPTH: usize = 8;
 pub const JWS: usize = 16 * 1024;
 /// The compact JWS of a desired state, which travels in a body.
 pub const DESIRED: usize = 4 * 1024 * 1024;
+/// Highest number of a desired state that an agent may bring to a cloud which knows a lower one. A cloud that gives a new one
+/// every second needs 130 years for these.
+pub const DESIRED_VERSION: u64 = 1 << 32;
 /// Parts of one cycle.
 pub const PARTS: u32 = 1_000;
 /// Imports of one directory.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Body of `POST /agent/v1/rotate`, plain JSON. The request is signed by the old key; `consent` by the new one, so that
-/// nobody can introduce a key they do not hold. Both keys hold until the first batch signed by the new one.
+/// nobody can introduce a key they do not hold. Both keys hold until the agent works with the new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotateRequest {
     pub new_key: PublicKey,

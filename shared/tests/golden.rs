@@ -219,6 +219,7 @@ fn checkin() -> CheckinRequest {
             ceiling: None,
             last_cycle: Some(CycleReport {
                 cycle: id(4),
+                trigger: None,
                 started_at: at(1_750_000_000),
                 finished_at: at(1_750_000_001),
                 outcome: CycleOutcome::Incomplete { problem: problem.clone(), next_try_at: at(1_750_000_061) },

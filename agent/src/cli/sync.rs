@@ -214,7 +214,8 @@ impl Hand<'_> {
                 (self.link.chance.id(finished_at), outcome)
             }
         };
-        keeping::save_report(&self.config.data_dir, &CycleReport { cycle, started_at, finished_at, outcome });
+        let trigger = Some(Trigger::CommandLine);
+        keeping::save_report(&self.config.data_dir, &CycleReport { cycle, trigger, started_at, finished_at, outcome });
     }
 
     /// Sends everything that waits, or says why not.

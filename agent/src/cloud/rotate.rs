@@ -2,7 +2,7 @@
 //!
 //! The new key is written beside the old one, then introduced to the cloud, then put in its place. Killed anywhere
 //! between, the next start asks with the same new key again, which the cloud takes as the same rotation. The old key
-//! holds there until the first batch by the new one.
+//! holds there until the agent works with the new one.
 
 use std::path::Path;
 

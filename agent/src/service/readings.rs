@@ -134,6 +134,7 @@ impl Worker<'_> {
         );
         CycleReport {
             cycle: summary.cycle,
+            trigger: Some(run.trigger),
             started_at: summary.started_at,
             finished_at: at,
             outcome: CycleOutcome::Complete,
@@ -178,6 +179,7 @@ impl Worker<'_> {
         let next_try_at = schedule::next_after(outcome, at, desired, self.jitter);
         CycleReport {
             cycle: self.link.chance.id(at),
+            trigger: Some(run.trigger),
             started_at: from,
             finished_at: at,
             outcome: CycleOutcome::Incomplete { problem: diagnostic.to_problem(since), next_try_at },

@@ -20,7 +20,8 @@ words! {
 words! {
     pub enum KeyState {
         Active = "active",
-        /// Proposed by a rotation; becomes active with the first request signed by it.
+        /// Proposed by a rotation; becomes active with the first batch it signs, or the first check-in that says nothing
+        /// signed by another is left to send.
         Pending = "pending",
         Retired = "retired",
     }

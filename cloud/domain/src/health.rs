@@ -1,6 +1,6 @@
 //! Decides the one state of a customer that portal, API and metrics show, with its reason, since when, and what to do next.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{agent, pause::Pause, words::words};
 
@@ -39,6 +39,10 @@ pub struct Facts {
     pub last_seen_at: Option<DateTime<Utc>>,
     pub quarantined_at: Option<DateTime<Utc>>,
     pub imports: i64,
+    /// Imports that nobody has paused.
+    pub running_imports: i64,
+    /// Since when the agent of a directory that somebody imports from has been gone, and none has taken its place.
+    pub unread_since: Option<DateTime<Utc>>,
     pub held: i64,
     pub held_since: Option<DateTime<Utc>>,
     pub last_good_run_at: Option<DateTime<Utc>>,
@@ -68,7 +72,17 @@ impl Health {
     }
 }
 
-/// The most urgent truth wins: a clone, a pause, silence, waiting removals, trouble, nothing yet.
+/// Every import is read at least once a day; two hours are for a reading that takes long or is tried again.
+const OVERDUE_AFTER: TimeDelta = TimeDelta::hours(26);
+
+/// When the next reading should have been here, if it is not.
+fn overdue_since(facts: &Facts, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let due = facts.last_good_run_at?.checked_add_signed(OVERDUE_AFTER)?;
+    (facts.running_imports > 0 && due < now).then_some(due)
+}
+
+/// The most urgent truth wins: a clone, a pause, silence, a directory that nobody reads, waiting removals, trouble, a
+/// reading that does not come, nothing yet.
 pub fn decide(facts: &Facts, now: DateTime<Utc>) -> Health {
     let not = |state, code: &str, since, next| Health::Not { state, reason_code: code.to_owned(), since, next };
     if let Some(at) = facts.quarantined_at {
@@ -84,6 +98,9 @@ pub fn decide(facts: &Facts, now: DateTime<Utc>) -> Health {
         let since = facts.last_seen_at.unwrap_or(facts.created_at);
         return not(State::AgentOffline, "RC-1008", since, NextAction::CheckAgent);
     }
+    if let Some(since) = facts.unread_since {
+        return not(State::Attention, "RC-4015", since, NextAction::CheckAgent);
+    }
     if facts.held > 0 {
         return not(State::Held, "RC-4003", facts.held_since.unwrap_or(now), NextAction::ReviewHeld);
     }
@@ -93,6 +110,9 @@ pub fn decide(facts: &Facts, now: DateTime<Utc>) -> Health {
     // An agent that only shows its directory ends its runs well, too; that brings nobody over.
     if facts.imports == 0 {
         return not(State::NeverSynced, "RC-4007", facts.created_at, NextAction::ChooseImport);
+    }
+    if let Some(since) = overdue_since(facts, now) {
+        return not(State::Attention, "RC-4016", since, NextAction::CheckAgent);
     }
     match facts.last_good_run_at {
         Some(since) => Health::Healthy { since },
@@ -106,7 +126,14 @@ mod tests {
     use chrono::TimeDelta;
 
     fn running(now: DateTime<Utc>) -> Facts {
-        Facts { agents: 1, imports: 1, last_seen_at: Some(now), last_good_run_at: Some(now), ..Facts::default() }
+        Facts {
+            agents: 1,
+            imports: 1,
+            running_imports: 1,
+            last_seen_at: Some(now),
+            last_good_run_at: Some(now),
+            ..Facts::default()
+        }
     }
 
     #[test]
@@ -127,6 +154,21 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let later = now + agent::SILENT_AFTER + TimeDelta::seconds(1);
         assert_eq!(decide(&running(now), later).state(), State::AgentOffline);
+    }
+
+    #[test]
+    fn a_directory_that_nobody_reads_is_not_healthy() {
+        let now = DateTime::UNIX_EPOCH;
+        let health = decide(&Facts { unread_since: Some(now), ..running(now) }, now);
+        assert!(matches!(health, Health::Not { state: State::Attention, reason_code, .. } if reason_code == "RC-4015"));
+    }
+
+    #[test]
+    fn a_reading_that_does_not_come_is_noticed_unless_it_is_paused() {
+        let (read, now) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::hours(27));
+        let late = Facts { last_good_run_at: Some(read), ..running(now) };
+        assert_eq!(decide(&late, now).state(), State::Attention);
+        assert_eq!(decide(&Facts { running_imports: 0, ..late }, now).state(), State::Healthy);
     }
 
     #[test]

@@ -8,6 +8,8 @@ words! {
     pub enum JobKind {
         ApplyCycle = "apply_cycle",
         SendMail = "send_mail",
+        /// The week of a support bundle is over.
+        DropBundles = "drop_bundles",
     }
 }
 

@@ -165,6 +165,29 @@ pub async fn list_set(tx: &mut Tx, directory: DirectoryId, after: Uuid, limit: i
     )
 }
 
+/// Who is in an import and whom no reading shows: a whole one did not, and nothing has come of asking since. In ascending
+/// order of the objectGUID, page by page.
+pub async fn list_unconfirmed(tx: &mut Tx, directory: DirectoryId, after: Uuid, limit: i64) -> Result<Vec<Uuid>> {
+    let rows: Vec<(Uuid,)> = fetch_all!(
+        tx,
+        (Uuid,),
+        "select a.object_guid
+         from accounts a
+         where a.msp_id = $1 and a.directory_id = $2 and a.object_guid > $3 and a.reading_hash is null
+             and a.state <> 'departed'
+             and exists (
+                 select 1
+                 from memberships m
+                 where m.msp_id = a.msp_id and m.account_id = a.id and m.state = 'active')
+         order by a.object_guid
+         limit $4",
+        directory.uuid(),
+        after,
+        limit,
+    )?;
+    Ok(rows.into_iter().map(|(guid,)| guid).collect())
+}
+
 /// An account as lists show it.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Listed {

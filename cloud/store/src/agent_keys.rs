@@ -27,6 +27,7 @@ struct KeyRow {
     public_key: Vec<u8>,
     #[sqlx(try_from = "String")]
     state: KeyState,
+    retired_at: Option<DateTime<Utc>>,
     #[sqlx(try_from = "String")]
     agent_state: AgentState,
 }
@@ -37,6 +38,7 @@ pub struct Proven<T> {
     pub scope: AgentScope,
     pub agent_state: AgentState,
     pub key_state: KeyState,
+    pub retired_at: Option<DateTime<Utc>>,
     pub claims: T,
 }
 
@@ -57,7 +59,8 @@ impl UnprovenKey {
     pub fn prove<T, E>(self, check: impl FnOnce(&Self) -> Result<T, E>) -> Result<Proven<T>, E> {
         let claims = check(&self)?;
         let scope = AgentScope::new(self.msp, self.row.customer_id.into(), self.row.agent_id.into());
-        Ok(Proven { scope, agent_state: self.row.agent_state, key_state: self.row.state, claims })
+        let KeyRow { state: key_state, agent_state, retired_at, .. } = self.row;
+        Ok(Proven { scope, agent_state, key_state, retired_at, claims })
     }
 }
 
@@ -79,7 +82,7 @@ pub async fn find(db: &Db, kid: SecretHash, now: DateTime<Utc>) -> Result<Option
     let row = fetch_optional!(
         tx,
         KeyRow,
-        "select k.agent_id, a.customer_id, k.alg, k.public_key, k.state, a.state as agent_state
+        "select k.agent_id, a.customer_id, k.alg, k.public_key, k.state, k.retired_at, a.state as agent_state
          from agent_keys k
          join agents a on a.msp_id = k.msp_id and a.id = k.agent_id
          where k.msp_id = $1 and k.kid = $2",
@@ -113,16 +116,30 @@ pub async fn insert(tx: &mut WriteTx, key: NewKey<'_>) -> Result<()> {
     keyring::add(tx, KeyKind::AgentKey, key.kid, key.agent.uuid(), None).await
 }
 
-/// A rotation that was asked again: the same key for the same agent is no second key.
-pub async fn is_of_agent(tx: &mut Tx, scope: &AgentScope, kid: SecretHash) -> Result<bool> {
-    let (count,): (i64,) = fetch_one!(
+/// How a key of this agent stands now. A rotation that was asked again brings a key that is known: it is no second key.
+pub async fn find_state(tx: &mut Tx, scope: &AgentScope, kid: SecretHash) -> Result<Option<KeyState>> {
+    let found: Option<(String,)> = fetch_optional!(
         tx,
-        (i64,),
-        "select count(*) from agent_keys where msp_id = $1 and agent_id = $2 and kid = $3",
+        (String,),
+        "select state from agent_keys where msp_id = $1 and agent_id = $2 and kid = $3",
         scope.agent().uuid(),
         kid.as_bytes(),
     )?;
-    Ok(count > 0)
+    Ok(found.map(|(state,)| state.parse()).transpose()?)
+}
+
+/// Notes that a replaced key was used again. False if that was known: it is told once.
+pub async fn note_reuse(tx: &mut WriteTx, scope: &AgentScope, kid: SecretHash, now: DateTime<Utc>) -> Result<bool> {
+    let changed = execute!(
+        tx,
+        "update agent_keys
+         set reused_at = $4
+         where msp_id = $1 and agent_id = $2 and kid = $3 and state = 'retired' and reused_at is null",
+        scope.agent().uuid(),
+        kid.as_bytes(),
+        now,
+    )?;
+    Ok(changed.any())
 }
 
 /// A newer introduction replaces those before it, but not the key that makes it: with that one it may be asked again.
@@ -140,13 +157,19 @@ pub async fn retire_pending(tx: &mut WriteTx, scope: &AgentScope, by: SecretHash
     Ok(())
 }
 
-/// The first batch by a new key: it becomes the key, and the others retire.
+/// The agent works with its new key: it becomes the key, and those before it retire. One that it has introduced since
+/// stays as it is: the agent may not know yet that it was heard.
 pub async fn promote(tx: &mut WriteTx, scope: &AgentScope, kid: SecretHash, now: DateTime<Utc>) -> Result<()> {
     execute!(
         tx,
         "update agent_keys
          set state = 'retired', retired_at = $4
-         where msp_id = $1 and agent_id = $2 and kid <> $3 and state <> 'retired'",
+         where msp_id = $1 and agent_id = $2 and kid <> $3 and (
+             state = 'active'
+             or (state = 'pending' and created_at < (
+                 select mine.created_at
+                 from agent_keys mine
+                 where mine.msp_id = $1 and mine.kid = $3)))",
         scope.agent().uuid(),
         kid.as_bytes(),
         now,

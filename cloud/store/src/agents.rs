@@ -100,6 +100,13 @@ pub async fn get(tx: &mut Tx, scope: &AgentScope) -> Result<Agent> {
     )
 }
 
+/// The agent as it is now, and held so until the transaction ends: whoever judges its standing acts on what is true. An
+/// update that changes nothing, because both engines understand it.
+pub async fn lock(tx: &mut WriteTx, scope: &AgentScope) -> Result<Agent> {
+    execute!(tx, "update agents set state = state where msp_id = $1 and id = $2", scope.agent().uuid())?.exactly(1)?;
+    get(tx, scope).await
+}
+
 /// Within the reach of this scope.
 pub async fn find(tx: &mut Tx, msp: &MspScope, id: AgentId) -> Result<Option<(AgentScope, Agent)>> {
     let agent = fetch_optional!(
@@ -112,7 +119,22 @@ pub async fn find(tx: &mut Tx, msp: &MspScope, id: AgentId) -> Result<Option<(Ag
     Ok(agent.map(|agent| (AgentScope::new(msp.msp(), agent.customer_id, agent.id), agent)))
 }
 
-/// Of one customer, newest first; retired ones too.
+/// Of one customer, those in this state, longest enrolled first.
+pub async fn list_in_state(tx: &mut Tx, customer: &CustomerScope, state: AgentState) -> Result<Vec<Agent>> {
+    fetch_all!(
+        tx,
+        Agent,
+        concat!(
+            "select ",
+            columns!(),
+            " from agents where msp_id = $1 and customer_id = $2 and state = $3 order by id limit 1000"
+        ),
+        customer.customer().uuid(),
+        state.as_str(),
+    )
+}
+
+/// Of one customer, newest first; retired ones too, after the others.
 pub async fn list(tx: &mut Tx, customer: &CustomerScope) -> Result<Vec<Agent>> {
     fetch_all!(
         tx,
@@ -120,7 +142,9 @@ pub async fn list(tx: &mut Tx, customer: &CustomerScope) -> Result<Vec<Agent>> {
         concat!(
             "select ",
             columns!(),
-            " from agents where msp_id = $1 and customer_id = $2 order by id desc limit 200"
+            " from agents where msp_id = $1 and customer_id = $2
+             order by case when state = 'revoked' then 1 else 0 end, id desc
+             limit 200"
         ),
         customer.customer().uuid(),
     )
@@ -170,10 +194,13 @@ pub async fn record_handed(tx: &mut WriteTx, scope: &AgentScope, version: i64, n
 }
 
 /// A cycle proves which instructions its agent had: orders in them are seen, whether or not a check-in said so yet.
+/// Nobody has seen instructions that were never given.
 pub async fn record_obeyed(tx: &mut WriteTx, scope: &AgentScope, version: i64) -> Result<()> {
     execute!(
         tx,
-        "update agents set applied_version = $3 where msp_id = $1 and id = $2 and applied_version < $3",
+        "update agents
+         set applied_version = case when $3 < desired_version then $3 else desired_version end
+         where msp_id = $1 and id = $2 and applied_version < $3",
         scope.agent().uuid(),
         version,
     )?
@@ -239,7 +266,8 @@ pub async fn advance(
         tx,
         "update agents
          set next_seq = next_seq + 1, head = $5, last_seen_at = $6
-         where msp_id = $1 and id = $2 and epoch = $3 and next_seq = $4 and head = $7",
+         where msp_id = $1 and id = $2 and epoch = $3 and next_seq = $4 and head = $7
+             and state in ('active', 'standby')",
         scope.agent().uuid(),
         from.epoch,
         from.next_seq,
@@ -267,14 +295,15 @@ pub async fn begin_epoch(tx: &mut WriteTx, scope: &AgentScope, start: [u8; 32], 
     Ok(epoch)
 }
 
+/// Wakes the agent's parked check-in, too. What is revoked stays so, whoever asks: that is an error here.
 pub async fn set_state(tx: &mut WriteTx, scope: &AgentScope, state: AgentState, now: DateTime<Utc>) -> Result<()> {
     let quarantined = (state == AgentState::Quarantined).then_some(now);
     let revoked = (state == AgentState::Revoked).then_some(now);
     execute!(
         tx,
         "update agents
-         set state = $3, quarantined_at = $4, revoked_at = coalesce(revoked_at, $5)
-         where msp_id = $1 and id = $2",
+         set state = $3, quarantined_at = $4, revoked_at = $5
+         where msp_id = $1 and id = $2 and state <> 'revoked'",
         scope.agent().uuid(),
         state.as_str(),
         quarantined,
@@ -282,6 +311,7 @@ pub async fn set_state(tx: &mut WriteTx, scope: &AgentScope, state: AgentState, 
     )?
     .exactly(1)?;
     tell(tx, Topic::Agent, scope.customer().customer(), scope.agent());
+    tell(tx, Topic::Desired, scope.customer().customer(), scope.agent());
     Ok(())
 }
 

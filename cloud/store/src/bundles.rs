@@ -34,10 +34,21 @@ pub struct Bundle {
     pub sha256: Vec<u8>,
 }
 
-/// Stores one, and throws away what has expired at this tenant and what is too much for this agent.
-pub async fn insert(tx: &mut WriteTx, scope: &AgentScope, bundle: NewBundle<'_>) -> Result<()> {
+/// Throws away what has expired at this tenant.
+pub async fn delete_expired(tx: &mut WriteTx, now: DateTime<Utc>) -> Result<()> {
+    execute!(tx, "delete from bundles where msp_id = $1 and expires_at <= $2", now)?.count();
+    Ok(())
+}
+
+/// Rows of this tenant, expired or not.
+pub async fn count(tx: &mut Tx) -> Result<i64> {
+    let (count,): (i64,) = fetch_one!(tx, (i64,), "select count(*) from bundles where msp_id = $1")?;
+    Ok(count)
+}
+
+/// Stores one, and throws away what is too much for this agent. Answers when it expires; whoever stores it sees to that.
+pub async fn insert(tx: &mut WriteTx, scope: &AgentScope, bundle: NewBundle<'_>) -> Result<DateTime<Utc>> {
     let received_at = bundle.received_at.trunc_subsecs(6);
-    execute!(tx, "delete from bundles where msp_id = $1 and expires_at <= $2", received_at)?.count();
     execute!(
         tx,
         "insert into bundles (msp_id, id, agent_id, command_id, received_at, expires_at, size, sha256, jws, body)
@@ -62,7 +73,7 @@ pub async fn insert(tx: &mut WriteTx, scope: &AgentScope, bundle: NewBundle<'_>)
         KEPT,
     )?
     .count();
-    Ok(())
+    Ok(received_at + LIFE)
 }
 
 /// The bundle that answers an order, if it is there: an agent that did not hear the receipt sends it again.

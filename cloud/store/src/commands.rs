@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::{AgentScope, Result, Tx, WriteTx};
+use crate::{AgentScope, Result, Tx, WriteTx, agents};
 
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Command {
@@ -49,17 +49,51 @@ pub async fn insert(tx: &mut WriteTx, agent: AgentId, command: NewCommand<'_>) -
     .exactly(1)
 }
 
-/// Oldest first. At most as many as a desired state may well carry; the rest follow when these are done.
+/// The kind of order that is large: each names up to some thousand people.
+pub const CONFIRM: &str = "confirm";
+
+/// As many as a desired state may well carry, oldest first: the newest of the small ones, so that none which an agent never
+/// reports done keeps a newer one out, and the oldest few of the large ones, whose turn comes one after another.
 pub async fn list_open(tx: &mut Tx, agent: AgentId) -> Result<Vec<Command>> {
+    let mut open: Vec<Command> = fetch_all!(
+        tx,
+        Command,
+        "select id, kind, payload, created_by, created_at
+         from commands
+         where msp_id = $1 and agent_id = $2 and done_at is null and kind <> $3
+         order by id desc
+         limit 20",
+        agent.uuid(),
+        CONFIRM,
+    )?;
+    let large: Vec<Command> = fetch_all!(
+        tx,
+        Command,
+        "select id, kind, payload, created_by, created_at
+         from commands
+         where msp_id = $1 and agent_id = $2 and done_at is null and kind = $3
+         order by id
+         limit 3",
+        agent.uuid(),
+        CONFIRM,
+    )?;
+    open.extend(large);
+    open.sort_by_key(|command| command.id);
+    Ok(open)
+}
+
+/// All that wait of one kind.
+pub async fn list_open_of_kind(tx: &mut Tx, scope: &AgentScope, kind: &str) -> Result<Vec<Command>> {
     fetch_all!(
         tx,
         Command,
         "select id, kind, payload, created_by, created_at, first_in
          from commands
-         where msp_id = $1 and agent_id = $2 and done_at is null
+         where msp_id = $1 and agent_id = $2 and done_at is null and kind = $3
          order by id
-         limit 20",
-        agent.uuid(),
+         limit 1000",
+        scope.agent().uuid(),
+        kind,
     )
 }
 
@@ -78,10 +112,12 @@ pub async fn is_open(tx: &mut Tx, scope: &AgentScope, id: CommandId, kind: &str)
     Ok(count > 0)
 }
 
-/// Commands of other agents, and those already done, are left as they are.
+/// Commands of other agents, and those already done, are left as they are. Where one is done and more wait, the desired
+/// state is renewed: what did not fit into the last one comes with the next.
 pub async fn mark_done(tx: &mut WriteTx, scope: &AgentScope, ids: &[Uuid], now: DateTime<Utc>) -> Result<()> {
+    let mut done = 0;
     for id in ids.iter().take(100) {
-        execute!(
+        done += execute!(
             tx,
             "update commands set done_at = $4 where msp_id = $1 and agent_id = $2 and id = $3 and done_at is null",
             scope.agent().uuid(),
@@ -89,6 +125,9 @@ pub async fn mark_done(tx: &mut WriteTx, scope: &AgentScope, ids: &[Uuid], now: 
             now,
         )?
         .count();
+    }
+    if done > 0 && !list_open(tx, scope.agent()).await?.is_empty() {
+        agents::renew_desired(tx, scope).await?;
     }
     Ok(())
 }

@@ -33,6 +33,10 @@ pub struct Overview {
     pub last_seen_at: Option<DateTime<Utc>>,
     pub quarantined_at: Option<DateTime<Utc>>,
     pub imports: i64,
+    /// Of these, the ones that nobody has paused.
+    pub running_imports: i64,
+    /// Since when a directory with an import has lacked the agent that read it.
+    pub unread_since: Option<DateTime<Utc>>,
     pub people: i64,
     pub held: i64,
     pub held_since: Option<DateTime<Utc>>,
@@ -55,6 +59,8 @@ impl Overview {
             last_seen_at: self.last_seen_at,
             quarantined_at: self.quarantined_at,
             imports: self.imports,
+            running_imports: self.running_imports,
+            unread_since: self.unread_since,
             held: self.held,
             held_since: self.held_since,
             last_good_run_at: self.last_good_run_at,
@@ -85,6 +91,13 @@ const OVERVIEW: &str = "
         where a.msp_id = c.msp_id and a.customer_id = c.id and a.state = 'quarantined') as quarantined_at,
     (select count(*) from imports i
         where i.msp_id = c.msp_id and i.customer_id = c.id and i.deleted_at is null) as imports,
+    (select count(*) from imports i
+        where i.msp_id = c.msp_id and i.customer_id = c.id and i.deleted_at is null
+            and i.paused_at is null) as running_imports,
+    (select min(a.revoked_at) from directories d join agents a on a.msp_id = d.msp_id and a.id = d.agent_id
+        where d.msp_id = c.msp_id and d.customer_id = c.id and a.state = 'revoked'
+            and exists (select 1 from imports i
+                where i.msp_id = d.msp_id and i.directory_id = d.id and i.deleted_at is null)) as unread_since,
     (select count(*) from accounts p
         where p.msp_id = c.msp_id and p.customer_id = c.id and p.state <> 'departed') as people,
     (select count(*) from memberships m join imports i on i.msp_id = m.msp_id and i.id = m.import_id

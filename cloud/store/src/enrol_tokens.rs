@@ -96,35 +96,54 @@ pub async fn find_holder(db: &Db, hash: SecretHash, now: DateTime<Utc>) -> Resul
     Ok(owner.map(|owner| TokenHolder { msp: owner.msp, token: owner.subject.into() }))
 }
 
+impl TokenHolder {
+    pub const fn token(&self) -> EnrolTokenId {
+        self.token
+    }
+}
+
 /// How a token stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// It could be used now. Nothing is promised: somebody else may be faster.
     Open,
+    Expired,
     Used,
     Revoked,
-    Expired,
 }
 
-/// End, use and revocation.
-type Times = (DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
-
-/// Looks without using.
-pub async fn look(tx: &mut Tx, holder: TokenHolder, now: DateTime<Utc>) -> Result<Standing> {
-    let (expires_at, used_at, revoked_at): Times = fetch_one!(
+/// Of which customer the token is, and how it stands.
+pub async fn get_standing(tx: &mut Tx, holder: TokenHolder, now: DateTime<Utc>) -> Result<(CustomerScope, Standing)> {
+    let (customer, expires_at, used_at, revoked_at): Dates = fetch_one!(
         tx,
-        Times,
-        "select expires_at, used_at, revoked_at
-         from enrol_tokens
-         where msp_id = $1 and id = $2",
+        Dates,
+        "select customer_id, expires_at, used_at, revoked_at from enrol_tokens where msp_id = $1 and id = $2",
         holder.token.uuid(),
     )?;
-    Ok(match (used_at, revoked_at) {
+    let standing = match (used_at, revoked_at) {
         (Some(_), _) => Standing::Used,
         (None, Some(_)) => Standing::Revoked,
         (None, None) if expires_at <= now => Standing::Expired,
         (None, None) => Standing::Open,
-    })
+    };
+    Ok((CustomerScope::new(holder.msp, customer.into()), standing))
+}
+
+/// Customer, end of life, and when it was used or revoked.
+type Dates = (Uuid, DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// Lines of the audit log about one token beside its use.
+const TRACES: i64 = 20;
+
+/// Whether one more line may be written about this token.
+pub async fn count_trace(tx: &mut WriteTx, holder: TokenHolder) -> Result<bool> {
+    let changed = execute!(
+        tx,
+        "update enrol_tokens set traces = traces + 1 where msp_id = $1 and id = $2 and traces < $3",
+        holder.token.uuid(),
+        TRACES,
+    )?;
+    Ok(changed.any())
 }
 
 /// What came of the attempt to use a token.

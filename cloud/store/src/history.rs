@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
-    ids::{AccountId, HistoryId, RunId},
+    ids::{AccountId, DirectoryId, HistoryId, ImportId, RunId},
     run::Change,
 };
 use serde_json::{Value, value::RawValue};
@@ -68,6 +68,23 @@ pub struct Line {
     pub after: Option<Json<Value>>,
     pub evidence: Option<Json<Value>>,
     pub actor: Option<String>,
+}
+
+/// How many left each import of a directory by runs since this one. Removals that a human approved come from no run.
+pub async fn count_left(tx: &mut Tx, directory: DirectoryId, since: RunId) -> Result<Vec<(ImportId, i64)>> {
+    let rows: Vec<(Uuid, i64)> = fetch_all!(
+        tx,
+        (Uuid, i64),
+        "select h.import_id, count(*)
+         from runs r
+         join history h on h.msp_id = r.msp_id and h.run_id = r.id
+         where r.msp_id = $1 and r.directory_id = $2 and r.id >= $3 and r.departed > 0
+             and h.change in ('departed', 'left_import') and h.import_id is not null
+         group by h.import_id",
+        directory.uuid(),
+        since.uuid(),
+    )?;
+    Ok(rows.into_iter().map(|(import, count)| (import.into(), count)).collect())
 }
 
 /// Of one account, newest first.

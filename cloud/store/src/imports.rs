@@ -153,12 +153,39 @@ pub async fn list_with_ended(tx: &mut Tx, customer: &CustomerScope) -> Result<Ve
     )
 }
 
-/// Of one directory; deleted ones too, because their people may still be on their way out.
-pub async fn list_of_directory(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<Import>> {
+/// Of one directory, what its agent is told of.
+pub async fn list_living_of_directory(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<Import>> {
     fetch_all!(
         tx,
         Import,
-        concat!("select ", columns!(), " from imports where msp_id = $1 and directory_id = $2 order by id limit 1000"),
+        concat!(
+            "select ",
+            columns!(),
+            " from imports
+             where msp_id = $1 and directory_id = $2 and deleted_at is null
+             order by id
+             limit 1000"
+        ),
+        directory.uuid(),
+    )
+}
+
+/// What applying a cycle needs to know of an import.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub struct Outline {
+    #[sqlx(try_from = "Uuid")]
+    pub id: ImportId,
+    #[sqlx(try_from = "String")]
+    pub removal_policy: RemovalPolicy,
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// Every import that a directory ever had, because people of ended ones may still be on their way out.
+pub async fn list_outlines(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<Outline>> {
+    fetch_all!(
+        tx,
+        Outline,
+        "select id, removal_policy, deleted_at from imports where msp_id = $1 and directory_id = $2",
         directory.uuid(),
     )
 }

@@ -44,6 +44,11 @@ impl NewJob {
         let payload = serde_json::json!({ "mail": mail });
         Self { id, kind: JobKind::SendMail, lane: mail.uuid(), payload, due_at }
     }
+
+    /// Throws away what has expired at this tenant. It waits for days, so it has a lane of its own.
+    pub fn drop_bundles(id: JobId, due_at: DateTime<Utc>) -> Self {
+        Self { id, kind: JobKind::DropBundles, lane: id.uuid(), payload: serde_json::json!({}), due_at }
+    }
 }
 
 pub async fn enqueue(tx: &mut WriteTx, job: NewJob) -> Result<()> {
@@ -118,7 +123,8 @@ impl Scope for Tenant {
     }
 }
 
-/// Takes the oldest due job of this tenant whose lane is free. `None`: another worker was quicker.
+/// Takes the oldest due job of this tenant whose lane is free. A younger job of the lane may run already, where an older
+/// one was committed late; that one is waited for. `None`: another worker was quicker.
 pub async fn claim(db: &Db, tenant: Tenant, now: DateTime<Utc>, lease: TimeDelta) -> Result<Option<Claimed>> {
     let mut tx = db.write(&tenant).await?;
     // The only difference of the two texts: on PostgreSQL two workers must not wait for one another's choice.
@@ -150,9 +156,10 @@ macro_rules! claim {
                      and ((j.state = 'ready' and j.due_at <= $2) or (j.state = 'running' and j.lease_until < $2))
                      and not exists (
                          select 1
-                         from jobs earlier
-                         where earlier.msp_id = j.msp_id and earlier.lane = j.lane and earlier.id < j.id
-                             and earlier.state <> 'dead')
+                         from jobs other
+                         where other.msp_id = j.msp_id and other.lane = j.lane and (
+                             (other.id < j.id and other.state <> 'dead')
+                             or (other.id > j.id and other.state = 'running' and other.lease_until >= $2)))
                  order by j.due_at, j.id
                  limit 1 ",
             $lock,
@@ -224,14 +231,27 @@ pub async fn count_all(db: &Db) -> Result<Vec<(String, String, i64)>> {
         sqlx::query_as("select kind, state, count(*) from jobs group by kind, state").fetch_all(c))
 }
 
+/// Tries after which a job that was cut off again is no longer the first thing a new process does: it may be what ended the
+/// old one.
+const CUT_OFF_OFTEN: i64 = 2;
+
 /// SQLite has one process: what runs when it starts was cut off, and need not wait for its lease.
-pub async fn release_all_on_start(db: &Db) -> Result<()> {
+pub async fn release_all_on_start(db: &Db, now: DateTime<Utc>) -> Result<()> {
     if !matches!(db.engine, Engine::Sqlite(_)) {
         return Ok(());
     }
     let mut tx = db.system().await?;
     either!(&mut tx.inner, c => async {
-        sqlx::query("update jobs set state = 'ready', lease_until = null where state = 'running'").execute(c).await.map(|_| ())
+        sqlx::query(
+            "update jobs
+             set state = 'ready', lease_until = null, due_at = case when attempts > $1 then $2 else due_at end
+             where state = 'running'",
+        )
+        .bind(CUT_OFF_OFTEN)
+        .bind(now + TimeDelta::minutes(1))
+        .execute(c)
+        .await
+        .map(|_| ())
     })?;
     tx.commit().await
 }

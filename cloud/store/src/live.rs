@@ -26,7 +26,7 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
-    /// The desired state of `agent` has a new number.
+    /// `agent` must look again: its desired state has a new number, or its standing changed.
     Desired,
     /// `agent` enrolled, checked in for the first time, changed its state or its report.
     Agent,

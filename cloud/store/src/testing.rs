@@ -62,6 +62,26 @@ impl TestDb {
         }
     }
 
+    /// Tables that name a tenant and have no forced wall around it. SQLite has no walls to forget.
+    pub async fn list_unwalled(&self, msp: &MspScope) -> Result<Vec<String>> {
+        let mut tx = self.db.read(msp).await?;
+        match &mut tx.inner {
+            crate::tx::Inner::Sqlite(_) => Ok(Vec::new()),
+            crate::tx::Inner::Postgres(tx) => Ok(sqlx::query_scalar(
+                "select c.relname::text
+                 from pg_class c
+                 join pg_namespace n on n.oid = c.relnamespace
+                 join pg_attribute a on a.attrelid = c.oid and a.attname = 'msp_id' and not a.attisdropped
+                 where c.relkind in ('r', 'p') and n.nspname = current_schema()
+                     and not (c.relrowsecurity and c.relforcerowsecurity
+                         and exists (select 1 from pg_policy p where p.polrelid = c.oid))
+                 order by c.relname",
+            )
+            .fetch_all(&mut **tx)
+            .await?),
+        }
+    }
+
     /// Any statement as this tenant: what no function of the store would do.
     pub async fn run_sql(&self, msp: &MspScope, sql: &str) -> Result<u64> {
         let mut tx = self.db.write(msp).await?;

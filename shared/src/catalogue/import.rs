@@ -17,16 +17,18 @@ faults! {
         ["Choose OUs or groups on the customer's imports page."];
     FIRST_SYNC_PENDING = "RC-4008", "Waiting for the first sync", "The import is set up; its first complete reading has not arrived yet.",
         ["Wait a minute, or look at the agent's page for what it is doing."];
-    REMOVAL_UNPROVEN = "RC-4009", "Removal without evidence refused", "An agent sent a departure that the cloud does not accept.",
-        ["Nothing was removed; a full snapshot was ordered."];
     SET_DIFFERS = "RC-4010", "Agent and cloud disagree on the set", "Count or digest after the cycle differ.",
         ["Nothing: a full snapshot was ordered and will settle it."];
     RECORD_SET_ASIDE = "RC-4011", "A record could not be read", "One record of the batch was set aside; the others were applied.",
         ["Look at the record in the directory: the run names it."];
-    APPLY_FAILED = "RC-4012", "Run could not be applied", "Applying the cycle failed again and again and now waits for a human.",
-        ["Retry the run; if it fails again, send a bundle to support."];
+    APPLY_FAILED = "RC-4012", "Run could not be applied", "Applying a cycle failed again and again and now waits for a human.",
+        ["Try the job again on the system page.", "If it fails again, look for its id in the log of the server; support needs those lines."];
     NOT_SELECTABLE = "RC-4013", "Selected object cannot be imported", "The selected object is one of Windows' own groups, or neither an organisational unit nor a security group.",
         ["Choose the selection again; its people stay until then."], event 310;
     NESTED_TOO_FAR = "RC-4014", "Groups nested too deep", "A selected group holds groups more than ten levels deep, or more than 500 of them.",
         ["Select the inner groups themselves, or switch inner groups off.", "Its people stay until then."], event 310;
+    UNREAD = "RC-4015", "Directory without an agent", "The agent that read this directory was revoked or left, and none has taken its place.",
+        ["Let a stopped agent of this customer go on, or install one."];
+    OVERDUE = "RC-4016", "Reading overdue", "The agent is heard of, but no reading of the directory has come for more than a day.",
+        ["Look at the agent's page for what it is doing.", "Run rollcall-agent check on its machine."];
 }

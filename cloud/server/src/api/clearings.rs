@@ -1,5 +1,7 @@
 //! What vanished from many people at once, in the API: list it, and say that it was cleared on purpose.
 
+use std::collections::BTreeMap;
+
 use axum::{Json, extract::State};
 use rollcall_domain::ids::AgentId;
 use rollcall_protocol::checkin::Clearing;
@@ -58,6 +60,20 @@ pub struct Meant {
     /// As they are listed.
     #[schema(example = json!(["mail"]))]
     pub attributes: Vec<String>,
+    /// The number of people of each, as listed: refused if more have lost it since. Without it any number is accepted.
+    #[serde(default)]
+    #[schema(example = json!({ "mail": 30 }))]
+    pub people: BTreeMap<String, u64>,
+}
+
+impl Meant {
+    fn of_each(self) -> Vec<clearings::Meant> {
+        let seen = self.people;
+        self.attributes
+            .into_iter()
+            .map(|attribute| clearings::Meant { seen: seen.get(&attribute).copied(), attribute })
+            .collect()
+    }
 }
 
 /// What was accepted.
@@ -70,13 +86,14 @@ pub struct Accepted {
 /// for one reading, and only for what is listed.
 #[utoipa::path(post, path = "/agents/{id}/accept-clearing", tag = "agents", params(("id" = String, Path), Once),
     request_body = Meant, responses((status = OK, body = Accepted), (status = FORBIDDEN, body = Problem),
-    (status = NOT_FOUND, body = Problem), (status = UNPROCESSABLE_ENTITY, body = Problem)))]
+    (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
+    (status = UNPROCESSABLE_ENTITY, body = Problem)))]
 async fn accept(
     State(state): State<AppState>,
     Key(who): Key,
     Id(id): Id<AgentId>,
     Body(meant): Body<Meant>,
 ) -> Result<Json<Accepted>, Problem> {
-    let attributes = clearings::accept(&state, &who, id, &meant.attributes).await?;
+    let attributes = clearings::accept(&state, &who, id, &meant.of_each()).await?;
     Ok(Json(Accepted { attributes }))
 }

@@ -1,5 +1,6 @@
 //! What an enrolled agent that lies cannot do: empty an import without a human, leave its domain, or stop the cloud.
 
+use chrono::TimeDelta;
 use rollcall_domain::{ids::ImportId, run::RunResult};
 use rollcall_protocol::{
     answer::{Answer, Refusal},
@@ -26,6 +27,7 @@ use crate::{
 
 stories! { every_attack_on_apply_fails_on_postgres: [
     a_held_removal_is_not_carried_out_by_saying_it_again_in_small_cycles,
+    a_crowd_is_not_removed_in_slices,
     a_person_kept_by_a_human_is_not_removed_by_saying_it_again,
     the_rest_of_an_import_does_not_leave_behind_a_hold,
     a_batch_of_another_domain_is_refused_and_leaves_no_trace,
@@ -75,6 +77,23 @@ async fn a_held_removal_is_not_carried_out_by_saying_it_again_in_small_cycles(cl
 
     assert_eq!(cloud.held(import).await.len(), 20, "only a human ends a hold");
     assert_eq!(cloud.list(None).await.len(), 40);
+}
+
+// proves: R-4
+async fn a_crowd_is_not_removed_in_slices(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 40).await;
+    for first in (1..=28).step_by(3) {
+        let slice = (first..first + 3).map(|number| departed(number, import)).collect();
+        send(&cloud, &mut agent, slice).await;
+    }
+    assert_eq!(cloud.list(None).await.len(), 40 - 18, "half of them at most, within a day");
+    assert_eq!(cloud.held(import).await.len(), 12, "a human decides about the others");
+
+    // Another day, another few; what is held stays held.
+    cloud.pass(TimeDelta::days(1));
+    send(&cloud, &mut agent, vec![departed(40, import)]).await;
+    assert_eq!(cloud.list(None).await.len(), 40 - 19);
+    assert_eq!(cloud.held(import).await.len(), 12);
 }
 
 async fn the_rest_of_an_import_does_not_leave_behind_a_hold(cloud: TestCloud) {

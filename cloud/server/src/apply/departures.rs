@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use chrono::TimeDelta;
 use rollcall_domain::{
     account::{self, AccountState},
-    ids::{AccountId, HistoryId, ImportId},
+    ids::{AccountId, HistoryId, ImportId, RunId},
     membership::{Event, MembershipState},
     run::Change,
 };
@@ -46,15 +47,26 @@ pub async fn apply(
     members: &Members,
     departures: &[Departure],
 ) -> Result<(), StoreError> {
-    let held = decide_held(tally, members, departures);
+    let held = if departures.is_empty() {
+        Held::default()
+    } else {
+        decide_held(tally, members, &count_left(tx, frame).await?, departures)
+    };
     for chunk in departures.chunks(CHUNK) {
         apply_chunk(tx, frame, tally, &held, chunk).await?;
     }
     Ok(())
 }
 
-/// The agent's own guard is believed when it holds; ours comes on top.
-fn decide_held(tally: &Tally, members: &Members, departures: &[Departure]) -> Held {
+/// Who left each import within the last day, by earlier cycles.
+async fn count_left(tx: &mut WriteTx, frame: &Frame<'_>) -> Result<Members, StoreError> {
+    let since = RunId::mint(frame.now - TimeDelta::days(1), [0; 10]);
+    let left = history::count_left(tx, frame.directory, since).await?;
+    Ok(left.into_iter().map(|(import, count)| (import, u64::try_from(count).unwrap_or_default())).collect())
+}
+
+/// The agent's own guard is believed when it holds; ours comes on top, for this cycle and for the day.
+fn decide_held(tally: &Tally, members: &Members, left: &Members, departures: &[Departure]) -> Held {
     let mut leaving: HashMap<ImportId, (u64, Stance)> = HashMap::new();
     for departure in departures {
         let (count, stance) = leaving.entry(departure.import.into()).or_insert((0, Stance::Apply));
@@ -66,9 +78,12 @@ fn decide_held(tally: &Tally, members: &Members, departures: &[Departure]) -> He
     let judge = |(import, (count, told)): (ImportId, (u64, Stance))| {
         let before = members.get(&import).copied().unwrap_or_default();
         let joining = tally.joined.get(&import).copied().unwrap_or_default();
-        let stance = match guard::judge(guard::DEFAULT, before, count, joining) {
-            guard::Verdict::Apply => told,
-            guard::Verdict::Hold(_) => Stance::Held,
+        let left = left.get(&import).copied().unwrap_or_default();
+        let of_cycle = guard::judge(guard::DEFAULT, before, count, joining);
+        let of_day = guard::judge(guard::OF_A_DAY, before + left, count + left, joining);
+        let stance = match (of_cycle, of_day) {
+            (guard::Verdict::Apply, guard::Verdict::Apply) => told,
+            (guard::Verdict::Hold(_), _) | (_, guard::Verdict::Hold(_)) => Stance::Held,
         };
         (import, stance)
     };

@@ -11,8 +11,10 @@ mod people;
 mod vanished;
 mod departures;
 mod structure;
+mod waiting;
 mod set;
 mod reason;
+mod order;
 mod refuse;
 mod run;
 

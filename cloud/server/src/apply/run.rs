@@ -1,45 +1,40 @@
 //! One job: the oldest whole cycle of an agent becomes one run, in one transaction that also ends the job.
 
-use std::collections::HashSet;
-
 use rollcall_domain::{
     ids::{AgentId, JobId, RunId},
     import::RemovalPolicy,
     run::{Counts, RunKind},
 };
 use rollcall_protocol::{
-    batch::{StructurePart, Trigger},
+    batch::StructurePart,
     body::{Poison, Reader},
     catalogue,
-    desired::Order,
     digest::SetSummary,
-    evidence::Departure,
     hash::Hash,
-    item::Item,
-    limits,
     loss::Losses,
 };
 use rollcall_store::{
     AgentScope, JobScope, StoreError, WriteTx,
     agents::{self, Agent},
     directories::{self, Directory, Reading},
-    imports::{self, Import},
+    imports::{self, Outline},
     inbox,
     jobs::{self, NewJob},
     live::{Event, Topic},
     memberships,
     runs::{self, NewRun},
-    structure::{self as structure_store, Node},
+    structure as structure_store,
 };
-use uuid::Uuid;
 
 use super::{
     cycle::{self, Cycle, Unfit},
     departures::{self, Members},
-    people::{self, CHUNK, Frame, Present, Tally, Touched},
+    order,
+    people::{self, Frame, Tally, Touched},
     reason::{self, Sets},
-    refuse, set, structure,
+    refuse, set,
     vanished::{self, Vanished},
+    waiting::{Chunk, Rest, SEEN},
 };
 use crate::state::AppState;
 
@@ -168,8 +163,8 @@ async fn load_frame<'a>(
     cycle: &Cycle,
     vanished: Vanished,
 ) -> Result<Frame<'a>, StoreError> {
-    let known = imports::list_of_directory(tx, directory.id).await?;
-    let keeps = |import: &&Import| import.removal_policy == RemovalPolicy::Keep && import.deleted_at.is_none();
+    let known = imports::list_outlines(tx, directory.id).await?;
+    let keeps = |import: &&Outline| import.removal_policy == RemovalPolicy::Keep && import.deleted_at.is_none();
     Ok(Frame {
         customer: scope.customer(),
         directory: directory.id,
@@ -186,13 +181,6 @@ async fn load_frame<'a>(
 async fn count_members(tx: &mut WriteTx, directory: &Directory) -> Result<Members, StoreError> {
     let counts = memberships::count_members(tx, directory.id).await?;
     Ok(counts.into_iter().map(|(import, count)| (import, u64::try_from(count).unwrap_or_default())).collect())
-}
-
-/// What waits until all people are in.
-#[derive(Default)]
-struct Rest {
-    departures: Vec<Departure>,
-    nodes: Vec<Node>,
 }
 
 /// Streams every batch once: one body, one chunk of people in memory at a time.
@@ -215,61 +203,27 @@ async fn apply_people(
         let mut reader = Reader::new(&body).map_err(poisoned)?;
         while let Some(item) = reader.next_item().map_err(poisoned)? {
             line += 1;
-            match item {
-                Ok(Item::Present(json)) => match people::read(json) {
-                    Ok(present) => {
-                        if cycle.is_full() {
-                            tally.seen.insert(present.person.guid);
-                        }
-                        if let Some(full) = chunk.push(present) {
-                            people::apply(tx, frame, tally, full).await?;
-                        }
+            let kept =
+                item.map_err(|bad| bad.to_string()).and_then(|item| rest.take(item).map_err(|long| long.to_string()));
+            match kept.and_then(|json| json.map(people::read).transpose()) {
+                Ok(None) => {}
+                Ok(Some(present)) => {
+                    if cycle.is_full() {
+                        tally.seen.insert(present.person.guid);
                     }
-                    Err(why) => tally.set_aside(line, None, why),
-                },
-                Ok(Item::Departed(departure)) => rest.departures.push(departure),
-                Ok(Item::Ou(ou)) => rest.nodes.push(structure::of_ou(ou)),
-                Ok(Item::Group(group)) => rest.nodes.push(structure::of_group(group)),
-                Err(bad) => tally.set_aside(line, None, bad),
+                    if let Some(full) = chunk.push(present) {
+                        people::apply(tx, frame, tally, full).await?;
+                    }
+                }
+                Err(why) => tally.set_aside(line, None, why),
             }
-            if rest.is_too_much() {
+            if rest.is_too_much() || tally.seen.len() > SEEN {
                 return Err(poisoned(Poison::TooMuchToHold));
             }
         }
     }
     people::apply(tx, frame, tally, chunk.people).await?;
     Ok(rest)
-}
-
-/// Far more than the largest directories have; what waits here waits in memory.
-const DEPARTURES: usize = 500_000;
-const NODES: usize = 200_000;
-
-impl Rest {
-    const fn is_too_much(&self) -> bool {
-        self.departures.len() > DEPARTURES || self.nodes.len() > NODES
-    }
-}
-
-/// People that wait for their multi-row statement; no person twice in it.
-#[derive(Default)]
-struct Chunk {
-    people: Vec<Present>,
-    guids: HashSet<Uuid>,
-}
-
-impl Chunk {
-    /// Answers the chunk before when this person needs a new one.
-    fn push(&mut self, present: Present) -> Option<Vec<Present>> {
-        let full = self.people.len() >= CHUNK || self.guids.contains(&present.person.guid);
-        let before = full.then(|| {
-            self.guids.clear();
-            std::mem::take(&mut self.people)
-        });
-        self.guids.insert(present.person.guid);
-        self.people.push(present);
-        before
-    }
 }
 
 /// What the cloud holds after the cycle, and whether that is what the agent holds.
@@ -292,9 +246,7 @@ async fn compare_sets(
         (Touched::Nobody | Touched::Somebody, _) => {
             let seen = cycle.is_full().then_some(&tally.seen);
             let held = set::summarise(tx, directory.id, seen).await?;
-            for guids in held.unconfirmed.chunks(limits::CONFIRM) {
-                refuse::order(tx, state, scope, Order::Confirm { guids: guids.to_vec() }).await?;
-            }
+            order::confirm(tx, state, scope, held.unconfirmed).await?;
             held.ours
         }
     };
@@ -303,7 +255,7 @@ async fn compare_sets(
         Sets::Agree => directories::want_full(tx, directory.id, None).await?,
         // Records set aside explain the difference, and would be set aside again.
         Sets::Differ if tally.counts.set_aside == 0 && !was_just_full(cycle, directory) => {
-            refuse::order_full_snapshot(tx, state, scope, directory).await?;
+            order::full_snapshot(tx, state, scope, directory).await?;
         }
         Sets::Differ => {}
     }
@@ -339,7 +291,7 @@ async fn write_run(
         id: frame.run,
         directory: Some(frame.directory),
         cycle: told.cycle,
-        cause: cause(told.trigger),
+        cause: told.trigger.as_str(),
         kind: if cycle.is_full() { RunKind::Full } else { RunKind::Delta },
         result: verdict.result,
         reason_code: verdict.fault.map(|fault| fault.code),
@@ -386,17 +338,5 @@ fn reading<'a>(scope: &AgentScope, cycle: &'a Cycle, ours: &SetSummary) -> Readi
         people_seen: column(told.people_seen),
         digest: *ours.digest.as_bytes(),
         read_at: told.finished_at,
-    }
-}
-
-pub fn cause(trigger: Trigger) -> &'static str {
-    match trigger {
-        Trigger::Schedule => "schedule",
-        Trigger::SyncNow => "sync_now",
-        Trigger::Start => "start",
-        Trigger::SelectionChanged => "selection_changed",
-        Trigger::SecondReading => "second_reading",
-        Trigger::FullSnapshotOrdered => "full_snapshot_ordered",
-        Trigger::CommandLine => "command_line",
     }
 }

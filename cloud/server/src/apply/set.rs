@@ -17,6 +17,8 @@ const PAGE: i64 = 5_000;
 pub struct Held {
     /// Count and digest without the unconfirmed.
     pub ours: SetSummary,
+    /// After a whole reading, everybody of whom nobody knows whether they are still there: those it did not show, and
+    /// those whom an earlier one did not, where the answer never came.
     pub unconfirmed: Vec<Uuid>,
 }
 
@@ -29,14 +31,13 @@ pub async fn summarise(
 ) -> Result<Held, StoreError> {
     let unreadable = |error: &dyn std::fmt::Display| StoreError::Unreadable(error.to_string());
     let mut digester = SetDigester::default();
-    let (mut ids, mut unconfirmed) = (Vec::<AccountId>::new(), Vec::new());
+    let mut ids = Vec::<AccountId>::new();
     let mut after = Uuid::nil();
     loop {
         let page = accounts::list_set(tx, directory, after, PAGE).await?;
         for line in &page {
             if seen.is_some_and(|seen| !seen.contains(&line.object_guid)) {
                 ids.push(line.id);
-                unconfirmed.push(line.object_guid);
                 continue;
             }
             let hash = Hash::try_from(line.reading_hash.as_slice()).map_err(|error| unreadable(&error))?;
@@ -46,5 +47,18 @@ pub async fn summarise(
         after = last.object_guid;
     }
     accounts::set_unconfirmed(tx, &ids).await?;
+    let unconfirmed = if seen.is_some() { list_unconfirmed(tx, directory).await? } else { Vec::new() };
     Ok(Held { ours: digester.finish(), unconfirmed })
+}
+
+async fn list_unconfirmed(tx: &mut WriteTx, directory: DirectoryId) -> Result<Vec<Uuid>, StoreError> {
+    let mut all = Vec::new();
+    loop {
+        let after = all.last().copied().unwrap_or(Uuid::nil());
+        let page = accounts::list_unconfirmed(tx, directory, after, PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
 }

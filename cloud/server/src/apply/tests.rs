@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     services::{
-        ServiceError,
+        ServiceError, agents,
         held::{self, Decision, Seen, Which},
         switched::Switched,
     },
@@ -40,6 +40,7 @@ stories! { every_story_of_apply_holds_on_postgres: [
     a_decision_waits_for_the_cycle_that_is_being_applied,
     a_set_that_differs_orders_a_full_snapshot,
     people_missing_from_a_full_snapshot_are_asked_for_and_stay,
+    people_whose_answer_got_lost_are_asked_for_again,
     a_cycle_of_many_parts_is_applied_whole_or_not_at_all,
     one_bad_record_is_set_aside_and_counted,
     a_poisoned_batch_changes_nothing_and_is_told,
@@ -269,6 +270,34 @@ async fn a_set_that_differs_orders_a_full_snapshot(cloud: TestCloud) {
     cloud.work().await;
     assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
     assert_eq!(cloud.list(None).await.len(), 4);
+}
+
+async fn people_whose_answer_got_lost_are_asked_for_again(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    let mut next = TestAgent::enrol(&cloud, 2).await;
+    agent.sync(&cloud, crowd(20, import), &Evidence::Deleted).await;
+    for part in agent.read_full(&cloud, crowd(19, import), 1) {
+        agent.push(&cloud, &part).await;
+    }
+    cloud.work().await;
+    assert_eq!(agent.check_in(&cloud).await.unwrap().commands.len(), 1);
+    // It ends before it has looked.
+    agents::revoke(&cloud.state, &cloud.who, agent.id.into()).await.unwrap();
+
+    for part in next.read_full(&cloud, crowd(19, import), 1) {
+        next.push(&cloud, &part).await;
+    }
+    cloud.work().await;
+
+    let missing = person(20, "", import).guid;
+    let ordered = next.check_in(&cloud).await.unwrap().commands;
+    assert_eq!(ordered[0].order, Order::Confirm { guids: vec![missing] }, "nobody becomes a ghost");
+    // Another whole reading asks for nobody twice.
+    for part in next.read_full(&cloud, crowd(19, import), 1) {
+        next.push(&cloud, &part).await;
+    }
+    cloud.work().await;
+    assert!(next.check_in(&cloud).await.is_none_or(|desired| desired.commands.len() == 1));
 }
 
 // proves: R-3

@@ -6,7 +6,6 @@ use rollcall_domain::ids::{DirectoryId, ImportId};
 use rollcall_protocol::{
     ceiling::Ceiling,
     checkin::Clearing,
-    desired::Order,
     loss::{self, Loss, Losses},
     person::Person,
 };
@@ -20,8 +19,8 @@ use serde_json::{Value, value::to_raw_value};
 
 use super::{
     cycle::Cycle,
+    order,
     people::{Frame, Present, Tally},
-    refuse,
 };
 use crate::state::AppState;
 
@@ -149,7 +148,7 @@ pub async fn settle(
     let vanished = &frame.vanished;
     if !cycle.is_full() {
         if tally.came_back > loss::AT_LEAST {
-            refuse::order(tx, state, scope, Order::FullSnapshot).await?;
+            order::everybody(tx, state, scope).await?;
         }
         return Ok(());
     }

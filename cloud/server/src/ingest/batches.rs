@@ -1,7 +1,7 @@
 //! `POST /agent/v1/batches`: the chain decides, then inbox row and job are one transaction, and only then comes a receipt.
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
-use rollcall_domain::{agent::KeyState, ids::JobId};
+use rollcall_domain::ids::JobId;
 use rollcall_protocol::{
     answer::{Receipt, Refusal},
     batch::{BatchLink, CyclePart},
@@ -11,15 +11,17 @@ use rollcall_protocol::{
     limits, path,
 };
 use rollcall_store::{
-    WriteTx, agent_keys,
+    WriteTx,
     agents::{self, Agent, Head},
     inbox::{self, NewBatch},
     jobs::{self, NewJob},
 };
 
 use super::{
-    quarantine,
+    new_key::{self, Left},
+    quarantine::{self, Why},
     refuse::Refused,
+    standing::{self, Held},
     verify::{self, Route, Verified, column, protocol},
 };
 use crate::state::AppState;
@@ -31,18 +33,19 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
     check_part(&batch.claims.link.cycle)?;
     let jws = Hash::of(batch.jws.as_bytes());
     let mut tx = state.db.write(&batch.scope).await?;
-    let agent = agents::get(&mut tx, &batch.scope).await?;
-    let head = head_of(&agent)?;
+    let held = standing::hold(&mut tx, &state, &batch).await?;
+    let agent = &held.agent;
+    let head = head_of(agent)?;
     let link = batch.claims.link.chain;
     let stored = inbox::find_hash(&mut tx, &batch.scope, column(link.epoch)?, column(link.seq)?).await?;
     match chain::judge(&head, stored.map(Hash::from_bytes).as_ref(), &link, &jws) {
         Verdict::Next => {}
         Verdict::Duplicate => return Ok(Json(Receipt { head })),
-        Verdict::Fork => return Err(quarantine::quarantine(tx, &state, &batch.scope, &agent).await),
+        Verdict::Fork => return Err(quarantine::quarantine(tx, &state, &batch.scope, agent, Why::Fork).await),
         Verdict::Gap { expected } => return Err(Refusal::Gap { expected }.into()),
         Verdict::WrongEpoch => return Err(Refusal::Epoch.into()),
     }
-    store(&mut tx, &state, &batch, &head, jws).await?;
+    store(&mut tx, &state, &batch, &held, jws).await?;
     tx.commit().await?;
     Ok(Json(Receipt { head: head.then(jws) }))
 }
@@ -64,10 +67,11 @@ async fn store(
     tx: &mut WriteTx,
     state: &AppState,
     batch: &Verified<BatchLink>,
-    head: &ChainHead,
+    held: &Held,
     jws: Hash,
 ) -> Result<(), Refused> {
     let now = state.now();
+    let head = head_of(&held.agent)?;
     let part = &batch.claims.link.cycle;
     let new = NewBatch {
         epoch: column(head.epoch)?,
@@ -86,9 +90,8 @@ async fn store(
         // Another request took this place between our look and now; the agent asks again and is then a duplicate.
         return Err(Refusal::Busy { retry_after_seconds: 1 }.into());
     }
-    if batch.key_state == KeyState::Pending {
-        agent_keys::promote(tx, &batch.scope, batch.kid, now).await?;
-    }
+    // A rotation waits until all that the old key signed has left.
+    new_key::take_over(tx, state, &batch.scope, (batch.kid, held.key), Left::Nothing).await?;
     if part.is_last() {
         jobs::enqueue(tx, NewJob::apply_cycle(&batch.scope, state.mint(JobId::mint), now)).await?;
     }

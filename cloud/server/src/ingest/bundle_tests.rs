@@ -144,6 +144,10 @@ async fn five_bundles_are_kept_for_a_week() {
         cloud.pass(TimeDelta::days(7));
 
         assert!(shelf(&cloud, &agent).await.bundles.is_empty());
+        cloud.work().await;
+        let mut tx = cloud.db().read(&cloud.scope).await.unwrap();
+        assert_eq!(rollcall_store::bundles::count(&mut tx).await.unwrap(), 0, "not only out of sight");
+        drop(tx);
         agent.bundle(&cloud).await;
         assert_eq!(shelf(&cloud, &agent).await.bundles.len(), 1);
     }

@@ -1,7 +1,7 @@
 //! `POST /agent/v1/bundles`: the zip that somebody in the portal asked for, stored with the signature it came with.
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
-use rollcall_domain::ids::{BundleId, CommandId};
+use rollcall_domain::ids::{BundleId, CommandId, JobId};
 use rollcall_protocol::{
     answer::Refusal,
     bundle::{BundleLink, BundleReceipt},
@@ -10,16 +10,17 @@ use rollcall_protocol::{
     limits, path,
 };
 use rollcall_store::{
-    agents,
-    audit::{self, Actor, Entry, Source},
     bundles::{self, NewBundle},
     commands,
+    jobs::{self, NewJob},
     live::{Event, Topic},
 };
 use serde_json::json;
 
 use super::{
+    note::{self, Note},
     refuse::Refused,
+    standing,
     verify::{self, Route, Verified},
 };
 use crate::{services::agents::Ask, state::AppState};
@@ -37,6 +38,7 @@ pub async fn handle(
     let command = CommandId::from(sent.claims.link.command);
     let mut tx = state.db.write(&sent.scope).await?;
     verify::take_once(&mut tx, &state, &sent.scope, &sent.claims).await?;
+    let agent = standing::hold(&mut tx, &state, &sent).await?.agent;
     if let Some(stored) = bundles::find_by_command(&mut tx, &sent.scope, command).await? {
         return Ok(Json(BundleReceipt { bundle: stored.uuid() }));
     }
@@ -44,22 +46,14 @@ pub async fn handle(
     if !commands::is_open(&mut tx, &sent.scope, command, Ask::Bundle.action()).await? {
         return Err(Refusal::Malformed.into());
     }
-    let agent = agents::get(&mut tx, &sent.scope).await?;
     let id = state.mint(BundleId::mint);
     let sha256 = *Hash::of(&sent.body).as_bytes();
     let bundle = NewBundle { id, command, sha256, jws: &sent.jws, body: &sent.body, received_at: now };
-    bundles::insert(&mut tx, &sent.scope, bundle).await?;
-    let actor = Actor { name: agent.hostname.clone(), source: Source::Agent, ip: None };
-    let entry = Entry {
-        at: now,
-        actor: &actor,
-        action: "bundle.receive",
-        customer: Some(agent.customer_id),
-        object: Some(agent.id.to_string()),
-        before: None,
-        after: Some(json!({ "bundle": id, "bytes": sent.body.len() })),
-    };
-    audit::append(&mut tx, entry).await?;
+    let expires_at = bundles::insert(&mut tx, &sent.scope, bundle).await?;
+    jobs::enqueue(&mut tx, NewJob::drop_bundles(state.mint(JobId::mint), expires_at)).await?;
+    let after = json!({ "bundle": id, "bytes": sent.body.len() });
+    let note = Note { action: "bundle.receive", before: None, after: Some(after) };
+    note::append(&mut tx, &state, &sent.scope, note).await?;
     let event = Event::of(tx.msp(), Topic::Agent).customer(agent.customer_id).agent(agent.id);
     tx.tell(event);
     tx.commit().await?;

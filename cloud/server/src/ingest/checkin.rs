@@ -9,6 +9,8 @@ use rollcall_domain::{
     run::{Counts, RunKind, RunResult},
 };
 use rollcall_protocol::{
+    answer::Refusal,
+    batch::Trigger,
     chain::Epoch,
     checkin::{self, AgentStatus, CheckinRequest, CheckinResponse, CycleOutcome, CycleReport, EpochWish},
     directory::DomainPin,
@@ -26,9 +28,12 @@ use rollcall_store::{
 use serde_json::json;
 
 use super::{
-    desired, quarantine,
+    desired,
+    new_key::{self, Left},
+    quarantine::{self, Why},
     refuse::Refused,
-    updating,
+    standing::{self, Held},
+    told, updating,
     verify::{self, Route, Verified, column, protocol},
 };
 use crate::state::AppState;
@@ -42,7 +47,8 @@ pub async fn handle(
 ) -> Result<Json<CheckinResponse>, Refused> {
     let verified: Verified<()> = verify::verify(&state, &headers, body, ROUTE).await?;
     verify::check_fresh(&state, &verified.claims)?;
-    let request: CheckinRequest = verify::read_message(&verified.body)?;
+    let mut request: CheckinRequest = verify::read_message(&verified.body)?;
+    told::tidy(&mut request.status, state.now());
     // Before anything is looked at, so that no change falls between the look and the wait.
     let place = state.hub.wait_for_agent(verified.scope.agent());
     let woken = place.notified();
@@ -77,7 +83,8 @@ async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequ
     let now = state.now();
     let mut tx = state.db.write(scope).await?;
     verify::take_once(&mut tx, state, scope, &verified.claims).await?;
-    let before = agents::get(&mut tx, scope).await?;
+    let Held { agent: before, key } = standing::hold(&mut tx, state, verified).await?;
+    check_plausible(&before, request)?;
     match request.kind {
         checkin::Kind::Report => {}
         checkin::Kind::Question => {
@@ -86,12 +93,14 @@ async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequ
         }
     }
     if request.epoch == EpochWish::New && quarantine::is_another_copy(&before, request) {
-        return Err(quarantine::quarantine(tx, state, scope, &before).await);
+        return Err(quarantine::quarantine(tx, state, scope, &before, Why::OlderEpoch).await);
     }
     record_status(&mut tx, state, scope, request).await?;
     if request.desired_version > protocol(before.desired_version) {
         agents::continue_desired_from(&mut tx, scope, column(request.desired_version.saturating_add(1))?).await?;
     }
+    let left = if request.status.spool_batches == 0 { Left::Nothing } else { Left::Something };
+    new_key::take_over(&mut tx, state, scope, (verified.kid, key), left).await?;
     commands::mark_done(&mut tx, scope, &request.done, now).await?;
     let epoch = match request.epoch {
         EpochWish::Keep => None,
@@ -111,6 +120,13 @@ async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequ
     let desired_version = protocol(agents::get(&mut tx, scope).await?.desired_version);
     tx.commit().await?;
     Ok(Recorded { desired_version, epoch })
+}
+
+/// A number above ours is an agent's that outlived a restore of this database, and we continue from it. No cloud has ever
+/// given one as high as this; continued from, it would leave no number for what comes after.
+fn check_plausible(agent: &Agent, request: &CheckinRequest) -> Result<(), Refused> {
+    let is_ahead = request.desired_version > protocol(agent.desired_version);
+    if is_ahead && request.desired_version > limits::DESIRED_VERSION { Err(Refusal::Malformed.into()) } else { Ok(()) }
 }
 
 async fn record_status(
@@ -214,7 +230,7 @@ async fn record_failed_run(
         id: state.mint(RunId::mint),
         directory: agent.directory_id.map(DirectoryId::from),
         cycle: report.cycle,
-        cause: "schedule",
+        cause: report.trigger.unwrap_or(Trigger::Schedule).as_str(),
         kind: RunKind::Delta,
         result: RunResult::Failed,
         reason_code: Some(&problem.code),

@@ -21,7 +21,7 @@ use rollcall_store::{
     msps,
 };
 
-use super::{refuse::Refused, updating, verify::protocol};
+use super::{refuse::Refused, standing, updating, verify::protocol};
 use crate::state::AppState;
 
 /// The signed document, if the agent's is older. That it was given is written down before it leaves: whoever asks for a
@@ -29,6 +29,8 @@ use crate::state::AppState;
 pub async fn document_if_newer(state: &AppState, scope: &AgentScope, has: u64) -> Result<Option<String>, Refused> {
     let mut tx = state.db.read(scope).await?;
     let agent = agents::get(&mut tx, scope).await?;
+    // Whoever was revoked or stopped while it waited is told so, and nothing else.
+    standing::check(state, scope, agent.state)?;
     if protocol(agent.desired_version) <= has {
         return Ok(None);
     }
@@ -78,9 +80,13 @@ async fn find_domain(tx: &mut Tx, scope: &AgentScope, id: DirectoryId) -> Result
 }
 
 async fn list_imports(tx: &mut Tx, directory: DirectoryId, now: DateTime<Utc>) -> Result<Vec<DesiredImport>, Refused> {
-    let imports = imports::list_of_directory(tx, directory).await?;
-    let living = imports.into_iter().filter(|import| import.deleted_at.is_none()).take(limits::IMPORTS);
-    Ok(living.map(|import| desired_import(&import, now)).collect())
+    let living = imports::list_living_of_directory(tx, directory).await?;
+    if living.len() > limits::IMPORTS {
+        // One that is left out would be one that an operator took away, and its people would leave.
+        tracing::error!(%directory, imports = living.len(), "more imports than a desired state carries");
+        return Err(Refusal::Unavailable { retry_after_seconds: 60 }.into());
+    }
+    Ok(living.iter().map(|import| desired_import(import, now)).collect())
 }
 
 fn desired_import(import: &Import, now: DateTime<Utc>) -> DesiredImport {

@@ -18,7 +18,6 @@ use rollcall_store::{
     AgentScope, CustomerScope, Tx, WriteTx,
     agent_keys::{self, NewKey},
     agents::{self, NewAgent},
-    audit::{self, Actor, Entry, Source},
     customers,
     enrol_tokens::{self, TokenHolder, Use},
     keyring::SecretHash,
@@ -28,7 +27,10 @@ use rollcall_store::{
 use serde_json::json;
 
 use super::{
+    note::{self, Note},
     refuse::Refused,
+    token_trace::{self, Act},
+    told,
     verify::{self, NOBODY},
 };
 use crate::state::AppState;
@@ -41,7 +43,8 @@ pub async fn handle(
     let jws = verify::bearer(&headers)?;
     verify::check_length(&headers, limits::MESSAGE)?;
     let body = verify::read_body(body, limits::MESSAGE).await?;
-    let request: EnrolRequest = verify::read_message(&body)?;
+    let mut request: EnrolRequest = verify::read_message(&body)?;
+    told::tidy_machine(&mut request.machine);
     let claims = prove_possession(&state, jws, &request, &body)?;
     verify::check_fresh(&state, &claims)?;
     let holder = find_holder(&state, &request.token).await?;
@@ -76,15 +79,32 @@ async fn enrol(state: &AppState, holder: TokenHolder, request: &EnrolRequest) ->
     let now = state.now();
     let agent = state.mint(AgentId::mint);
     let mut tx = state.db.write(&holder).await?;
-    let customer = match enrol_tokens::use_up(&mut tx, holder, agent, now).await? {
-        Use::Granted(customer) => customer,
-        Use::Expired => return Err(refused(TokenFault::Expired)),
-        Use::AlreadyUsed(by) => return repeat(&mut tx, state, by, request).await,
-        Use::Revoked => return Err(refused(TokenFault::Revoked)),
+    let fault = match enrol_tokens::use_up(&mut tx, holder, agent, now).await? {
+        Use::Granted(customer) => return create_and_answer(tx, state, &customer, agent, request).await,
+        Use::Expired => TokenFault::Expired,
+        Use::AlreadyUsed(by) => match repeat(&mut tx, state, by, request).await? {
+            Some(response) => return Ok(response),
+            None => TokenFault::Used,
+        },
+        Use::Revoked => TokenFault::Revoked,
     };
+    let (customer, _) = enrol_tokens::get_standing(&mut tx, holder, now).await?;
+    let act = Act::Enrol { host: &request.machine.host, refused: fault };
+    token_trace::leave(&mut tx, state, holder, customer.customer(), act).await?;
+    tx.commit().await?;
+    Err(Refusal::Token { reason: fault }.into())
+}
+
+async fn create_and_answer(
+    mut tx: WriteTx,
+    state: &AppState,
+    customer: &CustomerScope,
+    agent: AgentId,
+    request: &EnrolRequest,
+) -> Result<EnrolResponse, Refused> {
     let epoch = Epoch { number: 1, start: Hash::from_bytes(state.entropy.bytes()) };
-    create(&mut tx, state, &customer, agent, request, epoch).await?;
-    let response = respond(&mut tx, state, &customer, agent, epoch).await?;
+    create(&mut tx, state, customer, agent, request, epoch).await?;
+    let response = respond(&mut tx, state, customer, agent, epoch).await?;
     tx.commit().await?;
     Ok(response)
 }
@@ -108,27 +128,22 @@ async fn respond(
 }
 
 /// The answer got lost, and the same key asks again with the same token: it is the same agent, and hears the same.
-/// Once that agent has sent anything, or for any other key, the token is used.
+/// `None` once that agent has sent anything, and for any other key: the token is used.
 async fn repeat(
     tx: &mut Tx,
     state: &AppState,
     by: Option<AgentScope>,
     request: &EnrolRequest,
-) -> Result<EnrolResponse, Refused> {
-    let used = || refused(TokenFault::Used);
-    let scope = by.ok_or_else(used)?;
+) -> Result<Option<EnrolResponse>, Refused> {
+    let Some(scope) = by else { return Ok(None) };
     let kid = SecretHash::from_digest(*request.public_key.id().hash().as_bytes());
     let agent = agents::get(tx, &scope).await?;
     let is_untouched = agent.checkins == 0 && agent.epoch == 1 && agent.next_seq == 1;
-    if !is_untouched || agent.state == AgentState::Revoked || !agent_keys::is_of_agent(tx, &scope, kid).await? {
-        return Err(used());
+    if !is_untouched || agent.state == AgentState::Revoked || agent_keys::find_state(tx, &scope, kid).await?.is_none() {
+        return Ok(None);
     }
-    let start = Hash::try_from(agent.epoch_start.as_slice()).map_err(|_| used())?;
-    respond(tx, state, &scope.customer(), agent.id, Epoch { number: 1, start }).await
-}
-
-fn refused(reason: TokenFault) -> Refused {
-    Refusal::Token { reason }.into()
+    let Ok(start) = Hash::try_from(agent.epoch_start.as_slice()) else { return Ok(None) };
+    respond(tx, state, &scope.customer(), agent.id, Epoch { number: 1, start }).await.map(Some)
 }
 
 async fn create(
@@ -164,17 +179,9 @@ async fn create(
         // A key is one agent for ever; a second enrolment makes a second key.
         if error.is_taken() { Refused(Refusal::Malformed) } else { error.into() }
     })?;
-    let actor = Actor { name: machine.host.clone(), source: Source::Agent, ip: None };
-    let entry = Entry {
-        at: now,
-        actor: &actor,
-        action: "agent.enrol",
-        customer: Some(customer.customer()),
-        object: Some(agent.to_string()),
-        before: None,
-        after: Some(json!({ "host": machine.host, "key": request.public_key.id() })),
-    };
-    audit::append(tx, entry).await?;
+    let after = json!({ "host": machine.host, "key": request.public_key.id() });
+    let note = Note { action: "agent.enrol", before: None, after: Some(after) };
+    note::append_of(tx, state, (customer.customer(), agent), note).await?;
     let event = Event::of(tx.msp(), Topic::Agent).customer(customer.customer()).agent(agent);
     tx.tell(event);
     Ok(())

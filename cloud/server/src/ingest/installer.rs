@@ -12,15 +12,26 @@ use rollcall_store::{
     keyring::SecretHash,
 };
 
-use super::{enroll, refuse::Refused, verify};
+use super::{
+    enroll,
+    refuse::Refused,
+    token_trace::{self, Act},
+    verify,
+};
 use crate::state::AppState;
 
 pub async fn handle(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Refused> {
     let token = verify::bearer(&headers)?;
     let holder = enroll::find_holder(&state, token).await?;
-    let mut tx = state.db.read(&holder).await?;
-    judge(enrol_tokens::look(&mut tx, holder, state.now()).await?)?;
-    drop(tx);
+    let mut tx = state.db.write(&holder).await?;
+    let (customer, standing) = enrol_tokens::get_standing(&mut tx, holder, state.now()).await?;
+    let fault = judge(standing);
+    let act = fault.map_or(Act::Fetch, Act::FetchRefused);
+    token_trace::leave(&mut tx, &state, holder, customer.customer(), act).await?;
+    tx.commit().await?;
+    if let Some(reason) = fault {
+        return Err(Refusal::Token { reason }.into());
+    }
     state.installer.admit(SecretHash::of(token.as_bytes()), state.now()).map_err(wait)?;
     Ok(match state.installer.find().await {
         Some(msi) => msi.into_response(),
@@ -28,14 +39,13 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap) -> Result
     })
 }
 
-fn judge(standing: Standing) -> Result<(), Refusal> {
-    let reason = match standing {
-        Standing::Open => return Ok(()),
-        Standing::Used => TokenFault::Used,
-        Standing::Revoked => TokenFault::Revoked,
-        Standing::Expired => TokenFault::Expired,
-    };
-    Err(Refusal::Token { reason })
+const fn judge(standing: Standing) -> Option<TokenFault> {
+    match standing {
+        Standing::Open => None,
+        Standing::Used => Some(TokenFault::Used),
+        Standing::Revoked => Some(TokenFault::Revoked),
+        Standing::Expired => Some(TokenFault::Expired),
+    }
 }
 
 fn wait(time: TimeDelta) -> Refusal {

@@ -3,14 +3,13 @@
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use rollcall_domain::agent::AgentState;
 use rollcall_protocol::{answer::Refusal, bundle::Farewell, jws::Kind, limits, path};
-use rollcall_store::{
-    agents,
-    audit::{self, Actor, Entry, Source},
-};
+use rollcall_store::agents;
 use serde_json::{Value, json};
 
 use super::{
+    note::{self, Note},
     refuse::Refused,
+    standing,
     verify::{self, Route, Verified},
 };
 use crate::{services::agents::hand_over, state::AppState};
@@ -27,21 +26,15 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
     let now = state.now();
     let mut tx = state.db.write(&sent.scope).await?;
     verify::take_once(&mut tx, &state, &sent.scope, &sent.claims).await?;
-    let agent = agents::get(&mut tx, &sent.scope).await?;
+    let agent = standing::hold(&mut tx, &state, &sent).await?.agent;
     agents::set_state(&mut tx, &sent.scope, AgentState::Revoked, now).await?;
     hand_over(&mut tx, now, &sent.scope, &agent).await?;
-    let actor = Actor { name: agent.hostname.clone(), source: Source::Agent, ip: None };
-    let entry = Entry {
-        at: now,
-        actor: &actor,
+    let note = Note {
         action: "agent.leave",
-        customer: Some(agent.customer_id),
-        object: Some(agent.id.to_string()),
-        before: Some(json!({ "state": agent.state })),
+        before: Some(json!({ "state": agent.state, "host": agent.hostname })),
         after: Some(json!({ "state": AgentState::Revoked })),
     };
-    audit::append(&mut tx, entry).await?;
-    agents::renew_desired(&mut tx, &sent.scope).await?;
+    note::append(&mut tx, &state, &sent.scope, note).await?;
     tx.commit().await?;
     Ok(Json(json!({})))
 }

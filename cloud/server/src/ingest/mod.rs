@@ -1,11 +1,16 @@
 //! What agents send: limits, then the signature, then one transaction, then the answer. Nothing is inflated here.
 
 mod refuse;
+mod note;
 mod verify;
+mod standing;
+mod token_trace;
 mod enroll;
+mod told;
 mod checkin;
 mod desired;
 mod quarantine;
+mod new_key;
 mod batches;
 mod rotate;
 mod bundles;
@@ -42,5 +47,7 @@ pub fn router() -> Router<AppState> {
 mod tests;
 #[cfg(test)]
 mod bundle_tests;
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod installer_tests;

@@ -5,12 +5,36 @@ use rollcall_protocol::{answer::Refusal, checkin::CheckinRequest};
 use rollcall_store::{
     AgentScope, WriteTx,
     agents::{self, Agent},
-    audit::{self, Actor, Entry, Source},
 };
 use serde_json::json;
 
-use super::{refuse::Refused, verify::protocol};
+use super::{
+    note::{self, Note},
+    refuse::Refused,
+    verify::protocol,
+};
 use crate::state::AppState;
+
+/// What showed that there are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Two batches at one place of the chain.
+    Fork,
+    /// A new epoch is wanted by somebody who does not know the present one.
+    OlderEpoch,
+    /// Something was signed by a key after it was replaced.
+    ReplacedKey,
+}
+
+impl Why {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fork => "fork",
+            Self::OlderEpoch => "older_epoch",
+            Self::ReplacedKey => "replaced_key",
+        }
+    }
+}
 
 /// Whether an agent that asks for a new epoch is another than the one that wrote the present one: it knows an older epoch,
 /// and the present one has batches. An agent that knows none has lost everything but its key, and is believed.
@@ -18,21 +42,16 @@ pub fn is_another_copy(agent: &Agent, request: &CheckinRequest) -> bool {
     request.last_epoch != 0 && request.last_epoch < protocol(agent.epoch) && agent.next_seq > 1
 }
 
-/// Both copies stop: which of them is the true one only a human knows.
-pub async fn quarantine(mut tx: WriteTx, state: &AppState, scope: &AgentScope, agent: &Agent) -> Refused {
-    let actor = Actor { name: agent.hostname.clone(), source: Source::Agent, ip: None };
-    let entry = Entry {
-        at: state.now(),
-        actor: &actor,
+/// Both copies stop: which of them is the true one only a human knows. `agent` is held by this transaction.
+pub async fn quarantine(mut tx: WriteTx, state: &AppState, scope: &AgentScope, agent: &Agent, why: Why) -> Refused {
+    let note = Note {
         action: "agent.quarantine",
-        customer: Some(agent.customer_id),
-        object: Some(agent.id.to_string()),
         before: Some(json!({ "state": agent.state })),
-        after: Some(json!({ "state": AgentState::Quarantined })),
+        after: Some(json!({ "state": AgentState::Quarantined, "why": why.as_str() })),
     };
     let done = async {
         agents::set_state(&mut tx, scope, AgentState::Quarantined, state.now()).await?;
-        audit::append(&mut tx, entry).await?;
+        note::append(&mut tx, state, scope, note).await?;
         tx.commit().await
     };
     match done.await {

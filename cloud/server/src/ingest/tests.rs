@@ -4,19 +4,25 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
-use rollcall_domain::{agent::AgentState, ids::AgentId, run::RunResult};
+use rollcall_domain::{
+    agent::AgentState,
+    ids::{AgentId, CommandId},
+    run::RunResult,
+};
 use rollcall_protocol::{
     answer::{Answer, Receipt, Refusal, TokenFault},
+    batch::Trigger,
     checkin::{self, CheckinResponse, Clearing, CycleOutcome, CycleReport, EpochWish, Problem},
     desired::{DesiredState, Order, Role},
     enrol::EnrolResponse,
     evidence::Evidence,
-    jws::{self, Kind, Unverified},
+    jws::Unverified,
     key::PrivateKey,
     limits, path,
     revocation::Revocation,
-    rotate::{RotateRequest, RotateResponse},
+    rotate::RotateResponse,
 };
+use rollcall_store::commands::{self, NewCommand};
 use uuid::Uuid;
 
 use crate::{
@@ -65,6 +71,10 @@ stories! { every_answer_is_the_same_on_postgres: [
     a_pause_reaches_the_agent_and_ends_by_itself,
     a_second_agent_of_a_directory_stands_by,
     a_standby_takes_over_when_the_reader_is_revoked,
+    one_that_is_heard_of_takes_over_before_one_that_is_not,
+    a_released_standby_takes_over_from_a_reader_that_was_revoked_meanwhile,
+    an_old_agent_is_asked_however_many_came_and_went_after_it,
+    orders_that_do_not_fit_come_when_the_first_are_done,
     an_incomplete_reading_becomes_one_failed_run,
     a_finished_command_is_not_given_again,
     whoever_asks_after_the_reading_gets_another_one,
@@ -300,7 +310,7 @@ async fn a_released_standby_still_stands_by(cloud: TestCloud) {
     assert_eq!(standing(&cloud, id).await.state, AgentState::Standby, "another agent reads the directory");
 }
 
-async fn standing(cloud: &TestCloud, agent: AgentId) -> rollcall_store::agents::Agent {
+pub async fn standing(cloud: &TestCloud, agent: AgentId) -> rollcall_store::agents::Agent {
     let mut tx = cloud.db().read(&cloud.who.scope).await.unwrap();
     rollcall_store::agents::find(&mut tx, &cloud.who.scope, agent).await.unwrap().unwrap().1
 }
@@ -402,19 +412,17 @@ async fn a_rotated_key_takes_over_with_its_first_batch(cloud: TestCloud) {
 }
 
 /// The key the agent signs with introduces this one.
-async fn introduce(cloud: &TestCloud, agent: &mut TestAgent, new: &PrivateKey) {
-    let body = serde_json::to_vec(&RotateRequest::new(agent.id, agent.key.id(), new).unwrap()).unwrap();
-    let claims = agent.claims(cloud, path::ROTATE, &body, ());
-    let request = to_request(path::ROTATE, &jws::sign(Kind::Request, &agent.key, &claims).unwrap(), body);
+pub async fn introduce(cloud: &TestCloud, agent: &mut TestAgent, new: &PrivateKey) {
+    let request = agent.rotate_request(cloud, new);
     assert_eq!(ask(cloud, request).await, Answer::Accepted(RotateResponse { key: new.id() }));
 }
 
-fn key(seed: u8) -> PrivateKey {
+pub fn key(seed: u8) -> PrivateKey {
     PrivateKey::from_seed(&[seed; 32])
 }
 
 /// What a check-in by this key is answered.
-async fn check_in_by(cloud: &TestCloud, agent: &mut TestAgent, seed: u8) -> Answer<CheckinResponse> {
+pub async fn check_in_by(cloud: &TestCloud, agent: &mut TestAgent, seed: u8) -> Answer<CheckinResponse> {
     let own = std::mem::replace(&mut agent.key, key(seed));
     let request = agent.checkin_request(cloud, EpochWish::Keep, |_| {});
     agent.key = own;
@@ -427,19 +435,18 @@ async fn a_newer_introduction_replaces_an_older_one(cloud: TestCloud) {
     introduce(&cloud, &mut agent, &key(43)).await;
 
     assert_eq!(check_in_by(&cloud, &mut agent, 42).await, Answer::Refused(Refusal::Unauthorized));
+    assert!(matches!(check_in_by(&cloud, &mut agent, 1).await, Answer::Accepted(_)), "nothing came by the new one yet");
     assert!(matches!(check_in_by(&cloud, &mut agent, 43).await, Answer::Accepted(_)));
-    assert!(
-        matches!(check_in_by(&cloud, &mut agent, 1).await, Answer::Accepted(_)),
-        "until the first batch by the new one"
-    );
 }
 
 async fn the_first_batch_by_a_key_retires_every_other_key(cloud: TestCloud) {
     let mut agent = TestAgent::enrol(&cloud, 1).await;
     introduce(&cloud, &mut agent, &key(42)).await;
+    cloud.pass(TimeDelta::seconds(1));
     agent.key = key(42);
     introduce(&cloud, &mut agent, &key(43)).await;
-    assert!(matches!(check_in_by(&cloud, &mut agent, 42).await, Answer::Accepted(_)), "it may be asked again");
+    assert!(matches!(check_in_by(&cloud, &mut agent, 42).await, Answer::Accepted(_)));
+    introduce(&cloud, &mut agent, &key(43)).await;
 
     agent.key = key(43);
     let sealed = agent.read(&cloud, vec![], &Evidence::Deleted);
@@ -515,11 +522,115 @@ async fn a_standby_takes_over_when_the_reader_is_revoked(cloud: TestCloud) {
     assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
 }
 
+async fn one_that_is_heard_of_takes_over_before_one_that_is_not(cloud: TestCloud) {
+    let first = TestAgent::enrol(&cloud, 1).await;
+    let silent = TestAgent::enrol(&cloud, 2).await;
+    cloud.pass(TimeDelta::hours(1));
+    let heard = TestAgent::enrol(&cloud, 3).await;
+
+    agents::revoke(&cloud.state, &cloud.who, AgentId::from(first.id)).await.unwrap();
+
+    assert_eq!(standing(&cloud, silent.id.into()).await.state, AgentState::Standby);
+    assert_eq!(standing(&cloud, heard.id.into()).await.state, AgentState::Active);
+}
+
+async fn a_released_standby_takes_over_from_a_reader_that_was_revoked_meanwhile(cloud: TestCloud) {
+    let first = TestAgent::enrol(&cloud, 1).await;
+    let mut second = TestAgent::enrol(&cloud, 2).await;
+    cloud.import(STAFF).await;
+    let start = second.head;
+    let one = second.read(&cloud, vec![], &Evidence::Deleted);
+    second.push(&cloud, &one).await;
+    cloud.work().await;
+    second.head = start;
+    let other = second.read(&cloud, vec![], &Evidence::Deleted);
+    assert_eq!(second.push(&cloud, &other).await, Answer::Refused(Refusal::Fork));
+    agents::revoke(&cloud.state, &cloud.who, AgentId::from(first.id)).await.unwrap();
+    let mut tx = cloud.db().read(&cloud.scope).await.unwrap();
+    let overview = rollcall_store::customers::get_overview(&mut tx, &cloud.scope).await.unwrap();
+    drop(tx);
+    assert!(overview.unread_since.is_some(), "nobody reads the directory");
+
+    agents::release(&cloud.state, &cloud.who, AgentId::from(second.id)).await.unwrap();
+
+    assert_eq!(standing(&cloud, second.id.into()).await.state, AgentState::Active);
+    let mut tx = cloud.db().read(&cloud.scope).await.unwrap();
+    let directories = rollcall_store::directories::list(&mut tx, &cloud.scope).await.unwrap();
+    assert_eq!(directories[0].agent_id.uuid(), second.id);
+}
+
+async fn an_old_agent_is_asked_however_many_came_and_went_after_it(cloud: TestCloud) {
+    let mut old = TestAgent::enrol(&cloud, 1).await;
+    let mut tx = cloud.db().write(&cloud.scope).await.unwrap();
+    for _ in 0..201 {
+        let id = cloud.state.mint(AgentId::mint);
+        let new = rollcall_store::agents::NewAgent {
+            id,
+            hostname: "SRV1",
+            os: "Windows",
+            version: "0.1.0",
+            facts: serde_json::json!({}),
+            epoch_start: [0; 32],
+            enrolled_at: cloud.now(),
+        };
+        rollcall_store::agents::insert(&mut tx, &cloud.scope, new).await.unwrap();
+        let (scope, _) = rollcall_store::agents::find_for_job(&mut tx, id).await.unwrap().unwrap();
+        rollcall_store::agents::set_state(&mut tx, &scope, AgentState::Revoked, cloud.now()).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    assert_eq!(agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap(), 1);
+    assert_eq!(old.check_in(&cloud).await.unwrap().commands.len(), 1);
+}
+
+async fn orders_that_do_not_fit_come_when_the_first_are_done(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let (scope, mut tx) = scope_and_tx(&cloud, &agent).await;
+    for order in 0..20_u128 {
+        let guids = (0..limits::CONFIRM as u128).map(|number| Uuid::from_u128((order << 64) + number + 1)).collect();
+        let command = NewCommand {
+            id: cloud.state.mint(CommandId::mint),
+            kind: commands::CONFIRM,
+            payload: serde_json::json!(Order::Confirm { guids }),
+            created_by: "Rollcall",
+            created_at: cloud.now(),
+        };
+        commands::insert(&mut tx, scope.agent(), command).await.unwrap();
+    }
+    rollcall_store::agents::renew_desired(&mut tx, &scope).await.unwrap();
+    tx.commit().await.unwrap();
+    agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap();
+
+    let mut answered = 0;
+    let mut desired = agent.check_in(&cloud).await.unwrap();
+    assert!(
+        desired.commands.iter().any(|command| command.order == Order::SyncNow),
+        "a hundred thousand people hold it up"
+    );
+    while !desired.commands.is_empty() {
+        let done: Vec<Uuid> = desired.commands.iter().map(|command| command.id).collect();
+        answered += done.len();
+        let next = agent.check_in_saying(&cloud, EpochWish::Keep, |request| request.done = done).await;
+        match next {
+            Some(next) => desired = next,
+            None => break,
+        }
+    }
+    assert_eq!(answered, 21);
+}
+
+async fn scope_and_tx(cloud: &TestCloud, agent: &TestAgent) -> (rollcall_store::AgentScope, rollcall_store::WriteTx) {
+    let mut tx = cloud.db().write(&cloud.who.scope).await.unwrap();
+    let found = rollcall_store::agents::find(&mut tx, &cloud.who.scope, agent.id.into()).await.unwrap();
+    (found.unwrap().0, tx)
+}
+
 async fn an_incomplete_reading_becomes_one_failed_run(cloud: TestCloud) {
     let mut agent = TestAgent::enrol(&cloud, 1).await;
     let problem = Problem { code: "RC-2303".into(), detail: "page 2: cut".into(), since: cloud.now() };
     let report = CycleReport {
         cycle: Uuid::from_u128(0xbad),
+        trigger: Some(Trigger::SyncNow),
         started_at: cloud.now(),
         finished_at: cloud.now(),
         outcome: CycleOutcome::Incomplete { problem, next_try_at: cloud.now() },
@@ -531,14 +642,21 @@ async fn an_incomplete_reading_becomes_one_failed_run(cloud: TestCloud) {
     let runs = cloud.runs().await;
     assert_eq!(runs.len(), 1);
     assert_eq!((runs[0].result, runs[0].reason_code.as_deref()), (RunResult::Failed, Some("RC-2303")));
+    assert_eq!(runs[0].cause, "sync_now");
 }
 
 async fn what_vanished_is_accepted_only_by_name_and_only_while_it_is_told(cloud: TestCloud) {
     let mut agent = TestAgent::enrol(&cloud, 1).await;
     let id = AgentId::from(agent.id);
     let mail = Clearing { attribute: "mail".into(), people: 240, of: 300 };
-    let accept = async |name: &str| clearings::accept(&cloud.state, &cloud.who, id, &[name.to_owned()]).await;
+    let accept_seeing = async |name: &str, seen: u64| {
+        let meant = clearings::Meant { attribute: name.to_owned(), seen: Some(seen) };
+        clearings::accept(&cloud.state, &cloud.who, id, &[meant]).await
+    };
+    let accept = async |name: &str| accept_seeing(name, 240).await;
     agent.check_in_saying(&cloud, EpochWish::Keep, |request| request.status.clearings = vec![mail]).await;
+    let of_yesterday = accept_seeing("mail", 30).await;
+    assert!(matches!(of_yesterday, Err(ServiceError::ChangedMeanwhile)), "thirty is not two hundred and forty");
 
     assert!(matches!(accept("title").await, Err(ServiceError::Invalid { .. })), "nobody told of this one");
     accept("mail").await.unwrap();

@@ -7,15 +7,14 @@ use axum::{
     http::{HeaderMap, header},
 };
 use chrono::TimeDelta;
-use rollcall_domain::agent::{AgentState, KeyState};
+use rollcall_domain::agent::KeyState;
 use rollcall_protocol::{
     answer::Refusal,
     hash::BodyDigest,
     jws::{Kind, Unverified},
     key::PublicKey,
-    limits,
+    limits, path,
     request::{Expected, Mismatch, RequestClaims},
-    revocation::Revocation,
     scan,
 };
 use rollcall_store::{
@@ -27,7 +26,7 @@ use rollcall_store::{
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::refuse::Refused;
+use super::{refuse::Refused, standing};
 use crate::state::AppState;
 
 /// A body that does not come in this time holds a connection for nothing.
@@ -37,7 +36,6 @@ const BODY_DEADLINE: Duration = Duration::from_mins(2);
 pub struct Verified<L> {
     pub scope: AgentScope,
     pub claims: RequestClaims<L>,
-    pub key_state: KeyState,
     pub kid: SecretHash,
     pub jws: String,
     pub body: Bytes,
@@ -59,26 +57,40 @@ pub async fn verify<L: DeserializeOwned>(
 ) -> Result<Verified<L>, Refused> {
     let jws = bearer(headers)?;
     check_length(headers, route.body_limit)?;
-    let (proven, kid) = check_signature::<L>(state, jws, route.kind).await?;
-    let Proven { scope, agent_state, key_state, claims } = proven;
-    check_standing(state, &scope, agent_state, key_state)?;
-    let expected = Expected { agent: scope.agent().uuid(), cloud: state.cloud.id, method: "POST", path: route.path };
-    claims.check_route(&expected).map_err(|_| Refusal::Unauthorized)?;
+    let proven = check_signature::<L>(state, jws, route.kind).await?;
+    let (scope, claims, kid) = check_sender(state, proven, "POST", route.path).await?;
     let body = read_body(body, route.body_limit).await?;
     claims.check_body(&BodyDigest::of(&body)).map_err(|_| Refusal::Unauthorized)?;
-    Ok(Verified { scope, claims, key_state, kid, jws: jws.to_owned(), body })
+    Ok(Verified { scope, claims, kid, jws: jws.to_owned(), body })
 }
 
 /// A request that only fetches: it has no body, and asking twice changes nothing.
 pub async fn verify_fetch(state: &AppState, headers: &HeaderMap, path: &str) -> Result<AgentScope, Refused> {
-    let (proven, _) = check_signature::<()>(state, bearer(headers)?, Kind::Request).await?;
-    let Proven { scope, agent_state, key_state, claims } = proven;
-    check_standing(state, &scope, agent_state, key_state)?;
-    let expected = Expected { agent: scope.agent().uuid(), cloud: state.cloud.id, method: "GET", path };
-    claims.check_route(&expected).map_err(|_| Refusal::Unauthorized)?;
+    let proven = check_signature::<()>(state, bearer(headers)?, Kind::Request).await?;
+    let (scope, claims, _) = check_sender(state, proven, "GET", path).await?;
     claims.check_body(&BodyDigest::of(b"")).map_err(|_| Refusal::Unauthorized)?;
     check_fresh(state, &claims)?;
     Ok(scope)
+}
+
+/// Who signed it, that it is meant for this very route, and that its signer may be heard.
+async fn check_sender<L>(
+    state: &AppState,
+    (proven, kid): (Proven<RequestClaims<L>>, SecretHash),
+    method: &str,
+    route: &str,
+) -> Result<(AgentScope, RequestClaims<L>, SecretHash), Refused> {
+    let Proven { scope, agent_state, key_state, retired_at, claims } = proven;
+    standing::check(state, &scope, agent_state)?;
+    let expected = Expected { agent: scope.agent().uuid(), cloud: state.cloud.id, method, path: route };
+    claims.check_route(&expected).map_err(|_| Refusal::Unauthorized)?;
+    match key_state {
+        KeyState::Active | KeyState::Pending => Ok((scope, claims, kid)),
+        // An agent that a proxy refuses believes that we were restored, and lets its former key vouch for the present one. A
+        // copy without the present one checks in as well, and is found by that.
+        KeyState::Retired if route == path::ROTATE => Err(Refusal::Unauthorized.into()),
+        KeyState::Retired => Err(standing::refuse_replaced_key(state, &scope, kid, retired_at, &claims).await),
+    }
 }
 
 pub fn bearer(headers: &HeaderMap) -> Result<&str, Refused> {
@@ -119,18 +131,6 @@ async fn check_signature<L: DeserializeOwned>(
         statement.verify(kind, &public).map_err(|_| Refusal::Unauthorized)
     })?;
     Ok((proven, kid))
-}
-
-fn check_standing(state: &AppState, scope: &AgentScope, agent: AgentState, key: KeyState) -> Result<(), Refused> {
-    match (agent, key) {
-        (AgentState::Revoked, _) => {
-            let revocation = Revocation { cloud: state.cloud.id, agent: scope.agent().uuid() };
-            Err(Refusal::Revoked { proof: revocation.sign(&state.cloud.key).ok() }.into())
-        }
-        (AgentState::Quarantined, _) => Err(Refusal::Quarantined.into()),
-        (_, KeyState::Retired) => Err(Refusal::Unauthorized.into()),
-        (AgentState::Active | AgentState::Standby, KeyState::Active | KeyState::Pending) => Ok(()),
-    }
 }
 
 /// A plain message, with the bounds of an item: no depth, length or character that the store cannot take.

@@ -2,5 +2,6 @@
 
 mod worker;
 mod lease;
+mod drop_bundles;
 
 pub use worker::{run_due, run_workers};

@@ -6,14 +6,16 @@ use rollcall_domain::{
     ids::{AgentId, MailId, MspId},
     job::{self, JobKind},
 };
+use rollcall_protocol::catalogue;
 use rollcall_store::{
-    StoreError,
+    JobScope, StoreError,
     jobs::{self, Claimed},
 };
 use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::lease;
+use super::{drop_bundles, lease};
 use crate::{apply, mail, state::AppState};
 
 /// Longest time without a look, in case a wake-up was lost or a lease ran out elsewhere.
@@ -21,14 +23,19 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs workers until shutdown; each ends the job it is at.
 pub async fn run_workers(state: AppState, workers: usize) {
-    if let Err(error) = jobs::release_all_on_start(&state.db).await {
+    if let Err(error) = jobs::release_all_on_start(&state.db, state.now()).await {
         tracing::error!(%error, "jobs of the last start could not be released; their leases run out by themselves");
     }
-    let tasks: Vec<_> = (0..workers).map(|_| tokio::spawn(work(state.clone()))).collect();
-    for task in tasks {
-        if task.await.is_err() {
-            tracing::error!("a worker panicked");
-        }
+    let tasks = (0..workers).map(|_| replace_when_lost(state.clone()));
+    futures_util::future::join_all(tasks).await;
+}
+
+/// A job that panics ends by itself, see [`attempt`]; a worker that does is replaced, so that there are always as many.
+async fn replace_when_lost(state: AppState) {
+    while let Err(error) = tokio::spawn(work(state.clone())).await {
+        tracing::error!(%error, "a worker was lost");
+        metrics::counter!("rollcall_workers_lost_total").increment(1);
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
@@ -92,37 +99,71 @@ struct MailPayload {
 }
 
 async fn run(state: &AppState, claimed: Claimed) {
-    let job = claimed.scope;
-    let done = async {
-        match claimed.kind {
-            JobKind::ApplyCycle => match serde_json::from_value::<ApplyPayload>(claimed.payload.clone()) {
-                Ok(payload) => apply::apply_next(state, &job, payload.agent).await.map_err(|error| error.to_string()),
-                Err(error) => Err(format!("payload: {error}")),
-            },
-            JobKind::SendMail => match serde_json::from_value::<MailPayload>(claimed.payload.clone()) {
-                Ok(payload) => mail::send(state, &job, payload.mail).await.map_err(|error| error.to_string()),
-                Err(error) => Err(format!("payload: {error}")),
-            },
+    let (kind, job) = (claimed.kind, claimed.scope.job());
+    let failed = if claimed.attempts > job::MAX_ATTEMPTS {
+        // Each try was begun and none came to an end: whatever ran it died with it.
+        Some(Failed::Lost)
+    } else {
+        let done = attempt(perform(state.clone(), claimed.scope.clone(), kind, claimed.payload.clone()));
+        tokio::select! {
+            done = done => done.err(),
+            () = lease::keep(state, &claimed.scope) => None,
         }
     };
-    let outcome = tokio::select! {
-        outcome = done => outcome,
-        () = lease::keep(state, &job) => Ok(()),
-    };
-    if let Err(error) = outcome {
-        tracing::warn!(%error, job = %job.job(), kind = %claimed.kind, attempts = claimed.attempts, "a job failed");
-        if let Err(error) = put_back(state, &claimed, &error).await {
-            // Its lease runs out, and then somebody takes it again.
-            tracing::error!(%error, job = %job.job(), "a failed job could not be put back");
-        }
+    let Some(failed) = failed else { return };
+    tracing::warn!(error = %failed, %job, %kind, attempts = claimed.attempts, "a job failed");
+    if let Err(error) = put_back(state, &claimed, &failed).await {
+        // Its lease runs out, and then somebody takes it again.
+        tracing::error!(%error, %job, "a failed job could not be put back");
     }
 }
 
-async fn put_back(state: &AppState, claimed: &Claimed, error: &str) -> Result<(), StoreError> {
+/// Why a job did not end well, for the log. People are shown the fault of the catalogue.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("{0}")]
+    Told(String),
+    #[error("it panicked: {0}")]
+    Panicked(tokio::task::JoinError),
+    #[error("it ended the program each time it was tried")]
+    Lost,
+}
+
+/// In a task of its own: a panic is one failed try, not the end of the worker.
+async fn attempt(work: impl Future<Output = Result<(), String>> + Send + 'static) -> Result<(), Failed> {
+    match tokio::spawn(work).await {
+        Ok(done) => done.map_err(Failed::Told),
+        Err(panicked) => Err(Failed::Panicked(panicked)),
+    }
+}
+
+async fn perform(state: AppState, scope: JobScope, kind: JobKind, payload: Value) -> Result<(), String> {
+    match kind {
+        JobKind::ApplyCycle => {
+            let payload: ApplyPayload = serde_json::from_value(payload).map_err(|error| format!("payload: {error}"))?;
+            apply::apply_next(&state, &scope, payload.agent).await.map_err(|error| error.to_string())
+        }
+        JobKind::SendMail => {
+            let payload: MailPayload = serde_json::from_value(payload).map_err(|error| format!("payload: {error}"))?;
+            mail::send(&state, &scope, payload.mail).await.map_err(|error| error.to_string())
+        }
+        JobKind::DropBundles => drop_bundles::run(&state, &scope).await.map_err(|error| error.to_string()),
+    }
+}
+
+async fn put_back(state: &AppState, claimed: &Claimed, failed: &Failed) -> Result<(), StoreError> {
+    let wait = match failed {
+        Failed::Told(_) | Failed::Panicked(_) => job::retry_after(claimed.attempts, state.entropy.chance()),
+        Failed::Lost => None,
+    };
+    let fault = match claimed.kind {
+        JobKind::ApplyCycle => &catalogue::APPLY_FAILED,
+        JobKind::SendMail | JobKind::DropBundles => &catalogue::UNEXPECTED,
+    };
     let mut tx = state.db.write(&claimed.scope).await?;
-    match job::retry_after(claimed.attempts, state.entropy.chance()) {
-        Some(wait) => jobs::retry(&mut tx, &claimed.scope, state.now() + wait, error).await?,
-        None => jobs::bury(&mut tx, &claimed.scope, error).await?,
+    match wait {
+        Some(wait) => jobs::retry(&mut tx, &claimed.scope, state.now() + wait, fault.code).await?,
+        None => jobs::bury(&mut tx, &claimed.scope, fault.code).await?,
     }
     tx.commit().await
 }
@@ -131,10 +172,10 @@ async fn put_back(state: &AppState, claimed: &Claimed, error: &str) -> Result<()
 mod tests {
     use chrono::TimeDelta;
     use rollcall_domain::ids::JobId;
-    use rollcall_store::{MspScope, Scope as _, jobs::NewJob, testing::TestDb};
+    use rollcall_store::{MspScope, Scope as _, jobs::NewJob, work};
 
     use super::*;
-    use crate::testing::{TestCloud, found};
+    use crate::testing::{TestCloud, found, stories};
 
     /// A job with nothing to do: its agent does not exist.
     async fn enqueue(cloud: &TestCloud, msp: &MspScope, lane: u128) {
@@ -170,15 +211,56 @@ mod tests {
         assert_eq!(left, [("apply_cycle".to_owned(), "ready".to_owned(), 2)], "only the blocked lane is left");
     }
 
-    #[tokio::test]
-    async fn a_blocked_lane_holds_up_no_other_tenant_on_sqlite() {
-        a_blocked_lane_holds_up_no_other_tenant(TestCloud::on_sqlite().await).await;
+    async fn dead(cloud: &TestCloud) -> Vec<work::Dead> {
+        let mut tx = cloud.db().read(&cloud.who.scope).await.unwrap();
+        work::list_dead(&mut tx, 10).await.unwrap()
+    }
+
+    async fn a_job_that_ends_the_program_each_time_is_given_up(cloud: TestCloud) {
+        enqueue(&cloud, &cloud.who.scope, 7).await;
+        for _ in 0..job::MAX_ATTEMPTS {
+            let claimed = claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap();
+            assert!(claimed.is_some(), "nobody is left to put it back, and its lease ran out");
+            cloud.pass(lease::LEASE + TimeDelta::seconds(1));
+        }
+
+        run_due(&cloud.state).await.unwrap();
+
+        let dead = dead(&cloud).await;
+        assert_eq!(dead[0].last_error.as_deref(), Some("RC-4012"));
+        cloud.pass(TimeDelta::hours(1));
+        assert!(claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().is_none());
+    }
+
+    async fn a_job_that_was_cut_off_often_is_not_the_first_after_a_start(cloud: TestCloud) {
+        enqueue(&cloud, &cloud.who.scope, 7).await;
+        for _ in 0..3 {
+            claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
+            cloud.pass(lease::LEASE + TimeDelta::seconds(1));
+            jobs::release_all_on_start(cloud.db(), cloud.now()).await.unwrap();
+        }
+        enqueue(&cloud, &cloud.who.scope, 8).await;
+
+        let first = claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
+
+        assert_eq!(first.attempts, 1, "the other one");
     }
 
     #[tokio::test]
-    async fn a_blocked_lane_holds_up_no_other_tenant_on_postgres() {
-        let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
-        let url = postgres.fresh_database().unwrap();
-        a_blocked_lane_holds_up_no_other_tenant(TestCloud::on(TestDb::postgres(&url).await.unwrap()).await).await;
+    async fn a_panic_is_one_failed_try() {
+        let panicked = attempt(async { panic!("a bug") }).await;
+        assert!(matches!(panicked, Err(Failed::Panicked(_))));
+        assert!(attempt(async { Ok(()) }).await.is_ok());
+    }
+
+    stories! { no_job_holds_up_the_others_on_postgres: [
+        a_blocked_lane_holds_up_no_other_tenant,
+        a_job_that_ends_the_program_each_time_is_given_up,
+    ] }
+
+    #[tokio::test]
+    async fn after_a_start_what_was_cut_off_often_waits() {
+        // PostgreSQL serves many processes: there a lease must run out.
+        a_job_that_was_cut_off_often_is_not_the_first_after_a_start(TestCloud::on_sqlite().await).await;
     }
 }

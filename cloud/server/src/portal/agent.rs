@@ -35,7 +35,11 @@ use super::{
     view::{Frame, Link, Moment, Pill, Tone, Trouble, grouped},
 };
 use crate::{
-    services::{agents, bundles, clearings, reach, told},
+    services::{
+        agents, bundles,
+        clearings::{self, Meant},
+        reach, told,
+    },
     state::AppState,
 };
 
@@ -77,6 +81,8 @@ pub struct AgentPage {
 #[derive(Debug, Clone)]
 pub struct Lost {
     pub attribute: String,
+    /// Of how many people the page shows it gone.
+    pub people: u64,
     pub sentence: String,
 }
 
@@ -206,7 +212,11 @@ async fn shelf(
 
 fn lost(clearing: Clearing) -> Lost {
     let (people, of) = (count(clearing.people), count(clearing.of));
-    Lost { sentence: format!("{} of {} people lost it", grouped(people), grouped(of)), attribute: clearing.attribute }
+    Lost {
+        sentence: format!("{} of {} people lost it", grouped(people), grouped(of)),
+        people: clearing.people,
+        attribute: clearing.attribute,
+    }
 }
 
 fn count(number: u64) -> i64 {
@@ -274,6 +284,12 @@ async fn revoke(
     Ok(see(&format!("/agents/{id}?done=agent-retired")))
 }
 
+/// A ticked line of the list: the attribute, and of how many people the page showed it gone.
+fn read_tick(value: &str) -> Meant {
+    let (attribute, seen) = value.split_once(':').unwrap_or((value, "0"));
+    Meant { attribute: attribute.to_owned(), seen: Some(seen.parse().unwrap_or(0)) }
+}
+
 /// Pairs, since each ticked attribute is a field of the same name.
 async fn accept_clearing(
     State(state): State<AppState>,
@@ -283,12 +299,12 @@ async fn accept_clearing(
 ) -> Result<Response, PageError> {
     require(&signed, Act::DecideHeldRemovals)?;
     let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
-    let attributes: Vec<String> =
-        pairs.into_iter().filter(|(key, _)| key == "attribute").map(|(_, value)| value).collect();
-    if attributes.is_empty() {
+    let meant: Vec<Meant> =
+        pairs.iter().filter(|(key, _)| key == "attribute").map(|(_, value)| read_tick(value)).collect();
+    if meant.is_empty() {
         return Err(PageError::Odd("Tick what was cleared on purpose.".to_owned()));
     }
-    clearings::accept(&state, &signed.who, id, &attributes).await?;
+    clearings::accept(&state, &signed.who, id, &meant).await?;
     Ok(see(&format!("/agents/{id}?done=clearing-accepted")))
 }
 

@@ -110,7 +110,7 @@ async fn show(
     let mut opened = open(&state, &signed, &slug, place).await?;
     let lines = history::list(&mut opened.tx, &opened.scope, id, HISTORY).await?;
     let memberships = memberships::list_of_accounts(&mut opened.tx, &[id]).await?;
-    let imports: HashMap<Uuid, Import> = imports::list_of_directory(&mut opened.tx, account.directory_id)
+    let imports: HashMap<Uuid, Import> = imports::list_with_ended(&mut opened.tx, &opened.scope)
         .await?
         .into_iter()
         .map(|import| (import.id.uuid(), import))

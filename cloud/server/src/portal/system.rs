@@ -6,6 +6,7 @@ use axum::{
     response::Response,
 };
 use rollcall_domain::{ids::JobId, role::Act};
+use rollcall_protocol::catalogue;
 use rollcall_store::work;
 
 use super::{
@@ -63,7 +64,7 @@ async fn show(
         id: job.id.to_string(),
         kind: job.kind,
         since: Moment::new(job.due_at, now),
-        error: job.last_error.unwrap_or_default(),
+        error: told(job.last_error.as_deref()),
     };
     Ok(page(&SystemPage {
         frame,
@@ -76,6 +77,12 @@ async fn show(
         ],
         dead: dead.into_iter().map(dead_row).collect(),
     }))
+}
+
+/// The log of the server has more, under the job's id.
+fn told(last_error: Option<&str>) -> String {
+    let code = last_error.unwrap_or(catalogue::UNEXPECTED.code);
+    catalogue::find(code).unwrap_or(&catalogue::UNEXPECTED).to_string()
 }
 
 async fn retry(

@@ -115,7 +115,7 @@ pub const ROUTES: &[Route] = &[
     post("/updates/window", ManageUpdates, "from=&to="),
     get("/c/{slug}/updates", ViewCustomers),
     post("/c/{slug}/updates", ManageUpdates, "version="),
-    post("/agents/{agent}/accept-clearing", DecideHeldRemovals, "attribute=mail"),
+    post("/agents/{agent}/accept-clearing", DecideHeldRemovals, "attribute=mail:30"),
     post("/agents/{agent}/rotate", RevokeAgent, ""),
     of("GET", "/settings", Door::Anybody, ""),
     post("/settings/keys", ManageApiKeys, "name=&role=helpdesk"),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
-    agent::AgentState,
+    agent::{AgentState, is_silent},
     ids::{AgentId, CommandId, CustomerId, DirectoryId},
     role::Act,
 };
@@ -58,8 +58,8 @@ pub async fn ask(state: &AppState, who: &Who, customer: CustomerId, ask: Ask) ->
     let mut tx = state.db.write(&who.scope).await?;
     let (scope, _) = who.customer(&mut tx, customer).await?;
     let mut asked = 0;
-    for agent in agents::list(&mut tx, &scope).await? {
-        if agent.state == AgentState::Active && give(&mut tx, state, who, &agent, ask).await? {
+    for agent in agents::list_in_state(&mut tx, &scope, AgentState::Active).await? {
+        if give(&mut tx, state, who, &agent, ask).await? {
             asked += 1;
         }
     }
@@ -99,7 +99,7 @@ pub(super) async fn give(
     Ok(true)
 }
 
-/// The agent makes itself a new key; the old one holds until the first batch by the new one.
+/// The agent makes itself a new key; the old one holds until it works with the new one.
 pub async fn rotate_key(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
     who.may(Act::RevokeAgent)?;
     let now = state.now();
@@ -129,8 +129,8 @@ pub async fn revoke(state: &AppState, who: &Who, agent: AgentId) -> Result<(), S
     tell(tx, state, who, &scope, &before, AgentState::Revoked, "agent.revoke").await
 }
 
-/// After a fork: the operator says which machine is the true one by letting this identity go on. It goes on in a new
-/// epoch: what either copy still holds of the old one is refused, and a full snapshot follows.
+/// After two copies were found, and one of them was taken away: this identity goes on, in a new epoch. What either copy
+/// still holds of the old one is refused, and a full snapshot follows. A copy that was left running stops both again.
 pub async fn release(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
     who.may(Act::RevokeAgent)?;
     let now = state.now();
@@ -146,12 +146,22 @@ pub async fn release(state: &AppState, who: &Who, agent: AgentId) -> Result<(), 
     tell(tx, state, who, &scope, &before, to, "agent.release").await
 }
 
-/// One that stood by before the fork stands by after it.
+/// One that stood by before the fork stands by after it, unless nobody reads the directory any more.
 async fn decide_released(tx: &mut WriteTx, scope: &AgentScope, agent: &Agent) -> Result<AgentState, ServiceError> {
     let Some(directory) = agent.directory_id.map(DirectoryId::from) else { return Ok(AgentState::Active) };
-    let reader = directories::find(tx, &scope.customer(), directory).await?.map(|directory| directory.agent_id);
-    let is_reader = reader.is_none_or(|reader| reader == agent.id);
-    Ok(if is_reader { AgentState::Active } else { AgentState::Standby })
+    let Some(found) = directories::find(tx, &scope.customer(), directory).await? else { return Ok(AgentState::Active) };
+    if found.agent_id == agent.id {
+        return Ok(AgentState::Active);
+    }
+    let reader = agents::find_for_job(tx, found.agent_id).await?.map(|(_, reader)| reader.state);
+    match reader {
+        Some(AgentState::Active | AgentState::Standby | AgentState::Quarantined) => Ok(AgentState::Standby),
+        // It was revoked while nobody could take its place.
+        Some(AgentState::Revoked) | None => {
+            directories::set_reader(tx, &scope.customer(), directory, agent.id).await?;
+            Ok(AgentState::Active)
+        }
+    }
 }
 
 /// The agent's parked check-in hears of it at once, and the audit log for ever.
@@ -164,13 +174,22 @@ async fn tell(
     to: AgentState,
     action: &'static str,
 ) -> Result<(), ServiceError> {
-    agents::renew_desired(&mut tx, scope).await?;
+    match to {
+        AgentState::Active | AgentState::Standby => agents::renew_desired(&mut tx, scope).await?,
+        // It gets no more instructions.
+        AgentState::Quarantined | AgentState::Revoked => {}
+    }
     let note = Note::of(before.id).before(json!({ "state": before.state })).after(json!({ "state": to }));
     who.note(&mut tx, state.now(), action, Some(before.customer_id), note).await?;
     Ok(tx.commit().await?)
 }
 
-/// The reader of a directory is gone: the longest enrolled agent that stands by takes its place. It begins with a full
+/// Longest enrolled first; one that is heard of before one that is not, which may be a machine long thrown away.
+fn choose_next(standbys: &[Agent], now: DateTime<Utc>) -> Option<&Agent> {
+    standbys.iter().find(|agent| !is_silent(agent.last_seen_at, now)).or_else(|| standbys.first())
+}
+
+/// The reader of a directory is gone: an agent that stands by takes its place. It begins with a full
 /// snapshot, so nothing is applied twice.
 pub async fn hand_over(
     tx: &mut WriteTx,
@@ -184,16 +203,18 @@ pub async fn hand_over(
     if !reads {
         return Ok(());
     }
-    let agents = agents::list(tx, &customer).await?;
-    let stands_by = |agent: &&Agent| agent.state == AgentState::Standby && agent.directory_id == Some(directory.uuid());
-    // The list is newest first.
-    let Some(next) = agents.iter().rev().find(stands_by) else { return Ok(()) };
+    let mut standbys = agents::list_in_state(tx, &customer, AgentState::Standby).await?;
+    standbys.retain(|agent| agent.directory_id == Some(directory.uuid()));
+    let Some(next) = choose_next(&standbys, now) else { return Ok(()) };
     let Some((next, _)) = agents::find_for_job(tx, next.id).await? else { return Ok(()) };
     directories::set_reader(tx, &customer, directory, next.agent()).await?;
     agents::set_state(tx, &next, AgentState::Active, now).await?;
     agents::renew_desired(tx, &next).await
 }
 
+/// The agent within reach, as it is until the transaction ends.
 pub(super) async fn find(tx: &mut WriteTx, who: &Who, agent: AgentId) -> Result<(AgentScope, Agent), ServiceError> {
-    agents::find(tx, &who.scope, agent).await?.ok_or(ServiceError::NotFound)
+    let (scope, _) = agents::find(tx, &who.scope, agent).await?.ok_or(ServiceError::NotFound)?;
+    let agent = agents::lock(tx, &scope).await?;
+    Ok((scope, agent))
 }

@@ -55,23 +55,36 @@ async fn found_by_the_cloud(tx: &mut Tx, agent: &Agent) -> Result<Vec<Clearing>,
     Ok(worst)
 }
 
+/// What a human says was cleared on purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meant {
+    pub attribute: String,
+    /// Of how many people they saw it gone. Whoever does not say it accepts any number.
+    pub seen: Option<u64>,
+}
+
+impl Meant {
+    /// More people have lost it since it was looked at.
+    fn is_outgrown_by(&self, now: &Clearing) -> bool {
+        self.attribute == now.attribute && self.seen.is_some_and(|seen| now.people > seen)
+    }
+}
+
 /// A human has seen that these attributes vanished from many people at once, and says that it is meant so. Only what is
-/// told of can be accepted: a page that was open for long accepts nothing new.
-pub async fn accept(
-    state: &AppState,
-    who: &Who,
-    agent: AgentId,
-    attributes: &[String],
-) -> Result<Vec<String>, ServiceError> {
+/// told of can be accepted, and no larger loss than was seen: a page that was open for long accepts nothing new.
+pub async fn accept(state: &AppState, who: &Who, agent: AgentId, meant: &[Meant]) -> Result<Vec<String>, ServiceError> {
     who.may(Act::DecideHeldRemovals)?;
     let mut tx = state.db.write(&who.scope).await?;
     let (scope, agent) = find(&mut tx, who, agent).await?;
     let (told, found) = (told::clearings(&agent), found_by_the_cloud(&mut tx, &agent).await?);
     let named = |among: &[Clearing]| {
-        let named = attributes.iter().filter(|name| among.iter().any(|clearing| clearing.attribute == **name));
-        named.cloned().collect::<Vec<_>>()
+        let names = meant.iter().map(|meant| &meant.attribute);
+        names.filter(|name| among.iter().any(|clearing| clearing.attribute == **name)).cloned().collect::<Vec<_>>()
     };
     let (by_agent, by_cloud, all) = (named(&told), named(&found), named(&[told.clone(), found.clone()].concat()));
+    if told.iter().chain(&found).any(|now| meant.iter().any(|meant| meant.is_outgrown_by(now))) {
+        return Err(ServiceError::ChangedMeanwhile);
+    }
     if all.is_empty() {
         return Err(ServiceError::invalid("attributes", "have come back, or were accepted already"));
     }

@@ -30,8 +30,9 @@ pub async fn create(
     let mut tx = state.db.write(&who.scope).await?;
     let (scope, _) = who.customer(&mut tx, customer).await?;
     directories::find(&mut tx, &scope, directory).await?.ok_or(ServiceError::NotFound)?;
-    let living = imports::list_of_directory(&mut tx, directory).await?;
-    if living.iter().filter(|import| import.deleted_at.is_none()).count() >= limits::IMPORTS {
+    // Whoever makes an import holds the directory: of two who come at once, the second counts the first one's.
+    directories::lock(&mut tx, directory).await?;
+    if imports::list_living_of_directory(&mut tx, directory).await?.len() >= limits::IMPORTS {
         return Err(ServiceError::invalid("name", format!("a directory has at most {} imports", limits::IMPORTS)));
     }
     refuse_blocked(&mut tx, directory, settings).await?;

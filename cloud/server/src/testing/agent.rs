@@ -29,6 +29,7 @@ use rollcall_protocol::{
     path,
     person::{InImport, Person, PersonRecord, Status},
     request::RequestClaims,
+    rotate::RotateRequest,
     update::metadata::Platform,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -87,6 +88,13 @@ pub fn crowd(count: u128, import: ImportId) -> Vec<Person> {
 impl TestAgent {
     /// Enrols with a fresh token and tells its domain.
     pub async fn enrol(cloud: &TestCloud, seed: u8) -> Self {
+        let mut agent = Self::enrol_unheard(cloud, seed).await;
+        agent.check_in(cloud).await;
+        agent
+    }
+
+    /// Enrols, and has not checked in yet.
+    pub async fn enrol_unheard(cloud: &TestCloud, seed: u8) -> Self {
         let token = cloud.token().await;
         Self::enrol_with(cloud, seed, &token).await
     }
@@ -100,7 +108,7 @@ impl TestAgent {
         };
         let domain =
             DomainPin { guid: Uuid::from_u128(0xd0), sid: "S-1-5-21-1-2-3".into(), dns_name: "contoso.example".into() };
-        let mut agent = Self {
+        Self {
             key,
             id: response.agent,
             cloud: response.cloud,
@@ -111,9 +119,14 @@ impl TestAgent {
             snapshot: 0,
             lost: vec![],
             requests: u128::from(seed) << 64,
-        };
-        agent.check_in(cloud).await;
-        agent
+        }
+    }
+
+    /// A request that introduces a key, signed by the present one.
+    pub fn rotate_request(&mut self, cloud: &TestCloud, new: &PrivateKey) -> Request<Body> {
+        let body = serde_json::to_vec(&RotateRequest::new(self.id, self.key.id(), new).unwrap()).unwrap();
+        let claims = self.claims(cloud, path::ROTATE, &body, ());
+        to_request(path::ROTATE, &jws::sign(Kind::Request, &self.key, &claims).unwrap(), body)
     }
 
     pub fn claims<L>(&mut self, cloud: &TestCloud, path: &str, body: &[u8], link: L) -> RequestClaims<L> {

@@ -37,6 +37,8 @@ promises![
     walls::one_tenant_never_sees_anothers_customers,
     walls::a_chosen_reach_hides_other_customers,
     walls::rows_of_another_tenant_cannot_be_written,
+    walls::every_table_of_a_tenant_is_walled,
+    walls::one_tenant_never_sees_anothers_bundles_or_updates,
     cancelled::dropping_any_future_at_any_poll_leaves_a_clean_connection,
     jobs::a_lane_runs_in_order_and_lanes_run_side_by_side,
     jobs::a_worker_that_lost_its_lease_cannot_finish,

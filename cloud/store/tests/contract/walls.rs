@@ -1,7 +1,16 @@
 //! Tenants do not meet.
 
-use rollcall_domain::ids::CustomerId;
-use rollcall_store::{StoreError, agents, customers, testing::TestDb};
+use rollcall_domain::{
+    ids::{AgentId, CustomerId},
+    rollout::Window,
+};
+use rollcall_store::{
+    AgentScope, CustomerScope, Db, MspScope, StoreError, agents,
+    bundles::{self, NewBundle},
+    customers,
+    testing::TestDb,
+    updates,
+};
 use uuid::Uuid;
 
 use crate::cast::{at, customer, msp};
@@ -36,6 +45,77 @@ pub async fn a_chosen_reach_hides_other_customers(test: TestDb) {
     assert!(customers::find(&mut tx, &narrow, CustomerId::from(Uuid::from_u128(11))).await.unwrap().is_none());
 }
 
+/// Also of tables that are yet to come.
+pub async fn every_table_of_a_tenant_is_walled(test: TestDb) {
+    let msp = msp(&test.db, 1).await;
+
+    let unwalled = test.list_unwalled(&msp).await.unwrap();
+
+    // They must be read before a tenant is known: docs/decisions/0007-four-tables-without-a-wall.md
+    let by_decision: Vec<String> =
+        unwalled.into_iter().filter(|table| !["jobs", "keyring"].contains(&table.as_str())).collect();
+    assert_eq!(by_decision, Vec::<String>::new());
+}
+
+/// Bundles, rollouts, what became of an update, pins and the window belong to one tenant each.
+pub async fn one_tenant_never_sees_anothers_bundles_or_updates(test: TestDb) {
+    let db = &test.db;
+    let (ours, theirs) = (msp(db, 1).await, msp(db, 2).await);
+    let (our_customer, their_customer) =
+        (customer(db, &ours, 10, "Contoso").await, customer(db, &theirs, 20, "Fabrikam").await);
+    let their_agent = fill(db, &theirs, &their_customer).await;
+
+    let mut tx = db.read(&ours).await.unwrap();
+    assert!(updates::list(&mut tx).await.unwrap().is_empty());
+    assert!(updates::find(&mut tx, "1.0.0").await.unwrap().is_none());
+    assert!(updates::find_of_agent(&mut tx, their_agent.agent()).await.unwrap().is_none());
+    assert!(updates::find_pin(&mut tx, &our_customer).await.unwrap().is_none());
+    assert!(updates::list_pins(&mut tx, &ours).await.unwrap().is_empty());
+    assert_eq!(updates::find_window(&mut tx).await.unwrap(), None);
+    assert_eq!(bundles::count(&mut tx).await.unwrap(), 0);
+    // Even with the other's scopes in hand, a transaction shows its own tenant only.
+    assert!(bundles::list(&mut tx, &their_agent, at(1)).await.unwrap().is_empty());
+    assert!(bundles::find_body(&mut tx, &their_agent, Uuid::from_u128(40).into(), at(1)).await.unwrap().is_none());
+    drop(tx);
+    let mut tx = db.read(&theirs).await.unwrap();
+    assert_eq!(bundles::count(&mut tx).await.unwrap(), 1, "it is there for whom it belongs to");
+    assert!(updates::find_pin(&mut tx, &their_customer).await.unwrap().is_some());
+}
+
+/// One of each.
+async fn fill(db: &Db, msp: &MspScope, customer: &CustomerScope) -> AgentScope {
+    let mut tx = db.write(msp).await.unwrap();
+    let id = AgentId::from(Uuid::from_u128(30));
+    agents::insert(&mut tx, customer, new_agent(id)).await.unwrap();
+    let (agent, _) = agents::find(&mut tx, msp, id).await.unwrap().unwrap();
+    let bundle = NewBundle {
+        id: Uuid::from_u128(40).into(),
+        command: Uuid::from_u128(41).into(),
+        sha256: [0; 32],
+        jws: "",
+        body: b"PK",
+        received_at: at(0),
+    };
+    bundles::insert(&mut tx, &agent, bundle).await.unwrap();
+    updates::pin(&mut tx, customer, "1.0.0", "Olga", at(0)).await.unwrap();
+    updates::offer(&mut tx, &agent, "1.0.0", at(0)).await.unwrap();
+    updates::set_window(&mut tx, msp, Window::of_minutes(60, 120).ok(), "Olga", at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    agent
+}
+
+fn new_agent(id: AgentId) -> agents::NewAgent<'static> {
+    agents::NewAgent {
+        id,
+        hostname: "SRV1",
+        os: "Windows",
+        version: "0.1.0",
+        facts: serde_json::Value::Null,
+        epoch_start: [0; 32],
+        enrolled_at: at(0),
+    }
+}
+
 /// A foreign key that is led by the tenant has nobody to point at.
 pub async fn rows_of_another_tenant_cannot_be_written(test: TestDb) {
     let db = &test.db;
@@ -43,15 +123,7 @@ pub async fn rows_of_another_tenant_cannot_be_written(test: TestDb) {
     let foreign = customer(db, &theirs, 20, "Fabrikam").await;
 
     let mut tx = db.write(&ours).await.unwrap();
-    let agent = agents::NewAgent {
-        id: Uuid::from_u128(30).into(),
-        hostname: "SRV1",
-        os: "Windows",
-        version: "0.1.0",
-        facts: serde_json::Value::Null,
-        epoch_start: [0; 32],
-        enrolled_at: at(0),
-    };
+    let agent = new_agent(AgentId::from(Uuid::from_u128(30)));
     let refused = agents::insert(&mut tx, &foreign, agent).await;
     assert!(matches!(refused, Err(StoreError::Database(_))), "{refused:?}");
 }

@@ -83,7 +83,8 @@ fn mail(people: u64) -> Clearing {
 }
 
 async fn accept(cloud: &TestCloud, agent: &TestAgent) -> Result<Vec<String>, crate::services::ServiceError> {
-    clearings::accept(&cloud.state, &cloud.who, AgentId::from(agent.id), &["mail".to_owned()]).await
+    let meant = clearings::Meant { attribute: "mail".into(), seen: None };
+    clearings::accept(&cloud.state, &cloud.who, AgentId::from(agent.id), &[meant]).await
 }
 
 fn orders(commands: &[Command]) -> Vec<&Order> {

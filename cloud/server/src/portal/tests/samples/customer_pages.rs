@@ -139,7 +139,11 @@ pub fn all() -> Vec<(&'static str, String)> {
         (
             "agent_clearing",
             draw(&AgentPage {
-                clearings: vec![Lost { attribute: "mail".into(), sentence: "240 of 300 people lost it".into() }],
+                clearings: vec![Lost {
+                    attribute: "mail".into(),
+                    people: 240,
+                    sentence: "240 of 300 people lost it".into(),
+                }],
                 may_accept: true,
                 ..agent()
             }),

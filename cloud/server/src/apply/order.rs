@@ -1,0 +1,75 @@
+//! Orders that a cycle leads to: send everybody, look for these people. None is given twice while it waits.
+
+use std::collections::HashSet;
+
+use rollcall_domain::ids::CommandId;
+use rollcall_protocol::{desired::Order, limits};
+use rollcall_store::{
+    AgentScope, StoreError, WriteTx, agents,
+    commands::{self, NewCommand},
+    directories::{self, Directory},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::state::AppState;
+
+const BY: &str = "Rollcall";
+
+/// Asks the agent to send everybody with the next cycle, unless it was asked already.
+pub async fn full_snapshot(
+    tx: &mut WriteTx,
+    state: &AppState,
+    scope: &AgentScope,
+    directory: &Directory,
+) -> Result<(), StoreError> {
+    directories::want_full(tx, directory.id, Some(state.now())).await?;
+    everybody(tx, state, scope).await
+}
+
+/// The same where nothing speaks against what the cloud holds.
+pub async fn everybody(tx: &mut WriteTx, state: &AppState, scope: &AgentScope) -> Result<(), StoreError> {
+    let payload = json!(Order::FullSnapshot);
+    let open = commands::list_open(tx, scope.agent()).await?;
+    if open.iter().any(|command| command.payload.0 == payload) {
+        return Ok(());
+    }
+    give(tx, state, scope, "full_snapshot", Order::FullSnapshot).await
+}
+
+/// Asks the agent to look for these people, but not for whom it is asked already.
+pub async fn confirm(
+    tx: &mut WriteTx,
+    state: &AppState,
+    scope: &AgentScope,
+    guids: Vec<Uuid>,
+) -> Result<(), StoreError> {
+    if guids.is_empty() {
+        return Ok(());
+    }
+    let mut asked = HashSet::new();
+    for command in commands::list_open_of_kind(tx, scope, commands::CONFIRM).await? {
+        if let Ok(Order::Confirm { guids }) = serde_json::from_value(command.payload.0) {
+            asked.extend(guids);
+        }
+    }
+    let left: Vec<Uuid> = guids.into_iter().filter(|guid| !asked.contains(guid)).collect();
+    for guids in left.chunks(limits::CONFIRM) {
+        give(tx, state, scope, commands::CONFIRM, Order::Confirm { guids: guids.to_vec() }).await?;
+    }
+    Ok(())
+}
+
+/// Puts an order into the agent's desired state.
+async fn give(
+    tx: &mut WriteTx,
+    state: &AppState,
+    scope: &AgentScope,
+    kind: &'static str,
+    order: Order,
+) -> Result<(), StoreError> {
+    let id = state.mint(CommandId::mint);
+    let command = NewCommand { id, kind, payload: json!(order), created_by: BY, created_at: state.now() };
+    commands::insert(tx, scope.agent(), command).await?;
+    agents::renew_desired(tx, scope).await
+}

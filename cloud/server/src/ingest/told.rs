@@ -1,0 +1,109 @@
+//! Decides what of an agent's own words is kept: nothing longer than a page can show, no time that has not come, and no
+//! code that is none. They stand in lists, in health and beside the words of people.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rollcall_protocol::{
+    catalogue,
+    checkin::{AgentStatus, Clearing, CycleOutcome, CycleReport, Problem},
+    enrol::MachineFacts,
+    limits,
+};
+
+/// Names of machines, systems, ways and versions. Windows' own bounds lie below.
+const NAME: usize = 256;
+/// Facts about one problem.
+const DETAIL: usize = 2 * 1024;
+/// Problems that are kept; there are not half as many codes an agent may raise at once.
+const PROBLEMS: usize = 50;
+/// No clock is off by more than this and still one that anybody tells the time by.
+const OFFSET: TimeDelta = TimeDelta::days(36_500);
+
+pub fn tidy(status: &mut AgentStatus, now: DateTime<Utc>) {
+    for name in [&mut status.host, &mut status.os, &mut status.version] {
+        cut(name, NAME);
+    }
+    if let Some(transport) = &mut status.transport {
+        cut(transport, NAME);
+    }
+    if let Some(dc) = &mut status.dc {
+        cut(&mut dc.dns_name, NAME);
+    }
+    let offset = OFFSET.num_milliseconds();
+    status.clock_offset_ms = status.clock_offset_ms.clamp(-offset, offset);
+    status.started_at = status.started_at.min(now);
+    status.problems.truncate(PROBLEMS);
+    for problem in &mut status.problems {
+        tidy_problem(problem, now);
+    }
+    if let Some(report) = &mut status.last_cycle {
+        tidy_report(report, now);
+    }
+    status.clearings.truncate(limits::CLEARED_ATTRIBUTES);
+    for Clearing { attribute, .. } in &mut status.clearings {
+        cut(attribute, NAME);
+    }
+}
+
+/// What a machine says of itself when it enrols.
+pub fn tidy_machine(machine: &mut MachineFacts) {
+    for name in [&mut machine.host, &mut machine.os, &mut machine.agent_version] {
+        cut(name, NAME);
+    }
+    if let Some(id) = &mut machine.machine_id {
+        cut(id, NAME);
+    }
+}
+
+fn tidy_report(report: &mut CycleReport, now: DateTime<Utc>) {
+    report.finished_at = report.finished_at.min(now);
+    report.started_at = report.started_at.min(report.finished_at);
+    match &mut report.outcome {
+        CycleOutcome::Complete => {}
+        CycleOutcome::Incomplete { problem, .. } => tidy_problem(problem, now),
+    }
+}
+
+/// A newer agent may know a code that this cloud does not; it is shown as such, if it looks like one.
+fn tidy_problem(problem: &mut Problem, now: DateTime<Utc>) {
+    if !is_code(&problem.code) {
+        problem.code = catalogue::UNEXPECTED.code.to_owned();
+    }
+    cut(&mut problem.detail, DETAIL);
+    problem.since = problem.since.min(now);
+}
+
+fn is_code(code: &str) -> bool {
+    code.strip_prefix("RC-")
+        .is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
+fn cut(text: &mut String, longest: usize) {
+    text.truncate(text.floor_char_boundary(longest));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_cut_between_letters_and_short_ones_are_left() {
+        let mut long = "ä".repeat(NAME);
+        cut(&mut long, 5);
+        assert_eq!(long, "ää");
+        let mut short = "SRV1".to_owned();
+        cut(&mut short, NAME);
+        assert_eq!(short, "SRV1");
+    }
+
+    #[test]
+    fn a_problem_keeps_a_code_that_looks_like_one_and_no_time_to_come() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let tidied = |code: &str, since| {
+            let mut problem = Problem { code: code.to_owned(), detail: "x".repeat(3_000), since };
+            tidy_problem(&mut problem, now);
+            (problem.code, problem.detail.len(), problem.since)
+        };
+        assert_eq!(tidied("RC-2999", DateTime::UNIX_EPOCH), ("RC-2999".to_owned(), DETAIL, DateTime::UNIX_EPOCH));
+        assert_eq!(tidied("<b>", DateTime::<Utc>::MAX_UTC), ("RC-9001".to_owned(), DETAIL, now));
+    }
+}
