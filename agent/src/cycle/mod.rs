@@ -183,6 +183,10 @@ impl Cycle<'_> {
         let host = OnceLock::new();
         let read = tokio::time::timeout(DEADLINE, self.read(wish, &host)).await;
         let read = read.map_err(|_| CycleError::Deadline(DEADLINE.as_secs() / 60)).flatten();
+        if read.is_err() {
+            // First, since it takes back whatever was written while it was open: what is noted now must stay.
+            self.spool.drop_reading();
+        }
         if let (Err(error), Some(host), Purpose::Publish) = (&read, host.get(), wish.purpose)
             && is_the_controllers(error)
         {

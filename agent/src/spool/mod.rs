@@ -104,6 +104,7 @@ impl Spool {
              pragma synchronous = full;
              pragma cache_size = -12288;
              pragma cell_size_check = on;
+             pragma wal_autocheckpoint = 4096;
              pragma journal_size_limit = 16777216;",
         )?;
         db.pragma_update(None, "max_page_count", MOST_PAGES)?;

@@ -57,7 +57,7 @@ async fn a_spool_that_is_deleted_under_the_service_is_begun_anew() {
 }
 
 #[tokio::test]
-async fn a_spool_that_is_zeroed_under_the_service_is_put_aside_at_the_latest_at_the_next_start() {
+async fn a_spool_that_is_zeroed_under_the_service_is_put_aside_and_begun_anew() {
     let home = synced(60).await;
     let mut service = home.start(&["run"]);
     home.cloud.until("a check-in of the service", |books| books.checkins.len() > 1).await;
@@ -65,18 +65,12 @@ async fn a_spool_that_is_zeroed_under_the_service_is_put_aside_at_the_latest_at_
     let path = home.path("data/spool.sqlite");
     let length = std::fs::metadata(&path).unwrap().len();
     std::fs::write(&path, vec![0; usize::try_from(length).unwrap()]).unwrap();
-    let cycles = home.cloud.books(|books| books.cycles.len());
-    home.cloud.order(Order::SyncNow);
-    home.cloud.until("a cycle", |books| books.cycles.len() > cycles).await;
-    assert_eq!(service.try_wait().unwrap(), None, "{}", home.log());
-    service.start_kill().unwrap();
-    service.wait().await.unwrap();
     move_somebody(&home);
-
-    let _service = home.start(&["run"]);
+    home.cloud.order(Order::SyncNow);
 
     told(&home, "RC-1004").await;
     equal_in_epoch(&home, 2).await;
+    assert_eq!(service.try_wait().unwrap(), None, "{}", home.log());
 }
 
 #[tokio::test]
