@@ -1,6 +1,7 @@
 //! Decides what the agent's configuration file may say. Nothing else reads it, and nothing else configures the agent
 //! on this machine; what the cloud desires can never widen it.
 
+mod mark;
 mod sign_in;
 
 use std::net::{IpAddr, SocketAddr};
@@ -368,6 +369,8 @@ fn position(text: &str, at: usize) -> String {
 mod tests {
     use super::*;
 
+    // Its examples are those of both systems, and Windows takes no keytab.
+    #[cfg(unix)]
     #[test]
     fn the_template_documents_a_valid_file_once_its_examples_are_switched_on() {
         let uncommented: String =

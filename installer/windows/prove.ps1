@@ -68,9 +68,30 @@ Test-That 'W-13 a second copy refuses to work in the folder' { (Invoke-Agent syn
 Test-That 'W-19 the path of the program is quoted, so that no C:\Program.exe is started in its place' {
     (Get-CimInstance Win32_Service -Filter "Name='$name'").PathName.StartsWith('"')
 }
-Test-That 'W-21 Windows reads the version and the maker' {
+$checks = & $exe check --json | ForEach-Object { $_ | ConvertFrom-Json }
+$settings = Get-Content (Join-Path $home_ 'agent.toml') -Raw
+function Find-Check([string] $check) { @($checks | Where-Object { $_.check -eq $check })[-1] }
+if ($settings -notmatch '(?m)^\s*password_file') {
+    # What the service itself did last: a check here would sign in as whoever runs this script.
+    Test-That 'W-21 the account of the service signs in by Kerberos' {
+        $used = (& $exe status --json | ConvertFrom-Json).reached.used; if ($used -match '^Kerberos') { $true } else { "reached by: $used" }
+    }
+}
+if ($settings -match '(?m)^\s*domain\s*=') {
+    Test-That 'W-22 the locator names a controller of this site' {
+        $found = Find-Check 'locator'; if ($found.result -eq 'ok') { $true } else { $found.detail }
+    }
+}
+if ($settings -match '(?m)^\s*proxy\s*=\s*.system.') {
+    $winhttp = (netsh winhttp show proxy) -join ' '
+    Test-That 'W-23 the proxy of WinHTTP is the one that is used' {
+        $found = (Find-Check 'cloud proxy').detail
+        if ($winhttp -notmatch '([\w.-]+:\d+)') { "WinHTTP has none; the agent uses: $found" } elseif ($found -match [regex]::Escape($Matches[1])) { $true } else { $found }
+    }
+}
+Test-That 'W-24 Windows reads the version and the maker' {
     $about = (Get-Item $exe).VersionInfo
     ($about.ProductName -eq 'Rollcall Agent') -and ($about.CompanyName -eq 'Rollcall') -and ("$($about.FileVersion)".Length -gt 0)
 }
-Write-Output 'By hand: W-14 to W-18, W-20, W-22 to W-24 of docs/operate/needs-a-windows-machine.md.'
+Write-Output 'By hand: W-14 to W-18, W-20, W-25 to W-27 of docs/operate/needs-a-windows-machine.md.'
 exit [int] ($failed -gt 0)

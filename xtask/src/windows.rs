@@ -12,13 +12,13 @@ use clap::Args as ClapArgs;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const TARGET: &str = "x86_64-pc-windows-gnu";
+pub const TARGET: &str = "x86_64-pc-windows-gnu";
 const EXE: &str = "rollcall-agent.exe";
 pub const MSI: &str = "rollcall-agent-x64.msi";
 /// More would be noticed by those who roll it out over slow lines.
 const LARGEST_EXE: u64 = 10 * 1024 * 1024;
 /// For size: it waits for the network, and is rolled out by the hundred.
-const OPTIMISED: (&str, &str) = ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s");
+pub const OPTIMISED: (&str, &str) = ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s");
 
 #[derive(ClapArgs, Default)]
 pub struct Args {

@@ -7,19 +7,22 @@ use rollcall_protocol::digest::{SetDigester, SetSummary};
 use rollcall_protocol::evidence::{Departure, Evidence, Stance};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::item::Item;
+use rollcall_protocol::loss::Losses;
 use rollcall_protocol::person::{InImport, PersonRecord};
 use uuid::Uuid;
 
 use super::CycleError;
 use super::confirm::Judged;
 use super::evidence::Verdict;
-use super::loss::Losses;
+use super::merged::Merged;
 use super::parts::Parts;
 use super::scope::Scope;
 use crate::directory::structure::Structure;
 use crate::spool::SpoolError;
-use crate::spool::commit::{Compared, CycleWriter};
-use crate::spool::snapshot::RowsDigester;
+use crate::spool::commit::{Compared, CycleWriter, Found, FoundPerson};
+use crate::spool::fold::PRESENT;
+use crate::spool::memberships;
+use crate::spool::snapshot::{Known, RowsDigester};
 
 /// What a cycle made of the people.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -32,6 +35,8 @@ pub struct Counts {
     pub held: u64,
     /// Memberships that wait for a second reading.
     pub awaiting: u32,
+    /// Memberships that stay because nobody can judge them, however often we read.
+    pub undecided: u32,
 }
 
 /// Everything that was decided before the first byte is written.
@@ -54,7 +59,7 @@ impl Decided<'_> {
     }
 }
 
-/// Writes items and staged rows, and sums up the set and the spool's rows of it.
+/// Writes items and who goes, and sums up the set and the spool's rows of it.
 pub fn write(
     writer: &CycleWriter<'_>,
     parts: &mut Parts<'_>,
@@ -64,6 +69,7 @@ pub fn write(
         writer,
         parts,
         decided,
+        merged: Merged::new(decided.scope),
         digest: SetDigester::default(),
         rows: RowsDigester::default(),
         counts: Counts::default(),
@@ -76,10 +82,10 @@ pub fn write(
 /// Writes the structure's items.
 pub fn write_structure(parts: &mut Parts<'_>, structure: &Structure) -> Result<(), CycleError> {
     for unit in &structure.ous {
-        parts.push("", &to_line(&Item::Ou(unit.clone()))?, "")?;
+        parts.push(&to_line(&Item::Ou(unit.clone()))?)?;
     }
     for group in &structure.groups {
-        parts.push("", &to_line(&Item::Group(group.clone()))?, "")?;
+        parts.push(&to_line(&Item::Group(group.clone()))?)?;
     }
     Ok(())
 }
@@ -98,6 +104,7 @@ struct Composer<'a, 'p> {
     writer: &'a CycleWriter<'a>,
     parts: &'a mut Parts<'p>,
     decided: &'a Decided<'a>,
+    merged: Merged<'a>,
     digest: SetDigester,
     rows: RowsDigester,
     counts: Counts,
@@ -105,8 +112,13 @@ struct Composer<'a, 'p> {
 
 impl Composer<'_, '_> {
     fn person(&mut self, row: Compared) -> Result<(), CycleError> {
+        match (&row.found, &row.known) {
+            (Some(Found::AsKnown), Some(known)) => return self.as_known(known),
+            (Some(Found::Read(FoundPerson { hash: Some(hash), .. })), None) => return self.newcomer(&row, *hash),
+            (Some(Found::Read(_) | Found::AsKnown) | None, _) => {}
+        }
         let before: &[InImport] = row.known.as_ref().map_or(&[], |known| &known.imports);
-        let holds: &[u16] = row.found.as_ref().map_or(&[], |found| &found.holds);
+        let holds: &[u16] = found(&row).map_or(&[], |found| &found.holds);
         let mut after = self.decided.scope.memberships(holds, before);
         self.settle(row.guid, before, &mut after)?;
         if after.is_empty() {
@@ -118,34 +130,64 @@ impl Composer<'_, '_> {
         let json = if is_as_known { None } else { self.record(&row, before, &after)? };
         let hash = hash.or_else(|| json.as_ref().map(|json| Hash::of(json.as_bytes())));
         let Some(final_hash) = hash.or(known_hash) else { return Ok(()) };
-        let out_of_order = |_| SpoolError::Damaged("the people are not in order".to_owned());
-        self.digest.push(row.guid, &final_hash).map_err(out_of_order)?;
-        self.rows.push(row.guid, &final_hash, &after);
-        let is_new = known_hash != Some(final_hash);
-        if is_new {
-            let json = json.as_deref().unwrap_or_default();
-            self.writer.stage_present(row.guid, &final_hash, &after, json)?;
-            match row.known {
-                None => self.counts.added += 1,
-                Some(_) => self.counts.changed += 1,
-            }
+        self.sum_up(row.guid, &final_hash, &memberships::pack(&after))?;
+        match known_hash {
+            None => self.counts.added += 1,
+            Some(known) if known != final_hash => self.counts.changed += 1,
+            Some(_) if self.is_sent_anyway(row.guid) => {}
+            Some(_) => return Ok(()),
         }
-        if is_new || self.decided.kind == CycleKind::Full || self.decided.asked.contains(&row.guid) {
-            let json = json.map_or_else(|| self.writer.get_record(row.guid), Ok)?;
-            self.parts.push("{\"present\":", &json, "}")?;
+        let json = json.map_or_else(|| self.writer.get_record(row.guid), Ok)?;
+        self.send(&json)
+    }
+
+    /// Somebody who came back as the cloud has them.
+    fn as_known(&mut self, known: &Known) -> Result<(), CycleError> {
+        self.sum_up(known.guid, &known.hash, &known.packed)?;
+        if self.is_sent_anyway(known.guid) {
+            let json = self.writer.get_record(known.guid)?;
+            self.send(&json)?;
         }
         Ok(())
     }
 
+    /// Somebody of whom nothing was known, and whose record is worked out: nothing of an earlier one can matter.
+    fn newcomer(&mut self, row: &Compared, hash: Hash) -> Result<(), CycleError> {
+        let Some(found) = found(row) else { return Ok(()) };
+        let (writer, merge) = (self.writer, self.merged.of(&found.holds).map_err(SpoolError::from)?);
+        self.parts.push_with(|line| {
+            line.extend_from_slice(PRESENT.0.as_bytes());
+            writer.copy_record(found, &merge.end, line)?;
+            line.extend_from_slice(PRESENT.1.as_bytes());
+            Ok(())
+        })?;
+        sum_up(&mut self.digest, &mut self.rows, row.guid, &hash, &merge.packed)?;
+        self.counts.added += 1;
+        Ok(())
+    }
+
+    fn sum_up(&mut self, guid: Uuid, hash: &Hash, memberships: &[u8]) -> Result<(), SpoolError> {
+        sum_up(&mut self.digest, &mut self.rows, guid, hash, memberships)
+    }
+
+    fn is_sent_anyway(&self, guid: Uuid) -> bool {
+        self.decided.kind == CycleKind::Full || self.decided.asked.contains(&guid)
+    }
+
+    /// The batch is where a record is kept until it is acknowledged.
+    fn send(&mut self, json: &str) -> Result<(), CycleError> {
+        self.parts.push(&[PRESENT.0, json, PRESENT.1].concat())
+    }
+
     /// The hash of the record as it will be acknowledged, where the reading knows it already.
     fn worked_out(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Option<Hash> {
-        let found = row.found.as_ref().filter(|_| !self.decided.losses.concern(before))?;
+        let found = found(row).filter(|_| !self.decided.losses.concern(before))?;
         self.decided.scope.hash_under(found, after)
     }
 
     /// The record as it will be acknowledged. `None`: unread and unchanged, so the stored one stands.
     fn record(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Result<Option<String>, CycleError> {
-        if let Some(found) = &row.found {
+        if let Some(found) = found(row) {
             let json = self.writer.get_draft(found)?.finish(after).map_err(SpoolError::from)?;
             return Ok(Some(if self.decided.losses.concern(before) {
                 self.restored(row, before, &json)?
@@ -164,7 +206,8 @@ impl Composer<'_, '_> {
     /// The record with what it lost as the cloud knows it.
     fn restored(&self, row: &Compared, before: &[InImport], json: &str) -> Result<String, CycleError> {
         let mut now = PersonRecord::read(json).map_err(SpoolError::from)?.person;
-        let known = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
+        let mut known = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
+        self.decided.scope.conceal(&mut known);
         self.decided.losses.restore(&mut now, &known, before);
         Ok(PersonRecord::write(now).map_err(SpoolError::from)?.json)
     }
@@ -187,7 +230,11 @@ impl Composer<'_, '_> {
                 }
                 Verdict::Wait => {
                     self.counts.awaiting += 1;
-                    after.extend(before.iter().filter(|earlier| earlier.import == *import).cloned());
+                    keep(*import, before, after);
+                }
+                Verdict::Stay(_) => {
+                    self.counts.undecided += 1;
+                    keep(*import, before, after);
                 }
                 // Added to the reading: it is among the found.
                 Verdict::StillHeld(_) => {}
@@ -195,6 +242,32 @@ impl Composer<'_, '_> {
         }
         after.sort_by_key(|membership| membership.import);
         Ok(())
+    }
+}
+
+/// The membership as it was.
+fn keep(import: Uuid, before: &[InImport], after: &mut Vec<InImport>) {
+    after.extend(before.iter().filter(|earlier| earlier.import == import).cloned());
+}
+
+fn sum_up(
+    digest: &mut SetDigester,
+    rows: &mut RowsDigester,
+    guid: Uuid,
+    hash: &Hash,
+    memberships: &[u8],
+) -> Result<(), SpoolError> {
+    let out_of_order = |_| SpoolError::Damaged("the people are not in order".to_owned());
+    digest.push(guid, hash).map_err(out_of_order)?;
+    rows.push(guid, hash, memberships);
+    Ok(())
+}
+
+/// What was read of the person in this cycle, if it is not what was known.
+fn found(row: &Compared) -> Option<&FoundPerson> {
+    match &row.found {
+        Some(Found::Read(found)) => Some(found),
+        Some(Found::AsKnown) | None => None,
     }
 }
 
@@ -207,6 +280,8 @@ pub fn write_strangers(
 ) -> Result<(), CycleError> {
     for guid in strangers {
         let Some(verdicts) = decided.judged.verdicts.get(guid) else { continue };
+        // While every import stands still, nobody can say anything of them.
+        counts.undecided += u32::from(verdicts.is_empty());
         // Somebody who is in scope after all was added to the reading and is written with everybody else.
         if verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::StillHeld(_))) {
             continue;
@@ -217,6 +292,7 @@ pub fn write_strangers(
                     depart(parts, counts, decided.departure(*guid, *import, evidence.clone()))?;
                 }
                 Verdict::Wait => counts.awaiting += 1,
+                Verdict::Stay(_) => counts.undecided += 1,
                 Verdict::StillHeld(_) => {}
             }
         }
@@ -227,5 +303,5 @@ pub fn write_strangers(
 fn depart(parts: &mut Parts<'_>, counts: &mut Counts, departure: Departure) -> Result<(), CycleError> {
     counts.departed += 1;
     counts.held += u64::from(departure.stance == Stance::Held);
-    parts.push("", &to_line(&Item::Departed(departure))?, "")
+    parts.push(&to_line(&Item::Departed(departure))?)
 }

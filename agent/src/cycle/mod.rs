@@ -4,12 +4,16 @@
 //! gone, how many may go, and what is written. An incomplete reading publishes nothing.
 
 pub mod scope;
+pub mod merged;
 pub mod locate;
 pub mod nested;
+pub mod withheld;
+pub mod way;
 pub mod read;
+mod together;
 pub mod survey;
-pub mod loss;
 pub mod evidence;
+pub mod pace;
 pub mod confirm;
 pub mod guard;
 pub mod concern;
@@ -18,29 +22,34 @@ pub mod compose;
 mod publish;
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::{CycleKind, Trigger};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::jws::JwsError;
+use rollcall_protocol::loss::Accepted;
 use uuid::Uuid;
 
 use self::compose::Counts;
 use self::concern::Concern;
 use self::confirm::{Judged, SecondLook};
 use self::evidence::DcContinuity;
+use self::pace::Pace;
+use self::read::Reads;
 use self::scope::Scope;
 use self::survey::Survey;
+use self::withheld::Withheld;
 use crate::clock::{Chance, Clock};
 use crate::directory::ceiling::{Barred, NeverRead};
 use crate::directory::connect::{ConnectError, How, Target};
-use crate::directory::controllers::{self, Controllers};
+use crate::directory::controllers::{self, Controllers, InReach};
 use crate::directory::domain::{Domain, NotOurs};
 use crate::directory::method::Method;
 use crate::directory::people::AttributeList;
 use crate::directory::reader::Incomplete;
-use crate::directory::structure::{self, Structure};
+use crate::directory::structure::{Skeleton, Structure};
 use crate::signer::Signer;
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
@@ -89,7 +98,7 @@ pub struct Wish {
     /// People whom the cloud wants to hear about.
     pub confirm: Vec<Uuid>,
     /// Attributes of which a human said that their disappearance is meant.
-    pub accepted: Vec<String>,
+    pub accepted: Vec<Accepted>,
     pub purpose: Purpose,
 }
 
@@ -156,6 +165,8 @@ pub struct Cycle<'a> {
     pub chance: &'a Chance,
     /// How far apart two readings must be that both do not find somebody.
     pub second_reading_after: TimeDelta,
+    /// The readings of this process. `None` for a single reading by hand, which knows of no other.
+    pub pace: Option<&'a Pace>,
     /// Told how many people have been read so far.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -163,27 +174,37 @@ pub struct Cycle<'a> {
 const DEADLINE: Duration = Duration::from_mins(15);
 
 impl Cycle<'_> {
-    /// Runs one cycle. On `Ok` its batches are in the spool (unless it was a dry run); on `Err` nothing happened.
+    /// Runs one cycle. On `Ok` its batches are in the spool (unless it was a dry run); on `Err` nothing happened. Only if
+    /// the very last step fails, noting the place beside the spool, the cycle is in the spool all the same.
     pub async fn run(mut self, wish: &Wish) -> Result<Summary, CycleError> {
         if self.spool.waiting()?.batches > 0 && wish.purpose == Purpose::Publish && !self.spool.may_be_replaced()? {
             return Err(CycleError::Unsent);
         }
-        let read = tokio::time::timeout(DEADLINE, self.read(wish)).await;
+        let host = OnceLock::new();
+        let read = tokio::time::timeout(DEADLINE, self.read(wish, &host)).await;
         let read = read.map_err(|_| CycleError::Deadline(DEADLINE.as_secs() / 60)).flatten();
+        if let (Err(error), Some(host), Purpose::Publish) = (&read, host.get(), wish.purpose)
+            && is_the_controllers(error)
+        {
+            tracing::warn!(%host, %error, "this domain controller broke off; the next reading begins with another one");
+            self.spool.note_broken(host, self.clock.cloud_now())?;
+        }
         let summary = read.and_then(|read| publish::publish(&mut self, wish, &read));
         self.spool.drop_reading();
         summary
     }
 
-    /// Everything that needs the directory.
-    async fn read(&mut self, wish: &Wish) -> Result<Complete, CycleError> {
+    /// Everything that needs the directory. `reading_from` is told which controller is read, also when the reading breaks off.
+    async fn read(&mut self, wish: &Wish, reading_from: &OnceLock<String>) -> Result<Complete, CycleError> {
         let started_at = self.clock.cloud_now();
         let replaced = self.spool.next_batch()?.map(|first| first.claims.link.cycle.kind);
         let state = self.spool.state_to_build_on()?;
         // A spool that was lost does not know its domain any more; the signed instructions still do.
         let pinned = state.domain.as_ref().or(self.desired.domain.as_ref());
-        let preferred = state.base.dc.as_ref().map(|dc| dc.dns_name.as_str());
-        let (mut reader, domain) = controllers::reach(self.access, preferred, pinned, self.chance).await?;
+        let experience = state.experience(started_at);
+        let reached = controllers::reach(self.access, &experience, pinned, self.chance).await?;
+        let InReach { mut reader, domain, host } = reached;
+        let host = reading_from.get_or_init(|| host).clone();
         let reached = Reached::from(reader.how());
         for failed in &reached.failed {
             tracing::warn!(used = %reached.used, %failed, "a better way to the directory failed");
@@ -192,14 +213,19 @@ impl Cycle<'_> {
         let barred = Barred::locate(&mut reader, &domain, &self.access.never_read).await?;
         let mut scope = Scope::plan(self.desired, started_at).under(barred);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
-        let (structure, groups) = structure::read(&mut reader, &domain, scope.barred()).await?;
-        nested::expand_all(&mut reader, &domain, &groups, &mut scope).await?;
-        drop(groups);
-        self.spool.begin_reading()?;
+        let skeleton = Skeleton::read(&mut reader, &domain).await?;
+        nested::expand_all(&mut reader, &domain, &skeleton.map, &mut scope).await?;
         let attributes = &self.access.attributes;
-        read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
+        let recipe = scope::recipe(self.desired, attributes, &self.access.never_read, crate::version::text());
+        let way = way::decide(&state.base, recipe, scope.to_read().len());
+        let reads = Reads { domain: &domain, scope: &scope, attributes };
+        let (census, mut withheld) = reads.run(&mut reader, self.spool, way).await?;
+        let structure = skeleton.list(&mut reader, &domain, &census).await?;
+        drop((skeleton, census));
         self.spool.finish_reading()?;
-        (self.progress)(self.spool.reading().count()?);
+        let people = self.spool.reading()?.count()?;
+        withheld.check(people)?;
+        (self.progress)(people);
         let asked: BTreeSet<Uuid> = wish.confirm.iter().chain(&state.asked).copied().collect();
         let survey = survey::take(self.spool, &scope, &asked)?;
         let look = SecondLook {
@@ -209,12 +235,14 @@ impl Cycle<'_> {
             continuity,
             clock: self.clock,
             second_reading_after: self.second_reading_after,
+            pace: self.pace,
         };
-        let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
+        let judged = look.judge_all(&mut reader, self.spool, &survey.ended, &mut withheld).await?;
         reader.close().await;
         Ok(Complete {
             started_at,
             reached,
+            host,
             replaced,
             state,
             domain,
@@ -223,6 +251,7 @@ impl Cycle<'_> {
             structure,
             survey,
             judged,
+            withheld,
             asked,
         })
     }
@@ -232,6 +261,8 @@ impl Cycle<'_> {
 struct Complete {
     started_at: DateTime<Utc>,
     reached: Reached,
+    /// The controller as it was named to us.
+    host: String,
     /// The cycle in the spool whose place this one takes: what it owed the cloud, this one owes.
     replaced: Option<CycleKind>,
     state: State,
@@ -241,7 +272,36 @@ struct Complete {
     structure: Structure,
     survey: Survey,
     judged: Judged,
+    withheld: Withheld,
     asked: BTreeSet<Uuid>,
+}
+
+/// Whether a reading that was begun failed for something of this controller: another one may well end it.
+fn is_the_controllers(error: &CycleError) -> bool {
+    match error {
+        CycleError::Connect(_) | CycleError::Deadline(_) => true,
+        CycleError::Incomplete(incomplete) => match incomplete {
+            Incomplete::Result { .. }
+            | Incomplete::ConnectionLost { .. }
+            | Incomplete::Silent { .. }
+            | Incomplete::UnreadableEntry { .. }
+            | Incomplete::UnreadablePageControl { .. }
+            | Incomplete::TooManyPages(_) => true,
+            // Of a permission, of the moment, of this machine: the next controller would say the same.
+            Incomplete::Referral
+            | Incomplete::TooMany { .. }
+            | Incomplete::ReadRightMissing { .. }
+            | Incomplete::Contradiction
+            | Incomplete::ChangedMeanwhile
+            | Incomplete::Store(_) => false,
+        },
+        CycleError::NotOurs(_)
+        | CycleError::Spool(_)
+        | CycleError::Packing(_)
+        | CycleError::Signing(_)
+        | CycleError::Unsent
+        | CycleError::NoPlace => false,
+    }
 }
 
 fn continuity(state: &State, domain: &Domain) -> DcContinuity {

@@ -10,8 +10,8 @@ use super::connect::ConnectError;
 use super::gate::{ConnectionEnd, MessageReader};
 use super::method::Credentials;
 
-/// Why the directory did not let us in. None of these may be tried again before the next cycle or a change of the
-/// configuration: repeated wrong passwords lock the account.
+/// Why the directory did not let us in. Where it judged the account, nothing may be tried again before the next cycle or
+/// a change of the configuration: repeated wrong passwords lock it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindRefused {
     /// A bind with an empty password "succeeds" as anonymous (RFC 4513 5.1.2), so it is never sent.
@@ -31,6 +31,9 @@ pub enum BindRefused {
     SigningDemanded,
     #[error("the directory demands channel binding")]
     ChannelBindingDemanded,
+    /// Busy, starting, shutting down: no name or password was looked at.
+    #[error("the domain controller cannot take a sign-in now (result {0})")]
+    NotNow(u32),
     #[error("the directory answers the sign-in with result {0}")]
     Other(u32),
 }
@@ -59,11 +62,20 @@ fn request(credentials: &Credentials) -> Result<zeroize::Zeroizing<Vec<u8>>, Bin
     if password.trim().is_empty() || credentials.user.trim().is_empty() {
         return Err(BindRefused::EmptyPassword);
     }
-    let password = zeroize::Zeroizing::new(element(0x80, password.as_bytes()));
+    let version = element(0x02, &[3]);
     let name = element(0x04, credentials.user.as_bytes());
-    let body = zeroize::Zeroizing::new([element(0x02, &[3]), name, password.to_vec()].concat());
-    let bind = zeroize::Zeroizing::new(element(0x60, &body));
-    Ok(zeroize::Zeroizing::new(element(0x30, &[&element(0x02, &[1])[..], &bind].concat())))
+    let before_password = ber::head(0x80, password.len());
+    let bind = ber::head(0x60, version.len() + name.len() + before_password.len() + password.len());
+    let id = element(0x02, &[1]);
+    let inside = id.len() + bind.len() + version.len() + name.len() + before_password.len() + password.len();
+    let message = ber::head(0x30, inside);
+    // Of its full size from the start: a vector that grows leaves copies of the password behind.
+    let mut request = zeroize::Zeroizing::new(Vec::with_capacity(message.len() + inside));
+    for part in [&message, &id, &bind, &version, &name, &before_password] {
+        request.extend_from_slice(part);
+    }
+    request.extend_from_slice(password.as_bytes());
+    Ok(request)
 }
 
 /// Reads Active Directory's sub-code out of result 49 (`… AcceptSecurityContext error, data 52e, …`).
@@ -80,6 +92,8 @@ pub(super) fn verdict(result: &ResultCode) -> Result<(), BindRefused> {
             Some("80090346") => BindRefused::ChannelBindingDemanded,
             Some(_) | None => BindRefused::NameOrPassword,
         }),
+        // operationsError, timeLimitExceeded, busy, unavailable, unwillingToPerform (RFC 4511 A.1).
+        other @ (1 | 3 | 51..=53) => Err(BindRefused::NotNow(other)),
         other => Err(BindRefused::Other(other)),
     }
 }
@@ -114,10 +128,33 @@ mod tests {
     }
 
     #[test]
+    fn a_bind_request_has_the_form_of_the_standard_whatever_its_length() {
+        for length in [1, 100, 127, 128, 300, 70_000] {
+            let password = "p".repeat(length);
+            let credentials = Credentials { user: "reader@lab.example".into(), password: password.clone().into() };
+            let bind = [element(0x02, &[3]), element(0x04, b"reader@lab.example"), element(0x80, password.as_bytes())];
+            let expected = element(0x30, &[element(0x02, &[1]), element(0x60, &bind.concat())].concat());
+
+            let request = request(&credentials).unwrap();
+
+            assert_eq!(request.as_slice(), expected);
+            assert_eq!(request.capacity(), expected.len(), "it never grew");
+        }
+    }
+
+    #[test]
     fn a_demand_for_signing_is_not_a_wrong_password() {
         let text = "00002028: LdapErr: DSID-0C090259, comment: The server requires binds to turn on integrity checking";
 
         assert_eq!(refusal(8, text), BindRefused::SigningDemanded);
+    }
+
+    #[test]
+    fn a_controller_that_is_busy_has_judged_nobody() {
+        for code in [1, 51, 52, 53] {
+            assert_eq!(refusal(code, "00002024: LdapErr: DSID-0C0609F7, data 0"), BindRefused::NotNow(code));
+        }
+        assert_eq!(refusal(48, ""), BindRefused::Other(48));
     }
 
     #[tokio::test]

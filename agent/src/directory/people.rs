@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::entry::Entry;
 use super::filter::Filter;
+use super::reader::Refused;
 use super::sid::Sid;
 use super::values::{self, AccountControl, FileTime};
 
@@ -42,7 +43,10 @@ const OPTIONAL: &[&str] = &[
 
 /// The explicit list of attributes that leave this network, narrowed by the file on this machine and by nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttributeList(Vec<&'static str>);
+pub struct AttributeList {
+    names: Vec<&'static str>,
+    withheld: Vec<&'static str>,
+}
 
 /// An attribute in the local ceiling that cannot be left out, or that is never read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,20 +68,22 @@ impl AttributeList {
             let known = OPTIONAL.iter().find(|optional| optional.eq_ignore_ascii_case(name));
             out.insert(*known.ok_or_else(|| BadCeiling::Unknown(name.clone()))?);
         }
-        Ok(Self(MANDATORY.iter().chain(OPTIONAL).filter(|name| !out.contains(*name)).copied().collect()))
+        let names = MANDATORY.iter().chain(OPTIONAL).filter(|name| !out.contains(*name)).copied().collect();
+        Ok(Self { names, withheld: OPTIONAL.iter().filter(|name| out.contains(*name)).copied().collect() })
     }
 
     /// The ones that the file on this machine keeps back.
     pub fn withheld(&self) -> Vec<String> {
-        OPTIONAL.iter().filter(|name| !self.holds(name)).map(|name| (*name).to_owned()).collect()
+        self.withheld.iter().map(|name| (*name).to_owned()).collect()
     }
 
     pub fn names(&self) -> &[&'static str] {
-        &self.0
+        &self.names
     }
 
+    /// Whether one of the attributes that are ever read is not kept back.
     pub fn holds(&self, name: &str) -> bool {
-        self.0.contains(&name)
+        !self.withheld.contains(&name)
     }
 }
 
@@ -89,21 +95,39 @@ pub enum Read {
     System(Uuid),
 }
 
-/// An entry that should have been a person and cannot be read as one. The cycle does not count then: a person without
-/// a GUID would look like one who left.
+/// An entry that should have been a person and cannot be read as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotReadable(pub &'static str);
+pub enum NotReadable {
+    /// Without its GUID the person would look like one who left: nothing that was read counts.
+    #[error("objectGUID")]
+    Nameless,
+    /// We know who it is: they stay as they are, and everybody else is read.
+    #[error("{what}")]
+    Withheld { guid: Uuid, what: &'static str },
+}
+
+impl From<NotReadable> for Refused {
+    fn from(error: NotReadable) -> Self {
+        match error {
+            NotReadable::Nameless => Self::Unreadable("objectGUID"),
+            NotReadable::Withheld { guid, what } => Self::Withheld { guid, what },
+        }
+    }
+}
 
 /// Turns an entry into the record without its memberships.
 pub fn read(entry: &Entry, attributes: &AttributeList) -> Result<Read, NotReadable> {
-    let guid = entry.bytes("objectGUID").and_then(values::guid).ok_or(NotReadable("objectGUID"))?;
-    let sid = entry.bytes("objectSid").and_then(Sid::from_bytes).ok_or(NotReadable("objectSid"))?;
-    let account_name = entry.text("sAMAccountName").ok_or(NotReadable("sAMAccountName"))?;
-    let control = entry.text("userAccountControl").and_then(AccountControl::parse);
-    let control = control.ok_or(NotReadable("userAccountControl"))?;
+    let guid = entry.bytes("objectGUID").and_then(values::guid).ok_or(NotReadable::Nameless)?;
+    let withheld = |what| NotReadable::Withheld { guid, what };
+    let sid = entry.bytes("objectSid").and_then(Sid::from_bytes).ok_or(withheld("objectSid"))?;
+    let account_name = entry.text("sAMAccountName").ok_or(withheld("sAMAccountName"))?;
     if is_system(entry, &sid, account_name) {
         return Ok(Read::System(guid));
+    }
+    let control = entry.text("userAccountControl").and_then(AccountControl::parse);
+    let control = control.ok_or(withheld("userAccountControl"))?;
+    if entry.dn.len() > LONGEST {
+        return Err(withheld("its name"));
     }
     let text = |name: &str| attributes.holds(name).then(|| entry.text(name).map(clip)).flatten();
     Ok(Read::Person(Box::new(Person {
@@ -131,8 +155,9 @@ pub fn read(entry: &Entry, attributes: &AttributeList) -> Result<Read, NotReadab
     })))
 }
 
-/// A record's strings stay far below the protocol's limit even when every character has to be escaped.
-const LONGEST: usize = 4 * 1024;
+/// A record's strings stay far below the protocol's limit even when every character has to be escaped. A name that is
+/// longer cannot be cut: it would be another name.
+pub(super) const LONGEST: usize = 4 * 1024;
 
 fn clip(text: &str) -> String {
     text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text).to_owned()
@@ -204,6 +229,7 @@ pub mod fixtures {
 mod tests {
     use super::fixtures::user;
     use super::*;
+    use crate::directory::entry::fixtures::entry;
 
     fn all() -> AttributeList {
         AttributeList::without(&[]).unwrap()
@@ -216,6 +242,22 @@ mod tests {
         assert_eq!(ana.account_name, "ana");
         assert_eq!(ana.mail.as_deref(), Some("ana@lab.example"));
         assert!(ana.status.enabled && ana.imports.is_empty());
+    }
+
+    #[test]
+    fn who_cannot_be_read_is_known_by_their_guid_and_who_has_none_is_nobody() {
+        let ana = user(1103, "ana", "CN=Ana,DC=lab");
+        let guid = ana.bytes("objectGUID").unwrap().to_vec();
+        let sid = ana.bytes("objectSid").unwrap().to_vec();
+        let shown: &[(&str, &[&[u8]])] =
+            &[("objectGUID", &[&guid]), ("objectSid", &[&sid]), ("sAMAccountName", &[b"ana"])];
+
+        let withheld = |what| Err(NotReadable::Withheld { guid: Uuid::from_u128(1103), what });
+        assert_eq!(read(&entry("CN=Ana,DC=lab", shown), &all()), withheld("userAccountControl"));
+        assert_eq!(read(&entry("CN=Ana,DC=lab", &shown[..1]), &all()), withheld("objectSid"));
+        assert_eq!(read(&entry("CN=Ana,DC=lab", &shown[1..]), &all()), Err(NotReadable::Nameless));
+        let endless = format!("CN={},DC=lab", "x".repeat(5_000));
+        assert_eq!(read(&user(1103, "ana", &endless), &all()), withheld("its name"));
     }
 
     #[test]

@@ -4,14 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use rollcall_protocol::answer::Refusal;
-use rollcall_protocol::checkin::EpochWish;
+use rollcall_protocol::checkin::{CheckinRequest, EpochWish};
 use rollcall_protocol::{catalogue, limits};
+use tokio::time::Instant;
 
 use super::desk::Desk;
 use super::keeping;
 use crate::cloud::backoff;
-use crate::cloud::checkin::{self, Heard, Instructions};
+use crate::cloud::checkin::{self, Heard, InForce, Instructions};
 use crate::cloud::link::{Link, LinkError};
+use crate::cloud::rotate::{self, Vouched};
 use crate::diagnostic::Diagnostic;
 use crate::identity::Identity;
 
@@ -27,6 +29,7 @@ const BREATH: Duration = Duration::from_millis(300);
 /// Listens until the agent is revoked.
 pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk) -> Ended {
     let mut backoff = backoff::CLOUD;
+    let mut vouched_at: Option<Instant> = None;
     loop {
         let wait = u32::try_from(limits::LONG_POLL.as_secs()).unwrap_or(55);
         // The first answer, and the first after a failure, should come at once: the portal shows us again, and a version
@@ -34,7 +37,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
         let wait = if backoff.failures() == 0 && desk.is_answered() { wait } else { 0 };
         let request = desk.request(wait, link.clock.offset_ms());
         let answer = tokio::select! {
-            answer = checkin::check_in(link, identity, &request, request.status.domain.as_ref()) => answer,
+            answer = checkin::check_in(link, identity, &request, in_force(&request, desk)) => answer,
             // A wish for a new epoch is answered at once, and an answer that nobody hears would be an epoch in vain.
             () = desk.news.notified(), if request.epoch == EpochWish::Keep => {
                 tokio::time::sleep(BREATH).await;
@@ -50,8 +53,30 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
             }
             Err(LinkError::Refused(Refusal::Revoked { .. })) => return Ended::Revoked,
             Err(error) => {
-                if let LinkError::Refused(Refusal::Quarantined | Refusal::Fork) = error {
-                    desk.stop();
+                match error {
+                    LinkError::Refused(Refusal::Quarantined | Refusal::Fork) => desk.stop(),
+                    LinkError::Refused(Refusal::Unauthorized) if may_vouch(vouched_at, Instant::now()) => {
+                        vouched_at = Some(Instant::now());
+                        match rotate::introduce_again(link, folder).await {
+                            Ok(Vouched::Yes) => continue,
+                            Ok(Vouched::NoKey) => {}
+                            Err(LinkError::Refused(Refusal::Revoked { .. })) => return Ended::Revoked,
+                            Err(refused) => {
+                                tracing::warn!(%refused, "the key before could not vouch for the present one");
+                            }
+                        }
+                    }
+                    LinkError::NameUnknown { .. }
+                    | LinkError::Tls { .. }
+                    | LinkError::Proxy { .. }
+                    | LinkError::Unreachable { .. }
+                    | LinkError::Broken { .. }
+                    | LinkError::TimedOut { .. }
+                    | LinkError::TooLong
+                    | LinkError::Odd { .. }
+                    | LinkError::Refused(_)
+                    | LinkError::Setup(_)
+                    | LinkError::Signing(_) => {}
                 }
                 let diagnostic = Diagnostic::from(&error);
                 tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "the check-in failed");
@@ -60,6 +85,17 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
             }
         }
     }
+}
+
+/// A cloud that refused it once is not asked with every check-in.
+const VOUCH_AGAIN: Duration = Duration::from_hours(1);
+
+fn may_vouch(last: Option<Instant>, now: Instant) -> bool {
+    last.is_none_or(|last| now.duration_since(last) >= VOUCH_AGAIN)
+}
+
+fn in_force<'a>(request: &'a CheckinRequest, desk: &Desk) -> InForce<'a> {
+    InForce { domain: request.status.domain.as_ref(), version: desk.newest_obeyed() }
 }
 
 fn pause(error: &LinkError, backoff: &mut backoff::Backoff, link: &Link) -> Duration {
@@ -83,7 +119,12 @@ fn take(heard: Heard, folder: &Path, desk: &Desk, link: &Link) {
         Instructions::AsBefore => {}
         Instructions::New { desired, text } => {
             if let Err(error) = keeping::save_desired(folder, &text) {
-                tracing::warn!(%error, "the instructions could not be kept");
+                // Obeyed all the same: a pause on a full disk must hold. After a restart the cloud is asked again, and
+                // the spool's number keeps older ones out.
+                let detail = format!("the instructions could not be kept: {}", error.kind());
+                tracing::warn!(%detail, "the folder cannot be written");
+                let unwritable = Diagnostic::new(catalogue::NOT_WRITABLE, detail, crate::exit::Exit::Failed);
+                desk.raise(&unwritable, link.clock.now());
             }
             tracing::info!(version = desired.version, imports = desired.imports.len(), "new instructions");
             desk.clear(&catalogue::DESIRED_REFUSED);

@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use rollcall_protocol::chain::{ChainHead, Epoch};
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
 use rollcall_protocol::hash::Hash;
+use rollcall_protocol::loss::Accepted;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Spool, SpoolError, witness};
+use crate::directory::broken::{Broken, Experience};
 
 /// One row, replaced whole inside the transaction that changes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +31,23 @@ pub struct State {
     /// People about whom the cloud asked and whom the cycle in the spool answers for.
     #[serde(default)]
     pub asked: BTreeSet<Uuid>,
+    /// Domain controllers that broke off in the middle of a reading.
+    #[serde(default, skip_serializing_if = "Broken::is_empty")]
+    pub broken: Broken,
+    /// The newest instructions that were ever obeyed here: older ones are not, wherever they come from.
+    #[serde(default)]
+    pub obeyed: u64,
+    /// What a human accepted, until a reading that was made with it has arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Accepted>,
 }
 
 impl State {
+    /// What the last cycles say of the domain controllers.
+    pub fn experience(&self, now: DateTime<Utc>) -> Experience<'_> {
+        Experience { last: self.base.dc.as_ref().map(|dc| dc.dns_name.as_str()), broke: self.broken.lately(now) }
+    }
+
     /// What will have been acknowledged when the spool is empty.
     pub fn newest(&self) -> &Base {
         self.next.as_ref().unwrap_or(&self.base)
@@ -52,6 +68,9 @@ pub struct Base {
     pub recipe: Option<Hash>,
     pub finished_at: Option<DateTime<Utc>>,
     pub people: u64,
+    /// People in the whole domain.
+    #[serde(default)]
+    pub people_seen: u64,
     /// Over every row of the acknowledged people. `None` when there are none.
     pub rows: Option<Hash>,
 }
@@ -88,14 +107,31 @@ impl Spool {
         witness::note(&self.folder, epoch.head())
     }
 
+    /// Remembers a controller that broke off, so that the next reading begins with another one.
+    pub fn note_broken(&mut self, host: &str, now: DateTime<Utc>) -> Result<(), SpoolError> {
+        let state = self.state()?;
+        let broken = state.broken.clone().and(host, now);
+        write(&self.db, &State { broken, ..state })
+    }
+
     /// Forgets the place in the chain, so that the next check-in asks for a new epoch.
     pub fn lose_place(&mut self) -> Result<(), SpoolError> {
         let state = State { chain: None, ..self.state()? };
         write(&self.db, &state)
     }
 
+    /// Instructions of this number are in force.
+    pub fn note_obeyed(&mut self, version: u64) -> Result<(), SpoolError> {
+        let state = self.state()?;
+        if version <= state.obeyed {
+            return Ok(());
+        }
+        write(&self.db, &State { obeyed: version, ..state })
+    }
+
     /// After a revocation nothing of the customer's people stays on this machine.
     pub fn wipe(&mut self) -> Result<(), SpoolError> {
+        self.drop_reading();
         self.db.execute_batch(
             "begin;
              delete from person; delete from staged; delete from missed; delete from batch; delete from sent;
@@ -135,19 +171,20 @@ pub(super) fn write(db: &rusqlite::Connection, state: &State) -> Result<(), Spoo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollcall_protocol::hash::Hash;
 
     #[test]
     fn a_new_epoch_asks_for_everybody_and_forgets_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
         let epoch = Epoch { number: 3, start: Hash::of(b"start") };
+        let ana = "insert into person (guid, hash, imports, json) values (zeroblob(16), zeroblob(32), x'', '{}')";
+        spool.db.execute(ana, []).unwrap();
 
         spool.begin_epoch(epoch).unwrap();
 
         let state = spool.state().unwrap();
         assert_eq!(state.chain, Some(epoch.head()));
-        assert_eq!(state.base.snapshot, 0);
+        assert_eq!((state.base.snapshot, spool.count_people().unwrap()), (0, 1));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::scope::SambaScope;
 use rollcall_lab::samba::{Filling, Samba, SambaError, SambaSetup};
 use rollcall_lab::wine::Wine;
 use rollcall_lab::world::{
-    Agent, AgentSetup, Binding, Cloud, CloudSetup, Finished, Problem, ProgramError, find, finish,
+    Agent, AgentSetup, Binding, Cloud, CloudSetup, Finished, Problem, Program, ProgramError, find, finish,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -84,6 +84,11 @@ impl WindowsSite {
     pub async fn ask(&self, arguments: &[&str]) -> Result<Finished, Broken> {
         let exe = format!(r"C:\{EXE}");
         Ok(self.wine.run(&[&[exe.as_str()], arguments].concat()).await?)
+    }
+
+    /// Lets the agent work on, as the service does, until what comes back is dropped.
+    pub fn run(&self) -> Result<Program, Broken> {
+        Ok(self.wine.start(&[&format!(r"C:\{EXE}"), "run"], &self.wine.at("run.log"))?)
     }
 
     pub async fn enrol(&self) -> Result<(), Broken> {

@@ -7,6 +7,7 @@ use rollcall_e2e::WindowsSite;
 use rollcall_lab::dns::Dns;
 use rollcall_lab::proxy::Proxy;
 use rollcall_lab::tamper::{HARMS, Harm, Tamper};
+use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
@@ -109,9 +110,36 @@ fn certificate_hash(site: &WindowsSite) -> Vec<u8> {
     digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
+// proves: L-24
+#[tokio::test(flavor = "multi_thread")]
+async fn where_windows_finds_its_domain_the_name_of_the_domain_is_all_that_is_configured() {
+    // given: a Windows whose name server is the domain's, and an account with a ticket
+    let mut site = WindowsSite::found(60).await.unwrap();
+    site.wine.install_kerberos().await.unwrap();
+    let tickets = site.samba.ticket_cache("10h").unwrap();
+    site.wine.hold_tickets(&site.samba.kerberos_config().unwrap(), &tickets);
+    let dns = Dns::start_on_port_53().unwrap();
+    dns.add_controller("lab.example", &site.samba.host_name(), site.samba.address(), 0, 100);
+    site.wine.resolve_with(dns.address().ip()).unwrap();
+
+    // when: nothing but the domain is named
+    site.configure("domain = 'lab.example'", "").unwrap();
+    site.enrol().await.unwrap();
+
+    // then: Windows' locator names the controller, and it is read
+    let checked = site.ask(&["check"]).await.unwrap().stdout;
+    let located = format!("locator: {} is the nearest of lab.example; it is tried first", site.samba.host_name());
+    assert!(checked.contains(&located), "{checked}");
+    assert!(checked.contains("accepted: Kerberos, sealed (389)"), "{checked}");
+    site.sync().await.unwrap();
+    site.import().await.unwrap();
+    site.sync().await.unwrap();
+    assert_eq!(site.differences().await.unwrap(), Vec::<String>::new());
+}
+
 const THROUGH_THE_SYSTEM: &str = "[cloud]\nproxy = 'system'\n";
 
-// proves: M-53
+// proves: M-45, L-24
 #[tokio::test(flavor = "multi_thread")]
 async fn a_windows_without_a_locator_asks_dns_and_its_own_proxy_settings_lead_to_the_cloud() {
     // given: a domain that Windows' own locator does not know, and a name server that does
@@ -146,6 +174,9 @@ async fn a_windows_without_a_locator_asks_dns_and_its_own_proxy_settings_lead_to
     assert!(checked.contains("Windows names no controller of lab.example (error "), "{checked}");
     assert!(checked.contains(&format!("controllers: {}, in this order", site.samba.host_name())), "{checked}");
 
+    let status = site.status().await.unwrap();
+    assert_eq!(status["proxy"], format!("http://{server}, as WinHTTP of this machine says"));
+
     // when: the cloud is on the bypass list
     site.wine.set_machine_proxy(&server, "127.0.0.*").await.unwrap();
     let before = proxy.carried();
@@ -161,6 +192,24 @@ async fn a_windows_without_a_locator_asks_dns_and_its_own_proxy_settings_lead_to
     reached_through(&site, &proxy, "the Internet options of the service's account").await;
     site.wine.set_account_script(&proxy.script()).await.unwrap();
     reached_through(&site, &proxy, "the script of the service's account").await;
+
+    // when: the setting changes under an agent that runs
+    let (other, before) = (Proxy::start().await.unwrap(), proxy.carried());
+    let running = site.run().unwrap();
+    carries_more(&site, &proxy, before).await;
+    site.wine.set_machine_proxy(&other.address().to_string(), "").await.unwrap();
+    let customer = &site.customer;
+    customer.api.post(&format!("/customers/{}/sync", customer.id), &json!({})).await.unwrap();
+
+    // then: its next connection takes the other one, without a restart
+    carries_more(&site, &other, 0).await;
+    drop(running);
+}
+
+async fn carries_more(site: &WindowsSite, proxy: &Proxy, before: usize) {
+    let more =
+        site.customer.until("a connection through the proxy", async || Ok((proxy.carried() > before).then_some(())));
+    more.await.unwrap();
 }
 
 async fn reached_through(site: &WindowsSite, proxy: &Proxy, source: &str) {
