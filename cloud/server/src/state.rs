@@ -11,6 +11,7 @@ use crate::{
     installer::Shelf,
     keys::CloudIdentity,
     live::Hub,
+    mail::Postman,
     readiness::Readiness,
     releases::Releases,
 };
@@ -31,6 +32,7 @@ pub struct AppState {
     pub installer: Shelf,
     pub shutdown: Shutdown,
     pub readiness: Arc<Readiness>,
+    pub postman: Postman,
 }
 
 impl AppState {

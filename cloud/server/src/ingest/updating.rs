@@ -21,7 +21,11 @@ use rollcall_store::{
 };
 use serde_json::json;
 
-use crate::{releases::Shelf, state::AppState};
+use crate::{
+    mail::{self, RolloutStopped},
+    releases::Shelf,
+    state::AppState,
+};
 
 /// How often a rollout is looked at, however many agents check in.
 const LOOK_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -49,7 +53,7 @@ pub async fn consider(
         }
         None => {
             if let Some(newest) = stock.newest(platform).filter(|newest| **newest > running) {
-                offer_in_turn(tx, scope, newest, now).await?;
+                offer_in_turn(tx, state, scope, newest).await?;
             }
         }
     }
@@ -109,11 +113,12 @@ async fn offer(tx: &mut WriteTx, scope: &AgentScope, wanted: &Version, now: Date
 }
 
 /// By ring, window and place.
-async fn offer_in_turn(tx: &mut WriteTx, scope: &AgentScope, newest: &Version, now: DateTime<Utc>) -> Result<()> {
+async fn offer_in_turn(tx: &mut WriteTx, state: &AppState, scope: &AgentScope, newest: &Version) -> Result<()> {
+    let now = state.now();
     let version = newest.to_string();
     let rollout = match updates::find(tx, &version).await? {
         Some(rollout) if rollout.state == RolloutState::Running && now - rollout.looked_at >= LOOK_EVERY => {
-            look(tx, rollout, now).await?
+            look(tx, state, rollout).await?
         }
         Some(rollout) => rollout,
         None => begin(tx, newest, now).await?,
@@ -153,7 +158,8 @@ async fn begin(tx: &mut WriteTx, newest: &Version, now: DateTime<Utc>) -> Result
     Ok(rollout)
 }
 
-async fn look(tx: &mut WriteTx, before: Rollout, now: DateTime<Utc>) -> Result<Rollout> {
+async fn look(tx: &mut WriteTx, state: &AppState, before: Rollout) -> Result<Rollout> {
+    let now = state.now();
     let silence = Silence { offered_before: now - ANSWER_WITHIN, heard_before: now - HEARD_WITHIN };
     let mut tally = updates::count(tx, &before.version, silence).await?;
     tally.forgiven = before.forgiven;
@@ -188,7 +194,29 @@ async fn look(tx: &mut WriteTx, before: Rollout, now: DateTime<Utc>) -> Result<R
         note(tx, action, &after, now).await?;
         updates::renew_desired_of_asked(tx, &after.version).await?;
     }
+    match after.state {
+        RolloutState::Stopped => tell_of_stop(tx, state, &after).await?,
+        RolloutState::Running | RolloutState::Paused => {}
+    }
     Ok(after)
+}
+
+/// A mail to whoever may decide what comes of it; each stop of a version is told once.
+async fn tell_of_stop(tx: &mut WriteTx, state: &AppState, rollout: &Rollout) -> Result<()> {
+    let page = format!("{}/updates", state.public_url);
+    let reason = rollout.reason.as_deref().unwrap_or_default();
+    let ring = ring_words(rollout.ring);
+    let letter = RolloutStopped { version: &rollout.version, ring, reason, page: &page }.write()?;
+    let about = format!("{} {}", rollout.version, rollout.looked_at.to_rfc3339());
+    mail::tell_managers(tx, state, "rollout_stopped", &about, &letter).await
+}
+
+const fn ring_words(ring: Ring) -> &'static str {
+    match ring {
+        Ring::First => "one agent in a hundred",
+        Ring::Tenth => "one agent in ten",
+        Ring::All => "all agents",
+    }
 }
 
 async fn note(tx: &mut WriteTx, action: &'static str, rollout: &Rollout, at: DateTime<Utc>) -> Result<()> {
