@@ -193,7 +193,7 @@ async fn a_package_runs_as_its_own_account_keeps_its_identity_over_upgrades_and_
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a folder with a fresh Debian"]
 #[expect(clippy::disallowed_methods, reason = "the folder is told by this one variable")]
-async fn soak_a_package_lives_and_dies_on_a_fresh_debian() {
+async fn a_package_lives_and_dies_on_a_fresh_debian() {
     let fresh = std::env::var_os("ROLLCALL_DEBIAN_ROOT").map(PathBuf::from);
     lives_and_dies(&fresh.unwrap()).await;
 }

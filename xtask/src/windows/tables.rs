@@ -14,6 +14,9 @@ pub fn complete(msi: &Path) -> Outcome {
     let statements = [
         format!("UPDATE `Property` SET `Value` = '{PROPERTIES}' WHERE `Property` = 'SecureCustomProperties'"),
         format!("UPDATE `CustomAction` SET `Type` = {HIDDEN_ACTION} WHERE `Action` = 'Prepare'"),
+        // wixl puts what comes before an action it adds itself at the very beginning, where Windows runs no deferred action.
+        // Here the service has ended, so nothing holds the folder, and the program that empties it is still there.
+        "UPDATE `InstallExecuteSequence` SET `Sequence` = 3450 WHERE `Action` = 'Clear'".to_owned(),
         // The old version goes before the new one comes, within the same transaction: a failure brings it back.
         "UPDATE `InstallExecuteSequence` SET `Sequence` = 1501 WHERE `Action` = 'RemoveExistingProducts'".to_owned(),
         // The version that goes is told first by its own program; where there is none, nothing is lost.
@@ -52,7 +55,33 @@ fn check(msi: &Path) -> Outcome {
             return Err(format!("the MSI's table {table} lacks {row:?}"));
         }
     }
-    Ok(())
+    check_order(&read(msi, "InstallExecuteSequence")?)
+}
+
+/// The steps of an installation and a removal in the order they must have; the deferred ones lie within the transaction.
+const ORDER: [&str; 12] = [
+    "InstallInitialize",
+    "RemoveExistingProducts",
+    "StopServices",
+    "DeleteServices",
+    "Clear",
+    "RemoveFiles",
+    "InstallFiles",
+    "InstallServices",
+    "Withdraw",
+    "Prepare",
+    "StartServices",
+    "InstallFinalize",
+];
+
+fn check_order(table: &str) -> Outcome {
+    let place = |action: &str| -> Outcome<u32> {
+        let row = table.lines().find(|row| row.split('\t').next() == Some(action));
+        let number = row.and_then(|row| row.trim_end().rsplit('\t').next()?.parse().ok());
+        number.ok_or_else(|| format!("the MSI has no place for {action}"))
+    };
+    let places: Vec<u32> = ORDER.into_iter().map(place).collect::<Outcome<_>>()?;
+    if places.is_sorted() { Ok(()) } else { Err(format!("the MSI's steps are out of order: {ORDER:?} at {places:?}")) }
 }
 
 pub fn product_code(msi: &Path) -> Outcome<String> {
@@ -63,4 +92,28 @@ pub fn product_code(msi: &Path) -> Outcome<String> {
 
 fn read(msi: &Path, table: &str) -> Outcome<String> {
     shell::output(shell::command("msiinfo").arg("export").arg(msi).arg(table))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(clear: u32) -> String {
+        let row = |(at, action): (u32, &str)| format!("{action}\tsome condition\t{at}\r\n");
+        let others = ORDER.into_iter().filter(|action| *action != "Clear");
+        (10..).step_by(10).zip(others).chain([(clear, "Clear")]).map(row).collect()
+    }
+
+    #[test]
+    fn the_folder_is_emptied_after_the_service_has_ended_and_before_the_program_goes() {
+        assert_eq!(check_order(&table(45)), Ok(()));
+    }
+
+    #[test]
+    fn a_step_outside_of_its_place_or_without_one_is_told() {
+        for wrong in [1, 25, 55, 1000] {
+            assert!(check_order(&table(wrong)).is_err(), "{wrong}");
+        }
+        assert!(check_order("Clear\t\t45\n").is_err());
+    }
 }
