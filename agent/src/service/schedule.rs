@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::Trigger;
+use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
 use rollcall_protocol::desired::{Command, DesiredState, Order, Pause, Role};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
@@ -44,7 +45,7 @@ pub enum SignInChange {
 pub struct Try {
     pub at: DateTime<Utc>,
     pub outcome: Outcome,
-    /// What it was made with.
+    /// What it was made with, where that is known.
     pub recipe: Option<Hash>,
 }
 
@@ -135,6 +136,21 @@ fn may_insist(situation: &Situation<'_>, desired: &DesiredState, now: DateTime<U
     }
 }
 
+/// What an earlier process tried last, where it failed: a start is no reason to wait out a whole interval, and none to
+/// send a refused password again.
+pub fn before_start(refused_at: Option<DateTime<Utc>>, report: Option<&CycleReport>) -> Option<Try> {
+    if let Some(at) = refused_at {
+        return Some(Try { at, outcome: Outcome::Refused, recipe: None });
+    }
+    let report = report?;
+    match report.outcome {
+        CycleOutcome::Complete => None,
+        CycleOutcome::Incomplete { .. } => {
+            Some(Try { at: report.finished_at, outcome: Outcome::Failed(1), recipe: None })
+        }
+    }
+}
+
 /// When the next try follows by itself after this end of one.
 pub fn next_after(outcome: Outcome, at: DateTime<Utc>, desired: &DesiredState, jitter: f64) -> DateTime<Utc> {
     let interval = interval(desired, jitter);
@@ -171,7 +187,7 @@ fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<Da
         }
         // Another selection may be what mends it.
         Some(Try { outcome: Outcome::Failed(_), recipe, .. })
-            if situation.recipe.is_some() && situation.recipe != recipe =>
+            if recipe.is_some() && situation.recipe.is_some() && situation.recipe != recipe =>
         {
             return (Trigger::SelectionChanged, None);
         }
@@ -233,6 +249,7 @@ mod tests {
     use super::*;
     use crate::cycle::scope::fixtures::{desired, id, import, ou};
     use crate::spool::state::Base;
+    use rollcall_protocol::checkin::Problem;
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
@@ -315,6 +332,21 @@ mod tests {
             decide(&Situation { last_try, sign_in: SignInChange::Changed, ..situation(&wanted, &state) }, at(181));
 
         assert!(matches!(next, Next::Run(_)));
+    }
+
+    #[test]
+    fn a_start_after_a_failure_tries_again_within_a_minute_and_after_a_refusal_it_does_not() {
+        let wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        let state = synced(0);
+        let problem = Problem { code: "RC-1006".into(), detail: String::new(), since: at(1) };
+        let outcome = CycleOutcome::Incomplete { problem, next_try_at: at(3) };
+        let report = CycleReport { cycle: id(1), started_at: at(1), finished_at: at(2), outcome };
+        let next = |last_try| decide(&Situation { last_try, ..situation(&wanted, &state) }, at(2));
+
+        assert_eq!(next(before_start(None, Some(&report))), Next::Sleep(at(3)));
+        assert_eq!(next(before_start(Some(at(2)), Some(&report))), Next::Sleep(at(182)));
+        let complete = CycleReport { outcome: CycleOutcome::Complete, ..report };
+        assert_eq!(before_start(None, Some(&complete)), None);
     }
 
     #[test]

@@ -85,13 +85,12 @@ impl<'a> Worker<'a> {
     pub fn new(config: &'a Config, folder: &'a Path, identity: Identity, link: &'a Link, desk: &'a Desk) -> Self {
         let jitter = link.chance.fraction();
         let refused = keeping::find_refusal(folder);
-        let refused_before = |refusal: Refusal| Try { at: refusal.at, outcome: Outcome::Refused, recipe: None };
         Self {
             config,
             folder,
             link,
             desk,
-            last_try: refused.map(refused_before),
+            last_try: schedule::before_start(refused.map(|refusal| refusal.at), keeping::find_report(folder).as_ref()),
             refused,
             insisted_at: None,
             pace: Pace::default(),
