@@ -22,7 +22,9 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
     let plan = Plan::make(cycle, wish, read)?;
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
     let accepted = [wish.accepted.as_slice(), &read.state.accepted].concat();
-    let losses = read.survey.tally.judge(&cycle.access.attributes, &accepted);
+    let is_accepted = |name: &str, people| accepted.iter().any(|accepted| accepted.is_of(name, people));
+    let can_be_lost = |name: &str, people| cycle.access.attributes.holds(name) && !is_accepted(name, people);
+    let losses = read.survey.tally.judge(can_be_lost);
     let decided = Decided {
         scope: &read.scope,
         judged: &read.judged,
@@ -40,7 +42,10 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
     }
     let (mut counts, set, rows) = compose::write(&writer, &mut parts, &decided)?;
     compose::write_strangers(&mut parts, &decided, &mut counts, &read.survey.strangers)?;
-    let part = plan.part(wish, read, &counts, set, cycle.desired.version);
+    let part = CyclePart {
+        clearings: concern::clearings(&losses),
+        ..plan.part(wish, read, &counts, set, cycle.desired.version)
+    };
     let sealed = parts.seal(&part, Seal { signer: cycle.signer, clock: cycle.clock, chance: cycle.chance })?;
     match wish.purpose {
         Purpose::DryRun => {}
@@ -55,6 +60,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
                 next: Some(next),
                 awaiting: counts.awaiting,
                 asked: read.asked.clone(),
+                broken: read.state.broken.clone().without(&read.host, plan.finished_at),
                 accepted,
                 obeyed: read.state.obeyed,
             })?;
@@ -128,6 +134,7 @@ impl Plan {
             awaiting_second_reading: counts.awaiting,
             unavailable: unavailable.into_iter().take(limits::UNAVAILABLE_TOLD).collect(),
             unavailable_more: u32::try_from(more).unwrap_or(u32::MAX),
+            clearings: Vec::new(),
             desired_version,
         }
     }

@@ -20,6 +20,7 @@ use crate::directory::ceiling;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::platform::private_file;
+use crate::previous_key;
 use crate::spool::state::State;
 
 const DESIRED: &str = "desired.jws";
@@ -164,6 +165,7 @@ pub fn forget(folder: &Path) {
     for file in [DESIRED, REPORT, REACHED, CEILING, REFUSAL] {
         let _ = std::fs::remove_file(folder.join(file));
     }
+    previous_key::forget(folder);
 }
 
 /// What is not there need not be removed.

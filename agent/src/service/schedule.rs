@@ -6,10 +6,10 @@ use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
 use rollcall_protocol::desired::{Command, DesiredState, Order, Pause, Role};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
+use rollcall_protocol::loss::Accepted;
 use uuid::Uuid;
 
 use crate::cycle::Extent;
-use crate::cycle::loss::Accepted;
 use crate::spool::state::State;
 
 /// What is known when the decision is made.

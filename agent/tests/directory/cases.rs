@@ -1,13 +1,13 @@
 //! Edge cases that need the scripted directory and belong nowhere else; docs/edge-cases.md has the list of all thirty.
 
 use rollcall_agent::cycle::concern::Concern;
-use rollcall_agent::cycle::loss::Accepted;
 use rollcall_agent::cycle::{Extent, Purpose};
 use rollcall_agent::diagnostic::Diagnostic;
 use rollcall_agent::exit::Exit;
 use rollcall_lab::directory::{Attr, Fault, GroupKind, Person, Standing, Values, When, sid::Sid};
 use rollcall_protocol::catalogue;
 use rollcall_protocol::desired::{Selection, SelectionKind};
+use rollcall_protocol::loss::Accepted;
 use uuid::Uuid;
 
 use crate::site::Site;

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_agent::clock::{Chance, Clock};
-use rollcall_agent::cycle::loss::Accepted;
 use rollcall_agent::cycle::{Access, Cycle, CycleError, Extent, Purpose, Summary, Wish};
 use rollcall_agent::directory::ceiling::NeverRead;
 use rollcall_agent::directory::connect::{Target, Timeouts};
@@ -28,6 +27,7 @@ use rollcall_protocol::hash::{BodyDigest, Hash};
 use rollcall_protocol::item::Item;
 use rollcall_protocol::jws::{Kind, Unverified};
 use rollcall_protocol::key::PrivateKey;
+use rollcall_protocol::loss::Accepted;
 use rollcall_protocol::person::Person;
 use rollcall_protocol::structure::{Group, OrgUnit};
 use tempfile::TempDir;
