@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::Trigger;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
-use rollcall_protocol::desired::{Command, DesiredState, Order, Pause, Role};
+use rollcall_protocol::desired::{Command, DesiredState, Order, Role};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
 use rollcall_protocol::loss::Accepted;
@@ -99,27 +99,6 @@ pub fn decide(situation: &Situation<'_>, now: DateTime<Utc>) -> Next {
         (_, Some(at)) if at > now => Next::Sleep(at),
         (trigger, _) => Next::Run(run(situation, desired, trigger)),
     }
-}
-
-/// Whether newer instructions end a reading that is under way: it would show what must not be read any more, or is not
-/// what is wanted.
-pub fn is_overtaken(reads: &Reads<'_>, newer: &DesiredState, recipe: Option<Hash>, now: DateTime<Utc>) -> bool {
-    let holds = |pause: &Option<Pause>| pause.as_ref().is_some_and(|pause| pause.holds(now));
-    let is_read = |import: Uuid| {
-        let mut imports = reads.desired.imports.iter();
-        imports.any(|read| read.import == import && !holds(&read.pause))
-    };
-    newer.role == Role::Standby
-        || holds(&newer.pause)
-        || recipe != reads.recipe
-        || newer.imports.iter().any(|import| holds(&import.pause) && is_read(import.import))
-}
-
-/// What a reading that is under way is made with.
-#[derive(Debug, Clone, Copy)]
-pub struct Reads<'a> {
-    pub desired: &'a DesiredState,
-    pub recipe: Option<Hash>,
 }
 
 /// Somebody who presses the button five times must not lock the account: a sign-in that was refused is sent once more for
@@ -375,26 +354,6 @@ mod tests {
 
         assert_eq!(first.accepted, [Accepted { attribute: "mail".into(), at_most: Some(12) }]);
         assert_eq!((later.accepted, later.commands), (Vec::new(), Vec::new()));
-    }
-
-    #[test]
-    fn a_pause_a_standby_and_another_selection_overtake_a_reading_and_a_new_order_does_not() {
-        let wanted = desired(vec![import(11, &[ou(21)], &[])]);
-        let recipe = Some(Hash::of(b"r"));
-        let reads = Reads { desired: &wanted, recipe };
-        let overtakes = |change: &dyn Fn(&mut DesiredState), recipe| {
-            let mut newer = wanted.clone();
-            change(&mut newer);
-            is_overtaken(&reads, &newer, recipe, at(1))
-        };
-        let pause = || Some(Pause { until: Some(at(9)) });
-
-        assert!(overtakes(&|newer| newer.pause = pause(), recipe));
-        assert!(overtakes(&|newer| newer.role = Role::Standby, recipe));
-        assert!(overtakes(&|newer| newer.imports[0].pause = pause(), recipe));
-        assert!(overtakes(&|_| {}, Some(Hash::of(b"narrower"))));
-        assert!(!overtakes(&|newer| newer.commands.push(order(31, Order::SyncNow)), recipe));
-        assert!(!overtakes(&|newer| newer.pause = Some(Pause { until: Some(at(1)) }), recipe));
     }
 
     #[test]
