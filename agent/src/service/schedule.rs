@@ -229,6 +229,7 @@ mod tests {
     use crate::cycle::scope::fixtures::{desired, id, import, ou};
     use crate::spool::state::Base;
     use rollcall_protocol::checkin::Problem;
+    use rollcall_protocol::desired::Pause;
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
