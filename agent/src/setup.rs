@@ -91,15 +91,16 @@ pub fn remove(config: &Result<Config, Diagnostic>, config_path: &Path, clock: &C
     if is_upgrading(home, clock.now()) {
         return Ok(());
     }
-    if let Ok(config) = config
-        && !config.data_dir.starts_with(home)
-    {
-        pending::remove(&config.data_dir);
-        erasure::erase(&config.data_dir, clock.now())?;
-    }
+    let erased = match config {
+        Ok(config) if !config.data_dir.starts_with(home) => {
+            pending::remove(&config.data_dir);
+            erasure::erase(&config.data_dir, clock.now())
+        }
+        Ok(_) | Err(_) => Ok(()),
+    };
     match remove_patiently(home) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(not_writable(home, &error)),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) | Err(_) => erased,
     }
 }
 

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::desk::Standing;
 use super::guarded::{Panicked, guarded};
 use super::keeping::{self, Refusal};
-use super::schedule::{self, Outcome, Reads, Run, SignInChange, Try};
+use super::overtaking::{self, Reads};
+use super::schedule::{self, Outcome, Run, SignInChange, Try};
 use super::worker::Worker;
 use crate::cycle::{Cycle, CycleError, Purpose, Summary, Wish};
 use crate::diagnostic::Diagnostic;
@@ -103,7 +104,7 @@ impl Worker<'_> {
     async fn until_overtaken(&self, desired: &DesiredState) {
         let reads = Reads { desired, recipe: self.recipe(desired) };
         let overtakes = |newer: &DesiredState| {
-            schedule::is_overtaken(&reads, newer, self.recipe(newer), self.link.clock.cloud_now())
+            overtaking::is_overtaken(&reads, newer, self.recipe(newer), self.link.clock.cloud_now())
         };
         let mut wanted = self.desk.watch_desired();
         if wanted.wait_for(|wanted| wanted.as_ref().is_some_and(overtakes)).await.is_err() {

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::Trigger;
-use rollcall_protocol::desired::{Command, DesiredState, Order, Pause, Role};
+use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
+use rollcall_protocol::desired::{Command, DesiredState, Order, Role};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
 use rollcall_protocol::loss::Accepted;
@@ -44,7 +45,7 @@ pub enum SignInChange {
 pub struct Try {
     pub at: DateTime<Utc>,
     pub outcome: Outcome,
-    /// What it was made with.
+    /// What it was made with, where that is known.
     pub recipe: Option<Hash>,
 }
 
@@ -100,27 +101,6 @@ pub fn decide(situation: &Situation<'_>, now: DateTime<Utc>) -> Next {
     }
 }
 
-/// Whether newer instructions end a reading that is under way: it would show what must not be read any more, or is not
-/// what is wanted.
-pub fn is_overtaken(reads: &Reads<'_>, newer: &DesiredState, recipe: Option<Hash>, now: DateTime<Utc>) -> bool {
-    let holds = |pause: &Option<Pause>| pause.as_ref().is_some_and(|pause| pause.holds(now));
-    let is_read = |import: Uuid| {
-        let mut imports = reads.desired.imports.iter();
-        imports.any(|read| read.import == import && !holds(&read.pause))
-    };
-    newer.role == Role::Standby
-        || holds(&newer.pause)
-        || recipe != reads.recipe
-        || newer.imports.iter().any(|import| holds(&import.pause) && is_read(import.import))
-}
-
-/// What a reading that is under way is made with.
-#[derive(Debug, Clone, Copy)]
-pub struct Reads<'a> {
-    pub desired: &'a DesiredState,
-    pub recipe: Option<Hash>,
-}
-
 /// Somebody who presses the button five times must not lock the account: a sign-in that was refused is sent once more for
 /// an order, and then not before the interval has passed or somebody changed it.
 fn may_insist(situation: &Situation<'_>, desired: &DesiredState, now: DateTime<Utc>) -> bool {
@@ -132,6 +112,21 @@ fn may_insist(situation: &Situation<'_>, desired: &DesiredState, now: DateTime<U
         }
         (Some(Outcome::Refused), SignInChange::Changed)
         | (Some(Outcome::Complete | Outcome::Failed(_)) | None, SignInChange::Same | SignInChange::Changed) => true,
+    }
+}
+
+/// What an earlier process tried last, where it failed: a start is no reason to wait out a whole interval, and none to
+/// send a refused password again.
+pub fn before_start(refused_at: Option<DateTime<Utc>>, report: Option<&CycleReport>) -> Option<Try> {
+    if let Some(at) = refused_at {
+        return Some(Try { at, outcome: Outcome::Refused, recipe: None });
+    }
+    let report = report?;
+    match report.outcome {
+        CycleOutcome::Complete => None,
+        CycleOutcome::Incomplete { .. } => {
+            Some(Try { at: report.finished_at, outcome: Outcome::Failed(1), recipe: None })
+        }
     }
 }
 
@@ -171,7 +166,7 @@ fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<Da
         }
         // Another selection may be what mends it.
         Some(Try { outcome: Outcome::Failed(_), recipe, .. })
-            if situation.recipe.is_some() && situation.recipe != recipe =>
+            if recipe.is_some() && situation.recipe.is_some() && situation.recipe != recipe =>
         {
             return (Trigger::SelectionChanged, None);
         }
@@ -233,6 +228,8 @@ mod tests {
     use super::*;
     use crate::cycle::scope::fixtures::{desired, id, import, ou};
     use crate::spool::state::Base;
+    use rollcall_protocol::checkin::Problem;
+    use rollcall_protocol::desired::Pause;
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
@@ -318,6 +315,21 @@ mod tests {
     }
 
     #[test]
+    fn a_start_after_a_failure_tries_again_within_a_minute_and_after_a_refusal_it_does_not() {
+        let wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        let state = synced(0);
+        let problem = Problem { code: "RC-1006".into(), detail: String::new(), since: at(1) };
+        let outcome = CycleOutcome::Incomplete { problem, next_try_at: at(3) };
+        let report = CycleReport { cycle: id(1), started_at: at(1), finished_at: at(2), outcome };
+        let next = |last_try| decide(&Situation { last_try, ..situation(&wanted, &state) }, at(2));
+
+        assert_eq!(next(before_start(None, Some(&report))), Next::Sleep(at(3)));
+        assert_eq!(next(before_start(Some(at(2)), Some(&report))), Next::Sleep(at(182)));
+        let complete = CycleReport { outcome: CycleOutcome::Complete, ..report };
+        assert_eq!(before_start(None, Some(&complete)), None);
+    }
+
+    #[test]
     fn another_selection_than_the_one_that_failed_is_tried_at_once() {
         let wanted = desired(vec![import(11, &[ou(21)], &[])]);
         let state = synced(0);
@@ -343,26 +355,6 @@ mod tests {
 
         assert_eq!(first.accepted, [Accepted { attribute: "mail".into(), at_most: Some(12) }]);
         assert_eq!((later.accepted, later.commands), (Vec::new(), Vec::new()));
-    }
-
-    #[test]
-    fn a_pause_a_standby_and_another_selection_overtake_a_reading_and_a_new_order_does_not() {
-        let wanted = desired(vec![import(11, &[ou(21)], &[])]);
-        let recipe = Some(Hash::of(b"r"));
-        let reads = Reads { desired: &wanted, recipe };
-        let overtakes = |change: &dyn Fn(&mut DesiredState), recipe| {
-            let mut newer = wanted.clone();
-            change(&mut newer);
-            is_overtaken(&reads, &newer, recipe, at(1))
-        };
-        let pause = || Some(Pause { until: Some(at(9)) });
-
-        assert!(overtakes(&|newer| newer.pause = pause(), recipe));
-        assert!(overtakes(&|newer| newer.role = Role::Standby, recipe));
-        assert!(overtakes(&|newer| newer.imports[0].pause = pause(), recipe));
-        assert!(overtakes(&|_| {}, Some(Hash::of(b"narrower"))));
-        assert!(!overtakes(&|newer| newer.commands.push(order(31, Order::SyncNow)), recipe));
-        assert!(!overtakes(&|newer| newer.pause = Some(Pause { until: Some(at(1)) }), recipe));
     }
 
     #[test]

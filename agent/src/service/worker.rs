@@ -16,22 +16,20 @@ use super::desk::{Desk, Standing};
 use super::epochs::EpochPace;
 use super::keeping::{self, Refusal};
 use super::mending;
-use super::schedule::{self, Next, Outcome, Situation, Try};
+use super::schedule::{self, Next, Situation, Try};
 use crate::cloud::backoff::{self, Backoff};
-use crate::cloud::link::{Link, LinkError};
-use crate::cloud::push::{self, Pushed};
+use crate::cloud::link::Link;
 use crate::cloud::rotate::{self, Ordered};
 use crate::config::Config;
 use crate::cycle::pace::Pace;
 use crate::cycle::scope;
-use crate::diagnostic::Diagnostic;
 use crate::identity::Identity;
 use crate::previous_key;
-use crate::spool::outgoing::{Acknowledged, Waiting};
+use crate::spool::outgoing::Waiting;
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
 
-type Wanted = watch::Receiver<Option<DesiredState>>;
+pub(super) type Wanted = watch::Receiver<Option<DesiredState>>;
 
 /// Why the worker ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,15 +68,15 @@ pub struct Worker<'a> {
     pub(super) pace: Pace,
     pub(super) tried: Vec<Uuid>,
     pub(super) done: Vec<Uuid>,
-    resend: Option<u64>,
-    backoff: Backoff,
-    epochs: EpochPace,
+    pub(super) resend: Option<u64>,
+    pub(super) backoff: Backoff,
+    pub(super) epochs: EpochPace,
     /// As it lies on the disk; a rotation changes its key.
     identity: Identity,
     rotate_again_at: Option<Instant>,
     /// When the next try to send is due, after one that failed.
-    send_again_at: Option<Instant>,
-    mends: Backoff,
+    pub(super) send_again_at: Option<Instant>,
+    pub(super) mends: Backoff,
     pub(super) jitter: f64,
 }
 
@@ -86,13 +84,12 @@ impl<'a> Worker<'a> {
     pub fn new(config: &'a Config, folder: &'a Path, identity: Identity, link: &'a Link, desk: &'a Desk) -> Self {
         let jitter = link.chance.fraction();
         let refused = keeping::find_refusal(folder);
-        let refused_before = |refusal: Refusal| Try { at: refusal.at, outcome: Outcome::Refused, recipe: None };
         Self {
             config,
             folder,
             link,
             desk,
-            last_try: refused.map(refused_before),
+            last_try: schedule::before_start(refused.map(|refusal| refusal.at), keeping::find_report(folder).as_ref()),
             refused,
             insisted_at: None,
             pace: Pace::default(),
@@ -305,65 +302,6 @@ impl<'a> Worker<'a> {
         let privacy = &self.config.privacy;
         let (attributes, never_read) = (privacy.attributes().ok()?, privacy.never_read().ok()?);
         Some(scope::recipe(desired, &attributes, &never_read, crate::version::text()))
-    }
-
-    async fn push(&mut self, spool: &mut Spool) -> Result<Option<Ended>, SpoolError> {
-        self.send_again_at = None;
-        match push::push_one(spool, self.link, self.resend).await? {
-            Pushed::One(acknowledged) => {
-                self.backoff.reset();
-                self.mends.reset();
-                self.resend = None;
-                self.desk.clear_sending(acknowledged);
-                if acknowledged == Acknowledged::Cycle {
-                    self.epochs.reset();
-                }
-            }
-            Pushed::Empty => {}
-            Pushed::Again(seq) => self.resend = Some(seq),
-            Pushed::NewEpoch(why) => {
-                self.resend = None;
-                self.lose_place(&why);
-                spool.lose_place()?;
-            }
-            Pushed::Later { after, why } => {
-                let diagnostic = Diagnostic::from(&why);
-                self.desk.raise(&diagnostic, self.link.clock.now());
-                tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "a batch waits");
-                let own = self.backoff.failed(self.link.chance.fraction());
-                self.send_again_at = Some(Instant::now() + after.unwrap_or(own));
-            }
-            Pushed::Stopped(refusal) => {
-                self.desk.raise(&Diagnostic::from(&refusal), self.link.clock.now());
-                self.desk.stop();
-            }
-            Pushed::Revoked => return Ok(Some(Ended::Revoked)),
-        }
-        Ok(None)
-    }
-}
-
-/// The first one in a row is nobody's fault; what is refused again and again is told.
-impl Worker<'_> {
-    fn lose_place(&mut self, why: &LinkError) {
-        let diagnostic = Diagnostic::from(why);
-        tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "a new epoch is needed");
-        let in_vain = self.epochs.lost(Instant::now());
-        if in_vain > 1 || diagnostic.fault == catalogue::BATCH_POISONED {
-            self.desk.raise(&diagnostic, self.link.clock.now());
-            self.desk.news.notify_one();
-        }
-    }
-
-    /// Somebody who asks for a cycle need not wait for that moment.
-    async fn wait_for_epoch(&self, until: Instant, desired: &mut Wanted) {
-        let is_fresh = |command: &Command| command.order.needs_cycle() && !self.tried.contains(&command.id);
-        let asked = desired.wait_for(|wanted| wanted.iter().flat_map(|wanted| &wanted.commands).any(is_fresh));
-        tokio::select! {
-            () = tokio::time::sleep_until(until) => {}
-            _ = asked => {}
-            () = self.desk.epoch_given.notified() => {}
-        }
     }
 }
 

@@ -129,6 +129,7 @@ async fn case_26_an_attribute_that_most_people_lose_counts_as_unreadable_until_a
     assert!(with_mail(&site) * 2 < before, "a human said that they are meant to be gone");
 }
 
+// proves: R-4
 #[tokio::test]
 async fn case_26_a_consent_is_of_as_many_people_as_were_seen() {
     let mut site = Site::synced(200, &["Staff"]).await;

@@ -89,6 +89,7 @@ async fn a_service_ends_within_seconds_in_the_midst_of_a_reading_and_leaves_noth
     assert!(!home.path("data/reading.sqlite").exists());
 }
 
+// proves: R-8
 #[tokio::test]
 async fn a_pause_ends_a_reading_that_is_under_way_and_nothing_of_it_leaves() {
     let home = Home::enrolled(200).await;

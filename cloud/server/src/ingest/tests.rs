@@ -662,7 +662,10 @@ async fn what_vanished_is_accepted_only_by_name_and_only_while_it_is_told(cloud:
     accept("mail").await.unwrap();
     let desired = agent.check_in(&cloud).await.unwrap();
 
-    assert_eq!(desired.commands[0].order, Order::AcceptClearing { attributes: vec!["mail".into()], at_most: None });
+    assert_eq!(
+        desired.commands[0].order,
+        Order::AcceptClearing { attributes: vec!["mail".into()], at_most: Some(240) }
+    );
     assert!(matches!(accept("mail").await, Err(ServiceError::Invalid { .. })), "the agent tells of nothing any more");
 }
 
