@@ -12,6 +12,7 @@ pub mod config;
 pub mod log;
 pub mod signer;
 pub mod identity;
+pub mod previous_key;
 pub mod directory;
 pub mod cycle;
 pub mod spool;

@@ -1,6 +1,7 @@
 //! What a batch's claims say: its place in the chain, and the cycle it is a part of.
 
 use crate::chain::ChainLink;
+use crate::checkin::Clearing;
 use crate::digest::SetSummary;
 use crate::directory::{DcIdentity, DomainPin};
 use crate::request::RequestClaims;
@@ -51,6 +52,9 @@ pub struct CyclePart {
     /// How many more of them there are.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unavailable_more: u32,
+    /// Attributes that vanished from many people at once; their old values stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clearings: Vec<Clearing>,
     /// Version of the desired state that the reading obeyed.
     pub desired_version: u64,
 }

@@ -153,6 +153,7 @@ fn batch(body: &[u8], items: u32) -> BatchClaims {
                 awaiting_second_reading: 1,
                 unavailable: vec![id(0x23)],
                 unavailable_more: 0,
+                clearings: Vec::new(),
                 desired_version: 3,
             },
         },

@@ -9,6 +9,7 @@ mod shell;
 mod setup;
 mod lint;
 mod requirements;
+mod leaks;
 mod test;
 mod soak;
 mod demo;

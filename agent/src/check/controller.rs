@@ -9,8 +9,9 @@ use super::{Caution, Situation, certificate, name_form, rights, selection, ways}
 use crate::config::Config;
 use crate::cycle::{Access, CycleError};
 use crate::diagnostic::Diagnostic;
+use crate::directory::broken::{Broke, Experience};
 use crate::directory::connect::{self, ConnectError, Target};
-use crate::directory::controllers;
+use crate::directory::controllers::{self, InReach};
 use crate::directory::domain::Domain;
 use crate::directory::method::{Method, Tls};
 use crate::directory::reader::{DirectoryReader, Finds};
@@ -69,11 +70,10 @@ async fn check_lines(
     if let Some(domain) = &access.controllers.domain {
         report.add("locator", locator(domain, &controllers::locate(domain, access).await));
     }
-    let preferred = store.and_then(|state| state.base.dc.as_ref()).map(|dc| dc.dns_name.as_str());
-    let targets = controllers::targets(access, preferred, situation.chance).await;
+    let experience = store.map(|state| state.experience(situation.clock.now())).unwrap_or_default();
+    let targets = controllers::targets(access, &experience, situation.chance).await;
     let found = targets.map_err(|error| Diagnostic::from(&error)).map(|targets| {
-        let names: Vec<&str> = targets.iter().map(|target| target.host.as_str()).collect();
-        let words = format!("{}, in this order", names.join(", "));
+        let words = in_order(&targets, &experience);
         (targets, words)
     });
     let Some(targets) = report.step("controllers", found) else { return false };
@@ -90,6 +90,17 @@ async fn check_lines(
         is_open |= line.check(report).await;
     }
     is_open
+}
+
+/// The names, and why one of them comes last.
+fn in_order(targets: &[Target], experience: &Experience<'_>) -> String {
+    let names: Vec<&str> = targets.iter().map(|target| target.host.as_str()).collect();
+    let is_there = |broke: &&&Broke| names.iter().any(|name| name.eq_ignore_ascii_case(&broke.host));
+    let mut told = vec![format!("{}, in this order", names.join(", "))];
+    for broke in experience.broke.iter().filter(is_there) {
+        told.push(format!("{} broke off at {}", broke.host, broke.at.format("%Y-%m-%d %H:%M UTC")));
+    }
+    told.join("; ")
 }
 
 /// The system's own locator knows the site of this machine. Without it nothing is lost but that.
@@ -196,10 +207,10 @@ async fn sign_in(
         }
         (Caution::RespectLastRefusal, false) | (Caution::TryOnce, _) => {}
     }
-    let preferred = store.and_then(|state| state.base.dc.as_ref()).map(|dc| dc.dns_name.as_str());
+    let experience = store.map(|state| state.experience(situation.clock.now())).unwrap_or_default();
     let pinned = store.and_then(|state| state.domain.as_ref());
-    match controllers::reach(access, preferred, pinned, situation.chance).await {
-        Ok((reader, domain)) => {
+    match controllers::reach(access, &experience, pinned, situation.chance).await {
+        Ok(InReach { reader, domain, .. }) => {
             let how = reader.how();
             for failed in &how.tried {
                 report.add("sign-in", Finding::Warn(named(Some(&failed.method), &failed.error, Exit::Attention)));

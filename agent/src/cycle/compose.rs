@@ -7,13 +7,13 @@ use rollcall_protocol::digest::{SetDigester, SetSummary};
 use rollcall_protocol::evidence::{Departure, Evidence, Stance};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::item::Item;
+use rollcall_protocol::loss::Losses;
 use rollcall_protocol::person::{InImport, PersonRecord};
 use uuid::Uuid;
 
 use super::CycleError;
 use super::confirm::Judged;
 use super::evidence::Verdict;
-use super::loss::Losses;
 use super::merged::Merged;
 use super::parts::Parts;
 use super::scope::Scope;

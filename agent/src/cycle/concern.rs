@@ -3,11 +3,11 @@
 use std::fmt;
 
 use rollcall_protocol::checkin::Clearing;
+use rollcall_protocol::loss::Losses;
 use uuid::Uuid;
 
 use super::confirm::Judged;
 use super::evidence::{Doubt, Verdict};
-use super::loss::Losses;
 use super::scope::{Scope, Unavailable};
 use super::withheld::Withheld;
 
@@ -79,6 +79,12 @@ impl fmt::Display for Concern {
             }
         }
     }
+}
+
+/// What vanished, as a batch tells it.
+pub fn clearings(losses: &Losses) -> Vec<Clearing> {
+    let told = losses.by_attribute().into_iter();
+    told.map(|loss| Clearing { attribute: loss.attribute().to_owned(), people: loss.people, of: loss.of }).collect()
 }
 
 /// Everything to look at, in a fixed order.

@@ -6,6 +6,7 @@ use rollcall_protocol::chain::{ChainHead, Epoch};
 use rollcall_protocol::digest::SetSummary;
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
+use rollcall_protocol::loss;
 
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
@@ -21,7 +22,8 @@ const FULL_EVERY: TimeDelta = TimeDelta::hours(24);
 pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Summary, CycleError> {
     let plan = Plan::make(cycle, wish, read)?;
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
-    let losses = read.survey.tally.judge(&cycle.access.attributes, &wish.accepted);
+    let can_be_lost = |name| cycle.access.attributes.holds(name) && !loss::is_among(&wish.accepted, name);
+    let losses = read.survey.tally.judge(can_be_lost);
     let decided = Decided {
         scope: &read.scope,
         judged: &read.judged,
@@ -39,7 +41,10 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
     }
     let (mut counts, set, rows) = compose::write(&writer, &mut parts, &decided)?;
     compose::write_strangers(&mut parts, &decided, &mut counts, &read.survey.strangers)?;
-    let part = plan.part(wish, read, &counts, set, cycle.desired.version);
+    let part = CyclePart {
+        clearings: concern::clearings(&losses),
+        ..plan.part(wish, read, &counts, set, cycle.desired.version)
+    };
     let sealed = parts.seal(&part, Seal { signer: cycle.signer, clock: cycle.clock, chance: cycle.chance })?;
     match wish.purpose {
         Purpose::DryRun => {}
@@ -54,6 +59,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
                 next: Some(next),
                 awaiting: counts.awaiting,
                 asked: read.asked.clone(),
+                broken: read.state.broken.clone().without(&read.host, plan.finished_at),
             })?;
         }
     }
@@ -125,6 +131,7 @@ impl Plan {
             awaiting_second_reading: counts.awaiting,
             unavailable: unavailable.into_iter().take(limits::UNAVAILABLE_TOLD).collect(),
             unavailable_more: u32::try_from(more).unwrap_or(u32::MAX),
+            clearings: Vec::new(),
             desired_version,
         }
     }

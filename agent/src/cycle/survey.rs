@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_protocol::hash::Hash;
+use rollcall_protocol::loss::Tally;
 use rollcall_protocol::person::{InImport, PersonRecord};
 use uuid::Uuid;
 
-use super::loss::Tally;
 use super::merged::{Merge, Merged};
 use super::scope::Scope;
 use crate::spool::commit::{Compared, Found};

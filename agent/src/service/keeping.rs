@@ -18,6 +18,7 @@ use crate::directory::ceiling;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::platform::private_file;
+use crate::previous_key;
 
 const DESIRED: &str = "desired.jws";
 const REPORT: &str = "last-cycle.json";
@@ -130,6 +131,7 @@ pub fn wipe(folder: &Path) {
     for file in [DESIRED, REPORT, REACHED, CEILING] {
         let _ = std::fs::remove_file(folder.join(file));
     }
+    previous_key::forget(folder);
     if let Err(error) = Identity::remove(folder) {
         tracing::warn!(%error, "the identity could not be removed");
     }

@@ -8,7 +8,7 @@ use rollcall_agent::cycle::CycleError;
 use rollcall_agent::diagnostic::Diagnostic;
 use rollcall_agent::directory::controllers::{self, Controllers};
 use rollcall_agent::directory::names::NameServer;
-use rollcall_lab::directory::{Directory, Fault, Plan, Setup};
+use rollcall_lab::directory::{Directory, Fault, Plan, Setup, Trouble, When};
 use rollcall_lab::dns::Dns;
 use rollcall_protocol::batch::CycleKind;
 
@@ -87,6 +87,36 @@ async fn the_controller_of_the_last_cycle_is_kept_when_the_first_one_is_back() {
     pair.site.sync().await.unwrap();
 
     assert_eq!(pair.read_by(), "dc2.lab.example");
+}
+
+// proves: M-4
+#[tokio::test]
+async fn a_controller_that_signs_in_well_and_breaks_off_is_not_tried_first_again() {
+    let Pair { mut site, second, dns } = Pair::new(120);
+    site.sync().await.unwrap();
+    let leaving = *site.seen().keys().next().unwrap();
+    second.move_to(leaving, site.ou("Contractors")).unwrap();
+    site.directory.fault(Fault::InSearch(When::page(1).asking("805306368"), Trouble::Cut));
+
+    let broken = site.sync().await;
+    let told = site.spool.state().unwrap().broken;
+    let before = second.tally().binds;
+    site.directory.heal();
+    let first = site.sync().await.unwrap();
+
+    assert!(matches!(broken, Err(CycleError::Incomplete(_))), "{broken:?}");
+    assert_eq!(before, 0, "a reading that was begun is not ended by another controller");
+    assert_eq!(told.lately(site.clock.now()).len(), 1);
+    assert_eq!(site.cloud.last.as_ref().unwrap().link.cycle.dc.dns_name, "dc2.lab.example");
+    assert_eq!(
+        (first.counts.departed, first.counts.awaiting),
+        (0, 1),
+        "another controller: nobody leaves in this cycle"
+    );
+    site.directory = second;
+    site.sync().await.unwrap();
+    assert_eq!(site.seen(), site.expected());
+    drop(dns);
 }
 
 #[tokio::test]

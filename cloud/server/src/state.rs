@@ -11,6 +11,7 @@ use crate::{
     installer::Shelf,
     keys::CloudIdentity,
     live::Hub,
+    readiness::Readiness,
     releases::Releases,
 };
 
@@ -29,6 +30,7 @@ pub struct AppState {
     pub settings: Arc<[(&'static str, String)]>,
     pub installer: Shelf,
     pub shutdown: Shutdown,
+    pub readiness: Arc<Readiness>,
 }
 
 impl AppState {

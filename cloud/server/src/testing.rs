@@ -57,7 +57,7 @@ pub struct TestCloud {
     pub releases: tempfile::TempDir,
     _switch: ShutdownSwitch,
     _installers: tempfile::TempDir,
-    _db: TestDb,
+    test: TestDb,
 }
 
 impl TestCloud {
@@ -83,6 +83,7 @@ impl TestCloud {
             settings: Arc::from([]),
             installer: Shelf::new(installers.path()),
             shutdown,
+            readiness: Arc::default(),
         };
         tokio::spawn(state.hub.clone().run(test.db.live().subscribe()));
         let relayed = test.db.clone();
@@ -104,7 +105,7 @@ impl TestCloud {
             releases,
             _switch: switch,
             _installers: installers,
-            _db: test,
+            test,
         }
     }
 
@@ -116,6 +117,10 @@ impl TestCloud {
 
     pub fn db(&self) -> &Db {
         &self.state.db
+    }
+
+    pub const fn test(&self) -> &TestDb {
+        &self.test
     }
 
     pub fn pass(&self, time: TimeDelta) {

@@ -15,4 +15,5 @@ pub mod proxy;
 pub mod samba;
 pub mod tamper;
 pub mod wine;
+pub mod witness;
 pub mod world;

@@ -15,8 +15,10 @@ pub mod tokens;
 pub mod imports;
 pub mod pauses;
 pub mod agents;
+pub mod clearings;
 pub mod bundles;
 pub mod told;
+pub mod switched;
 pub mod updates;
 pub mod held;
 

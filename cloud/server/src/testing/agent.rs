@@ -16,7 +16,7 @@ use rollcall_protocol::{
     bundle::{BundleLink, BundleReceipt, Farewell},
     ceiling::Ceiling,
     chain::ChainHead,
-    checkin::{AgentStatus, CheckinRequest, CheckinResponse, EpochWish, Phase},
+    checkin::{AgentStatus, CheckinRequest, CheckinResponse, Clearing, EpochWish, Phase},
     desired::{DesiredState, Order, Reader},
     digest::SetDigester,
     directory::{DcIdentity, DomainPin},
@@ -48,6 +48,8 @@ pub struct TestAgent {
     /// What the agent's snapshot holds.
     pub people: BTreeMap<Uuid, PersonRecord>,
     pub snapshot: u64,
+    /// What its batches say of values that vanished.
+    pub lost: Vec<Clearing>,
     requests: u128,
 }
 
@@ -107,6 +109,7 @@ impl TestAgent {
             domain,
             people: BTreeMap::new(),
             snapshot: 0,
+            lost: vec![],
             requests: u128::from(seed) << 64,
         };
         agent.check_in(cloud).await;
@@ -292,6 +295,7 @@ impl TestAgent {
             awaiting_second_reading: 0,
             unavailable: vec![],
             unavailable_more: 0,
+            clearings: self.lost.clone(),
             desired_version: self.desired,
         }
     }

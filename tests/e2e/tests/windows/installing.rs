@@ -140,6 +140,12 @@ async fn assert_service(site: &Site) {
     assert!(said.contains("RC-1011"), "{said}");
 }
 
+impl Drop for Site {
+    fn drop(&mut self) {
+        rollcall_lab::witness::said("windows-agent", self.log().as_bytes());
+    }
+}
+
 /// Not in the installation's log by a step of ours, not in the agent's folder, in whatever file.
 fn assert_token_is_nowhere(site: &Site, token: &str) {
     let secret = token.rsplit('.').next().unwrap();
