@@ -53,16 +53,12 @@ struct Everybody<'a> {
 
 impl Sink for Everybody<'_> {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
-        match self.census.count(&entry)? {
-            Some(seat) => {
-                let holds = self.sieve.holds_of(&entry, &seat).ok_or(Refused::Unreadable("its name"))?;
-                self.recorder.record(&entry, &holds)
-            }
-            None => {
-                self.sieve.note_nobody(&entry);
-                Ok(())
-            }
-        }
+        let Some(seat) = self.census.count(&entry)? else {
+            self.sieve.note_nobody(&entry);
+            return Ok(());
+        };
+        let holds = self.sieve.holds_of(&entry, &seat).ok_or(Refused::Unreadable("its name"))?;
+        self.recorder.record(&entry, &holds)
     }
 }
 

@@ -173,7 +173,7 @@ impl Counts {
 }
 
 /// A count by name in small letters.
-pub fn count_of(counts: &HashMap<String, u32>, dn: &Dn) -> u32 {
+pub(super) fn count_of(counts: &HashMap<String, u32>, dn: &Dn) -> u32 {
     counts.get(&dn.as_str().to_lowercase()).copied().unwrap_or_default()
 }
 

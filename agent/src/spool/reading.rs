@@ -5,6 +5,7 @@
 //! the end of a plain file, and a table says whose it is.
 
 use std::cell::RefCell;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use rollcall_protocol::hash::Hash;
@@ -140,7 +141,7 @@ impl Spool {
         self.reading = None;
         let _ = self.db.execute_batch("detach database reading");
         for file in files(&self.folder) {
-            let _ = std::fs::remove_file(file);
+            let _ = fs::remove_file(file);
         }
         let _ = self.db.execute_batch("pragma shrink_memory");
     }
@@ -148,6 +149,11 @@ impl Spool {
 
 const READING_FILE: &str = "reading.sqlite";
 const DRAFTS_FILE: &str = "reading.drafts";
+
+/// Where a reading lies, beside the spool.
+pub fn files(folder: &Path) -> [PathBuf; 2] {
+    [folder.join(READING_FILE), folder.join(DRAFTS_FILE)]
+}
 
 impl Reading<'_> {
     /// Adds a person, or another selection that holds them. `hash` is that of the finished record if nothing but these
@@ -210,11 +216,6 @@ fn find_row(db: &Connection, guid: Uuid, hash: Hash) -> Result<Option<i64>, rusq
     let sql = "select id from person indexed by person_in_order where guid = ?1 and hash = ?2";
     let mut find = db.prepare_cached(sql)?;
     find.query_row(params![guid.as_bytes(), hash.as_bytes()], |row| row.get(0)).optional()
-}
-
-/// Where a reading lies, beside the spool.
-fn files(folder: &Path) -> [PathBuf; 2] {
-    [folder.join(READING_FILE), folder.join(DRAFTS_FILE)]
 }
 
 /// Unpacks the selections of a row.
@@ -303,5 +304,39 @@ mod tests {
 
         spool.drop_reading();
         assert!(files(folder.path()).iter().all(|file| !file.exists()));
+    }
+
+    fn begun(folder: &Path) -> Spool {
+        let (mut spool, _) = Spool::open(folder, chrono::DateTime::UNIX_EPOCH).unwrap();
+        spool.begin_reading(Visits::Once).unwrap();
+        spool
+    }
+
+    fn is_left(folder: &Path) -> bool {
+        files(folder).iter().any(|file| file.exists())
+    }
+
+    #[test]
+    fn a_reading_goes_with_its_spool_with_a_wipe_and_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(begun(folder.path()));
+        assert!(!is_left(folder.path()), "after its process let go of it");
+
+        begun(folder.path()).wipe().unwrap();
+        assert!(!is_left(folder.path()), "after a wipe");
+
+        fs::write(folder.path().join(READING_FILE), b"of a process that was killed").unwrap();
+        Spool::open(folder.path(), chrono::DateTime::UNIX_EPOCH).unwrap();
+        assert!(!is_left(folder.path()), "after the next start");
+    }
+
+    #[test]
+    fn who_only_looks_at_a_spool_leaves_its_reading_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let _reads = begun(folder.path());
+
+        drop(Spool::open_to_look(folder.path()).unwrap());
+
+        assert!(is_left(folder.path()));
     }
 }
