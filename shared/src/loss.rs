@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn losses(lost: u64, of: u64) -> usize {
-        tally(lost, of).judge(|_| true).by_attribute().len()
+        tally(lost, of).judge(|_, _| true).by_attribute().len()
     }
 
     #[test]
@@ -306,14 +306,14 @@ mod tests {
             tally.add(&small, Some((&with_mail(), &Person::default())));
         }
 
-        let losses = tally.judge(|_| true);
+        let losses = tally.judge(|_, _| true);
 
         assert!(losses.concern(&small) && !losses.concern(&imports()));
     }
 
     #[test]
     fn only_what_vanished_is_given_back() {
-        let losses = tally(50, 100).judge(|_| true);
+        let losses = tally(50, 100).judge(|_, _| true);
         let before = Person { title: Some("Nurse".into()), ..with_mail() };
         let mut gone = Person::default();
         let mut new = Person { mail: Some("new@lab.example".into()), ..Person::default() };
