@@ -219,6 +219,7 @@ impl From<&Incomplete> for Diagnostic {
             Incomplete::ReadRightMissing { .. } => catalogue::PEOPLE_UNREADABLE,
             Incomplete::ConnectionLost { end, .. } => end_fault(end),
             Incomplete::Store(_) => catalogue::NOT_WRITABLE,
+            Incomplete::Damaged(_) => catalogue::SPOOL_REBUILT,
             Incomplete::Result { .. }
             | Incomplete::Silent { .. }
             | Incomplete::UnreadableEntry { .. }

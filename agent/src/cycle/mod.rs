@@ -182,15 +182,13 @@ impl Cycle<'_> {
         }
         let host = OnceLock::new();
         let read = tokio::time::timeout(DEADLINE, self.read(wish, &host)).await;
-        let read = read.map_err(|_| CycleError::Deadline(DEADLINE.as_secs() / 60)).flatten();
-        if read.is_err() {
-            // First, since it takes back whatever was written while it was open: what is noted now must stay.
-            self.spool.drop_reading();
-        }
+        let read = read.map_err(|_| CycleError::Deadline(DEADLINE.as_secs() / 60)).flatten().map_err(of_the_store);
         if let (Err(error), Some(host), Purpose::Publish) = (&read, host.get(), wish.purpose)
             && is_the_controllers(error)
         {
             tracing::warn!(%host, %error, "this domain controller broke off; the next reading begins with another one");
+            // The reading is one transaction: what is noted inside it would go with it.
+            self.spool.drop_reading();
             self.spool.note_broken(host, self.clock.cloud_now())?;
         }
         let summary = read.and_then(|read| publish::publish(&mut self, wish, &read));
@@ -280,6 +278,15 @@ struct Complete {
     asked: BTreeSet<Uuid>,
 }
 
+/// What a search met in the spool is no matter of the directory: whoever mends the spool must hear it.
+fn of_the_store(error: CycleError) -> CycleError {
+    if let CycleError::Incomplete(Incomplete::Damaged(why)) = error {
+        CycleError::Spool(SpoolError::Damaged(why))
+    } else {
+        error
+    }
+}
+
 /// Whether a reading that was begun failed for something of this controller: another one may well end it.
 fn is_the_controllers(error: &CycleError) -> bool {
     match error {
@@ -290,14 +297,15 @@ fn is_the_controllers(error: &CycleError) -> bool {
             | Incomplete::Silent { .. }
             | Incomplete::UnreadableEntry { .. }
             | Incomplete::UnreadablePageControl { .. }
-            | Incomplete::TooManyPages(_) => true,
+            | Incomplete::TooManyPages(_)
+            | Incomplete::TooMany { .. } => true,
             // Of a permission, of the moment, of this machine: the next controller would say the same.
             Incomplete::Referral
-            | Incomplete::TooMany { .. }
             | Incomplete::ReadRightMissing { .. }
             | Incomplete::Contradiction
             | Incomplete::ChangedMeanwhile
-            | Incomplete::Store(_) => false,
+            | Incomplete::Store(_)
+            | Incomplete::Damaged(_) => false,
         },
         CycleError::NotOurs(_)
         | CycleError::Spool(_)

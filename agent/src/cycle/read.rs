@@ -141,7 +141,7 @@ impl<'a> Recorder<'a> {
             Read::Person(mut person) => {
                 self.reads.scope.conceal(&mut person);
                 let draft = Draft::write(&person).map_err(|error| Refused::Store(error.to_string()))?;
-                self.keep(person.guid, &draft, holds).map_err(|error| Refused::Store(error.to_string()))
+                Ok(self.keep(person.guid, &draft, holds)?)
             }
             Read::System(_) => Ok(()),
         }
@@ -152,6 +152,15 @@ impl<'a> Recorder<'a> {
     fn keep(&mut self, person: Uuid, draft: &Draft, holds: &[HoldIndex]) -> Result<(), SpoolError> {
         let hash = draft.hash_with(&self.merged.of(holds)?.end);
         self.reading.add(person, draft, holds, Some(hash))
+    }
+}
+
+impl From<SpoolError> for Refused {
+    fn from(error: SpoolError) -> Self {
+        match &error {
+            SpoolError::Unwritable(_) => Self::Store(error.to_string()),
+            SpoolError::Damaged(_) | SpoolError::Unreadable | SpoolError::Gone => Self::Damaged(error.to_string()),
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Incomplete {
     ChangedMeanwhile,
     #[error("the store could not take what was read: {0}")]
     Store(String),
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
 }
 
 /// Takes the entries of one search. It is handed over to the search and comes back only from a complete one.
@@ -68,6 +70,8 @@ pub enum Refused {
         what: &'static str,
     },
     Store(String),
+    /// Looking up what is known found the store damaged: it must be set aside, not tried again.
+    Damaged(String),
 }
 
 impl Sink for Vec<Entry> {
@@ -233,6 +237,7 @@ impl<S: Sink> Found<S> {
                 }
                 Err(Refused::Unreadable(what)) => return Err(Incomplete::UnreadableEntry { page, what }),
                 Err(Refused::Store(why)) => return Err(Incomplete::Store(why)),
+                Err(Refused::Damaged(why)) => return Err(Incomplete::Damaged(why)),
             }
         }
         Ok(())
