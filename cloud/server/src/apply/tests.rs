@@ -97,7 +97,6 @@ async fn a_changed_person_keeps_the_account_and_its_history(cloud: TestCloud) {
     assert_eq!(cloud.runs().await[0].counts.updated, 1);
 }
 
-// proves: M-21, L-15
 async fn somebody_who_is_disabled_stays_and_the_history_says_why_they_changed(cloud: TestCloud) {
     let (mut agent, import) = set_up(&cloud).await;
     agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;

@@ -40,7 +40,6 @@ mod tests {
         Switched::of(Some(before), Some(after))
     }
 
-    // proves: M-21
     #[test]
     fn disabled_and_enabled_are_told_from_any_other_change() {
         let (on, off) = (json!({"status": {"enabled": true}}), json!({"status": {"enabled": false}}));
