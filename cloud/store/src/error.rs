@@ -44,10 +44,12 @@ impl From<sqlx::Error> for StoreError {
                 Some(Trouble::Other) | None => Self::Database(error),
             };
         }
-        match error {
-            sqlx::Error::PoolTimedOut => Self::Busy(error),
-            sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
-            other => Self::Database(other),
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            Self::Busy(error)
+        } else if matches!(error, sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed) {
+            Self::Unavailable(error)
+        } else {
+            Self::Database(error)
         }
     }
 }

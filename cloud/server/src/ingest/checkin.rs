@@ -12,7 +12,7 @@ use rollcall_protocol::{
     answer::Refusal,
     batch::Trigger,
     chain::Epoch,
-    checkin::{AgentStatus, CheckinRequest, CheckinResponse, CycleOutcome, CycleReport, EpochWish},
+    checkin::{self, AgentStatus, CheckinRequest, CheckinResponse, CycleOutcome, CycleReport, EpochWish},
     directory::DomainPin,
     hash::Hash,
     jws::Kind,
@@ -85,6 +85,13 @@ async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequ
     verify::take_once(&mut tx, state, scope, &verified.claims).await?;
     let Held { agent: before, key } = standing::hold(&mut tx, state, verified).await?;
     check_plausible(&before, request)?;
+    match request.kind {
+        checkin::Kind::Report => {}
+        checkin::Kind::Question => {
+            tx.commit().await?;
+            return Ok(Recorded { desired_version: protocol(before.desired_version), epoch: None });
+        }
+    }
     if request.epoch == EpochWish::New && quarantine::is_another_copy(&before, request) {
         return Err(quarantine::quarantine(tx, state, scope, &before, Why::OlderEpoch).await);
     }
