@@ -66,7 +66,7 @@ fn tidy_report(report: &mut CycleReport, now: DateTime<Utc>) {
 /// A newer agent may know a code that this cloud does not; it is shown as such, if it looks like one.
 fn tidy_problem(problem: &mut Problem, now: DateTime<Utc>) {
     if !is_code(&problem.code) {
-        problem.code = catalogue::UNEXPECTED.code.to_owned();
+        catalogue::UNEXPECTED.code.clone_into(&mut problem.code);
     }
     cut(&mut problem.detail, DETAIL);
     problem.since = problem.since.min(now);

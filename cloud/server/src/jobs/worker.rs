@@ -104,7 +104,7 @@ async fn run(state: &AppState, claimed: Claimed) {
         // Each try was begun and none came to an end: whatever ran it died with it.
         Some(Failed::Lost)
     } else {
-        let done = attempt(perform(state.clone(), claimed.scope.clone(), kind, claimed.payload.clone()));
+        let done = attempt(perform(state.clone(), claimed.scope, kind, claimed.payload.clone()));
         tokio::select! {
             done = done => done.err(),
             () = lease::keep(state, &claimed.scope) => None,
