@@ -19,7 +19,7 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap) -> Result
         return Err(Refusal::Token { reason: TokenFault::Used }.into());
     }
     drop(tx);
-    Ok(match state.installer.find().await {
+    Ok(match state.installer.find(state.now()).await {
         Some(msi) => msi.into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     })
