@@ -36,6 +36,7 @@ pub(crate) use stories::stories;
 
 use crate::{
     clock::{Clock, Entropy},
+    ingest::{Looks, Room},
     installer::{self, Shelf},
     jobs,
     keys::CloudIdentity,
@@ -57,7 +58,7 @@ pub struct TestCloud {
     pub releases: tempfile::TempDir,
     _switch: ShutdownSwitch,
     _installers: tempfile::TempDir,
-    _db: TestDb,
+    test: TestDb,
 }
 
 impl TestCloud {
@@ -79,6 +80,8 @@ impl TestCloud {
             cloud: Arc::new(CloudIdentity { id: Uuid::from_u128(0xc10d), key: PrivateKey::from_seed(&[9; 32]) }),
             hub: Hub::default(),
             releases: Releases::of(Some(releases.path().to_path_buf())),
+            looks: Looks::default(),
+            room: Room::default(),
             public_url: "http://127.0.0.1:8080".into(),
             settings: Arc::from([]),
             installer: Shelf::new(installers.path()),
@@ -104,8 +107,13 @@ impl TestCloud {
             releases,
             _switch: switch,
             _installers: installers,
-            _db: test,
+            test,
         }
+    }
+
+    /// Any statement as this tenant: what no function of the store would do.
+    pub async fn run_sql(&self, sql: &str) {
+        self.test.run_sql(&self.who.scope, sql).await.unwrap();
     }
 
     pub fn db(&self) -> &Db {

@@ -2,6 +2,7 @@
 
 mod refuse;
 mod verify;
+mod room;
 mod enroll;
 mod checkin;
 mod desired;
@@ -13,6 +14,9 @@ mod leave;
 mod installer;
 mod updates;
 mod updating;
+
+pub use room::Room;
+pub use updating::Looks;
 
 use axum::{
     Router,
@@ -42,3 +46,5 @@ pub fn router() -> Router<AppState> {
 mod tests;
 #[cfg(test)]
 mod bundle_tests;
+#[cfg(test)]
+mod room_tests;

@@ -18,6 +18,7 @@ pub mod agents;
 pub mod bundles;
 pub mod told;
 pub mod updates;
+pub mod rollouts;
 pub mod held;
 
 pub use who::{ServiceError, Who};

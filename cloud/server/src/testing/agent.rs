@@ -85,9 +85,13 @@ pub fn crowd(count: u128, import: ImportId) -> Vec<Person> {
 impl TestAgent {
     /// Enrols with a fresh token and tells its domain.
     pub async fn enrol(cloud: &TestCloud, seed: u8) -> Self {
-        let token = cloud.token().await;
+        Self::enrol_with(cloud, seed, &cloud.token().await).await
+    }
+
+    /// At the customer the token is for.
+    pub async fn enrol_with(cloud: &TestCloud, seed: u8, token: &str) -> Self {
         let key = PrivateKey::from_seed(&[seed; 32]);
-        let request = enrol_request(cloud, &key, &token);
+        let request = enrol_request(cloud, &key, token);
         let Answer::Accepted(response) = ask::<EnrolResponse>(cloud, request).await else {
             panic!("enrolment refused")
         };
