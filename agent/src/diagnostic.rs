@@ -62,10 +62,25 @@ impl Diagnostic {
         })
     }
 
-    /// Whether trying again before the next cycle could do harm: repeated wrong passwords lock an account.
+    /// Whether trying again before the next cycle could do harm: repeated wrong passwords lock an account. A ticket that
+    /// has expired or a clock that is off locks nothing, and is often mended within minutes.
     pub fn must_not_be_retried(&self) -> bool {
-        self.fault.code.starts_with("RC-22")
+        is_of_the_account(self.fault.code)
     }
+}
+
+/// Whether a code says that the directory judged the account that signs in.
+pub fn is_of_the_account(code: &str) -> bool {
+    [
+        catalogue::BIND_REFUSED,
+        catalogue::BIND_LOCKED,
+        catalogue::BIND_DISABLED,
+        catalogue::BIND_PASSWORD_EXPIRED,
+        catalogue::BIND_ANONYMOUS,
+        catalogue::KERBEROS_REFUSED,
+    ]
+    .iter()
+    .any(|fault| fault.code == code)
 }
 
 impl fmt::Display for Diagnostic {
@@ -99,6 +114,8 @@ impl From<&Concern> for Diagnostic {
             Concern::NotSelectable { .. } => catalogue::NOT_SELECTABLE,
             Concern::NestedTooFar { .. } => catalogue::NESTED_TOO_FAR,
             Concern::AttributeLost { .. } => catalogue::ATTRIBUTE_LOST,
+            Concern::Withheld { .. } => catalogue::PEOPLE_UNREADABLE,
+            Concern::GroupUnseen { .. } => catalogue::GROUP_UNSEEN,
         };
         Self::new(fault, concern, Exit::Attention)
     }
@@ -108,6 +125,7 @@ impl From<&ConnectError> for Diagnostic {
     fn from(error: &ConnectError) -> Self {
         let fault = match error {
             ConnectError::NameUnknown { .. } => catalogue::NO_DC_FOUND,
+            ConnectError::ForeignController { .. } => catalogue::FOREIGN_CONTROLLER,
             ConnectError::Unreachable { .. } => catalogue::DC_UNREACHABLE,
             ConnectError::TimedOut { .. } => catalogue::DC_TIMEOUT,
             ConnectError::Tls(refused) => return refused.into(),
@@ -135,6 +153,7 @@ fn bind_fault(refused: &BindRefused) -> Fault {
         | BindRefused::NameOrPassword
         | BindRefused::NotHereOrNow
         | BindRefused::Other(_) => catalogue::BIND_REFUSED,
+        BindRefused::NotNow(_) => catalogue::BIND_NOT_NOW,
     }
 }
 
@@ -197,6 +216,7 @@ impl From<&Incomplete> for Diagnostic {
         let fault = match error {
             Incomplete::Referral => catalogue::OUTSIDE_DOMAIN,
             Incomplete::Contradiction => catalogue::GROUP_UNREADABLE,
+            Incomplete::ReadRightMissing { .. } => catalogue::PEOPLE_UNREADABLE,
             Incomplete::ConnectionLost { end, .. } => end_fault(end),
             Incomplete::Store(_) => catalogue::NOT_WRITABLE,
             Incomplete::Result { .. }
@@ -299,6 +319,21 @@ mod tests {
         assert_eq!(told.fault.code, "RC-2201");
         assert!(told.must_not_be_retried());
         assert!(told.to_string().contains("Fix:"));
+    }
+
+    #[test]
+    fn only_who_judged_the_account_is_not_asked_again_soon() {
+        let told = |error: ConnectError| {
+            let told = Diagnostic::from(&CycleError::Connect(error));
+            (told.fault.code, told.must_not_be_retried())
+        };
+
+        assert_eq!(told(BindRefused::Locked.into()), ("RC-2202", true));
+        assert_eq!(told(KerberosFault::Refused.into()), ("RC-2207", true));
+        assert_eq!(told(BindRefused::NotNow(51).into()), ("RC-2113", false));
+        assert_eq!(told(KerberosFault::ClockSkew.into()), ("RC-2208", false));
+        assert_eq!(told(KerberosFault::TicketExpired.into()), ("RC-2211", false));
+        assert_eq!(told(KerberosFault::NoTicket.into()), ("RC-2210", false));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Read it as the data flows: the directory, one cycle, the spool, the link to the cloud; then who keeps them going.
 
+pub mod stamp;
 pub mod version;
 pub mod clock;
 pub mod exit;
@@ -11,6 +12,7 @@ pub mod config;
 pub mod log;
 pub mod signer;
 pub mod identity;
+pub mod previous_key;
 pub mod directory;
 pub mod cycle;
 pub mod spool;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::catalogue;
@@ -99,10 +100,21 @@ pub fn remove(config: &Result<Config, Diagnostic>, config_path: &Path, clock: &C
         keeping::wipe(&config.data_dir);
         pending::remove(&config.data_dir);
     }
-    match fs::remove_dir_all(home) {
+    match remove_patiently(home) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(not_writable(home, &error)),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// A fetched version may take a moment longer to end than the service above it, and Windows deletes no running program.
+fn remove_patiently(folder: &Path) -> io::Result<()> {
+    for _ in 0..50 {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => std::thread::sleep(Duration::from_millis(200)),
+            done => return done,
+        }
+    }
+    fs::remove_dir_all(folder)
 }
 
 /// A folder of our own making, closed to others. One that an ordinary user made beforehand is set aside.

@@ -1,6 +1,7 @@
 //! What a batch's claims say: its place in the chain, and the cycle it is a part of.
 
 use crate::chain::ChainLink;
+use crate::checkin::Clearing;
 use crate::digest::SetSummary;
 use crate::directory::{DcIdentity, DomainPin};
 use crate::request::RequestClaims;
@@ -45,11 +46,22 @@ pub struct CyclePart {
     pub structure: StructurePart,
     /// Departures that wait for a second agreeing reading.
     pub awaiting_second_reading: u32,
-    /// Selections that could not be found or read; their people stay.
+    /// Selections that could not be found or read; their people stay. The first [`crate::limits::UNAVAILABLE_TOLD`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unavailable: Vec<Uuid>,
+    /// How many more of them there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unavailable_more: u32,
+    /// Attributes that vanished from many people at once; their old values stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clearings: Vec<Clearing>,
     /// Version of the desired state that the reading obeyed.
     pub desired_version: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl CyclePart {

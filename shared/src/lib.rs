@@ -21,6 +21,7 @@ pub mod scan;
 pub mod body;
 pub mod digest;
 pub mod guard;
+pub mod loss;
 pub mod chain;
 pub mod answer;
 pub mod desired;

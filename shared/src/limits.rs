@@ -35,6 +35,8 @@ pub const WAITING_BYTES: i64 = 256 * 1024 * 1024;
 pub const IMPORTS: usize = 64;
 /// Selections and excludes of one import, each.
 pub const SELECTIONS: usize = 500;
+/// Selections that a batch names as unavailable; it counts the others. It is signed in one [`JWS`].
+pub const UNAVAILABLE_TOLD: usize = 100;
 /// GUIDs in one `confirm` command.
 pub const CONFIRM: usize = 5_000;
 /// A support bundle, packed.

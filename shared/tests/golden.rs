@@ -152,6 +152,8 @@ fn batch(body: &[u8], items: u32) -> BatchClaims {
                 structure: StructurePart::Included,
                 awaiting_second_reading: 1,
                 unavailable: vec![id(0x23)],
+                unavailable_more: 0,
+                clearings: Vec::new(),
                 desired_version: 3,
             },
         },

@@ -9,11 +9,13 @@ mod shell;
 mod setup;
 mod lint;
 mod requirements;
+mod leaks;
 mod test;
 mod soak;
 mod demo;
 mod bench;
 mod release;
+mod pin;
 mod windows;
 mod debian;
 

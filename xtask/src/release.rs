@@ -113,7 +113,7 @@ fn make_keys(out: &Path, releases: &Path, life: TimeDelta) -> Outcome {
     let root = publish::root(1, &signers, &[], now() + life).map_err(|error| error.to_string())?;
     fs::create_dir_all(releases).map_err(|error| error.to_string())?;
     write_all(releases, &[root])?;
-    println!("release: build the agent with {}/1.root.json as agent/update-root.json", releases.display());
+    println!("release: build the agents with --update-root {}/1.root.json", releases.display());
     Ok(())
 }
 

@@ -31,6 +31,13 @@ const PACKAGES: &[&str] = &[
     "openssl",
     "wine",
     "wine64",
+    // The Debian package: what builds it, what judges it, and what a machine has that it is installed on.
+    "dpkg-dev",
+    "lintian",
+    "adduser",
+    "ca-certificates",
+    "procps",
+    "systemd",
 ];
 
 pub fn run() -> Outcome {

@@ -6,18 +6,19 @@ mod tables;
 mod sign;
 mod winget;
 
+use crate::pin;
 use crate::shell::{self, Outcome};
 use clap::Args as ClapArgs;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const TARGET: &str = "x86_64-pc-windows-gnu";
+pub const TARGET: &str = "x86_64-pc-windows-gnu";
 const EXE: &str = "rollcall-agent.exe";
 pub const MSI: &str = "rollcall-agent-x64.msi";
 /// More would be noticed by those who roll it out over slow lines.
 const LARGEST_EXE: u64 = 10 * 1024 * 1024;
 /// For size: it waits for the network, and is rolled out by the hundred.
-const OPTIMISED: (&str, &str) = ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s");
+pub const OPTIMISED: (&str, &str) = ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s");
 
 #[derive(ClapArgs, Default)]
 pub struct Args {
@@ -30,6 +31,9 @@ pub struct Args {
     /// Packs this program instead of building one.
     #[arg(long)]
     exe: Option<PathBuf>,
+    /// The makers' root whose releases the agent believes, `1.root.json` of `release keys`; without one it takes no updates.
+    #[arg(long)]
+    update_root: Option<PathBuf>,
     /// Where the MSI will be published; with it the winget manifest is written.
     #[arg(long)]
     download_url: Option<String>,
@@ -45,6 +49,7 @@ pub fn run(args: &Args) -> Outcome {
     fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     let signer = sign::Signer::prepare(&args.signing, &out)?;
     let placed = out.join(EXE);
+    let exe = pinned(exe, args.update_root.as_deref(), &out)?;
     signer.sign(&exe, &placed)?;
     check_size(&placed)?;
     let msi = out.join(MSI);
@@ -87,8 +92,22 @@ fn build(target: &Path) -> Outcome<PathBuf> {
 /// Without symbols it is a third smaller; nobody reads a trace on a customer's server.
 fn strip(folder: &Path) -> Outcome<PathBuf> {
     let stripped = folder.join("rollcall-agent-stripped.exe");
-    shell::run(shell::command("x86_64-w64-mingw32-strip").arg("-s").arg("-o").arg(&stripped).arg(folder.join(EXE)))?;
+    // Several tests build at once: whoever reads the program meanwhile reads a whole one.
+    let beside = folder.join(format!("rollcall-agent-stripped-{}.exe", std::process::id()));
+    shell::run(shell::command("x86_64-w64-mingw32-strip").arg("-s").arg("-o").arg(&beside).arg(folder.join(EXE)))?;
+    fs::rename(&beside, &stripped).map_err(|error| format!("{}: {error}", stripped.display()))?;
     Ok(stripped)
+}
+
+/// The program with the makers' root in it, or as it was built.
+fn pinned(exe: PathBuf, root: Option<&Path>, out: &Path) -> Outcome<PathBuf> {
+    let Some(root) = root else {
+        println!("windows: pinned to the test root; this program takes no updates");
+        return Ok(exe);
+    };
+    let pinned = out.join("rollcall-agent-pinned.exe");
+    pin::pin(&exe, root, &pinned)?;
+    Ok(pinned)
 }
 
 fn check_size(exe: &Path) -> Outcome {

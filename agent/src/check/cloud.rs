@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::catalogue;
 use rollcall_protocol::desired::DesiredState;
 use tokio::net::TcpStream;
@@ -9,10 +10,13 @@ use tokio::net::TcpStream;
 use super::Situation;
 use super::finding::{Finding, Report};
 use crate::cloud::checkin::{self, Instructions};
+use crate::cloud::link::LinkError;
+use crate::cloud::way_out::Router;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
+use crate::previous_key;
 use crate::service::desk::Desk;
 use crate::service::{keeping, supervisor};
 use crate::spool::state::State;
@@ -61,7 +65,11 @@ pub async fn check(
 
 /// Name and port, told apart. Behind a proxy both are the proxy's affair.
 async fn check_way(report: &mut Report<'_>, config: &Config, url: &str) {
+    let way_out = Router::new(url, &config.cloud).way_out();
     if config.cloud.proxy.is_some() {
+        report.add("cloud proxy", Finding::Ok(way_out.to_string()));
+    }
+    if way_out.proxy().is_some() {
         report.skip(&["cloud name", "cloud port"], "a proxy is configured; it looks for the cloud");
         return;
     }
@@ -114,11 +122,27 @@ async fn ask(
     let pinned = store.and_then(|state| state.domain.as_ref());
     let request = desk.request(0, situation.clock.offset_ms());
     let heard = checkin::check_in(&link, identity, &request, pinned).await;
-    match heard.map_err(|error| Diagnostic::from(&error))?.instructions {
+    match heard.map_err(|error| explain(&error, config, identity, situation))?.instructions {
         Instructions::AsBefore => Ok(stored),
         Instructions::New { desired, .. } => Ok(Some(*desired)),
         Instructions::Refused(disobey) => Err(Diagnostic::from(&disobey)),
     }
+}
+
+/// An unknown key has two stories: a cloud that was restored and heals by itself, and one that needs a new token.
+fn explain(error: &LinkError, config: &Config, identity: &Identity, situation: &Situation<'_>) -> Diagnostic {
+    let told = Diagnostic::from(error);
+    if *error != LinkError::Refused(Refusal::Unauthorized) {
+        return told;
+    }
+    let before = previous_key::find(&config.data_dir, identity.agent, situation.clock.now());
+    let story = match before {
+        Some(_) => {
+            "the cloud may be restored from a backup; the running service lets the key before vouch for this one"
+        }
+        None => "no earlier key is kept that could vouch for this one",
+    };
+    Diagnostic { detail: format!("{}; {story}", told.detail), ..told }
 }
 
 fn clock(offset_ms: i64) -> Finding {

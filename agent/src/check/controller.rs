@@ -9,14 +9,16 @@ use super::{Caution, Situation, certificate, name_form, rights, selection, ways}
 use crate::config::Config;
 use crate::cycle::{Access, CycleError};
 use crate::diagnostic::Diagnostic;
+use crate::directory::broken::{Broke, Experience};
 use crate::directory::connect::{self, ConnectError, Target};
-use crate::directory::controllers;
+use crate::directory::controllers::{self, InReach};
 use crate::directory::domain::Domain;
 use crate::directory::method::{Method, Tls};
 use crate::directory::reader::{DirectoryReader, Finds};
 use crate::directory::sid::Sid;
 use crate::directory::values;
 use crate::exit::Exit;
+use crate::platform::domain_controller::Located;
 use crate::service::keeping;
 use crate::spool::state::State;
 
@@ -65,11 +67,13 @@ async fn check_lines(
     situation: &Situation<'_>,
     store: Option<&State>,
 ) -> bool {
-    let preferred = store.and_then(|state| state.base.dc.as_ref()).map(|dc| dc.dns_name.as_str());
-    let targets = controllers::targets(access, preferred, situation.chance).await;
+    if let Some(domain) = &access.controllers.domain {
+        report.add("locator", locator(domain, &controllers::locate(domain, access).await));
+    }
+    let experience = store.map(|state| state.experience(situation.clock.now())).unwrap_or_default();
+    let targets = controllers::targets(access, &experience, situation.chance).await;
     let found = targets.map_err(|error| Diagnostic::from(&error)).map(|targets| {
-        let names: Vec<&str> = targets.iter().map(|target| target.host.as_str()).collect();
-        let words = format!("{}, in this order", names.join(", "));
+        let words = in_order(&targets, &experience);
         (targets, words)
     });
     let Some(targets) = report.step("controllers", found) else { return false };
@@ -86,6 +90,33 @@ async fn check_lines(
         is_open |= line.check(report).await;
     }
     is_open
+}
+
+/// The names, and why one of them comes last.
+fn in_order(targets: &[Target], experience: &Experience<'_>) -> String {
+    let names: Vec<&str> = targets.iter().map(|target| target.host.as_str()).collect();
+    let is_there = |broke: &&&Broke| names.iter().any(|name| name.eq_ignore_ascii_case(&broke.host));
+    let mut told = vec![format!("{}, in this order", names.join(", "))];
+    for broke in experience.broke.iter().filter(is_there) {
+        told.push(format!("{} broke off at {}", broke.host, broke.at.format("%Y-%m-%d %H:%M UTC")));
+    }
+    told.join("; ")
+}
+
+/// The system's own locator knows the site of this machine. Without it nothing is lost but that.
+fn locator(domain: &str, located: &Located) -> Finding {
+    let instead = "the controllers that DNS lists are tried";
+    match located {
+        Located::Controller(host) => Finding::Ok(format!("{host} is the nearest of {domain}; it is tried first")),
+        Located::NoneKnown { error } => {
+            Finding::Skipped(format!("Windows names no controller of {domain} (error {error}); {instead}"))
+        }
+        Located::Unusable(name) => {
+            Finding::Skipped(format!("Windows names {name}, which stands in no certificate; {instead}"))
+        }
+        Located::Silent => Finding::Skipped(format!("Windows did not name a controller in time; {instead}")),
+        Located::NoLocator => Finding::Skipped(format!("this system has none; {instead}")),
+    }
 }
 
 /// Whether a broken line is the end of the matter.
@@ -176,10 +207,10 @@ async fn sign_in(
         }
         (Caution::RespectLastRefusal, false) | (Caution::TryOnce, _) => {}
     }
-    let preferred = store.and_then(|state| state.base.dc.as_ref()).map(|dc| dc.dns_name.as_str());
+    let experience = store.map(|state| state.experience(situation.clock.now())).unwrap_or_default();
     let pinned = store.and_then(|state| state.domain.as_ref());
-    match controllers::reach(access, preferred, pinned, situation.chance).await {
-        Ok((reader, domain)) => {
+    match controllers::reach(access, &experience, pinned, situation.chance).await {
+        Ok(InReach { reader, domain, .. }) => {
             let how = reader.how();
             for failed in &how.tried {
                 report.add("sign-in", Finding::Warn(named(Some(&failed.method), &failed.error, Exit::Attention)));
@@ -247,6 +278,16 @@ fn clock(difference: TimeDelta) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_locator_without_an_answer_fails_nothing_and_says_what_happens_instead() {
+        for located in [Located::NoneKnown { error: 1355 }, Located::Unusable("DC1".into()), Located::Silent] {
+            let Finding::Skipped(why) = locator("lab.example", &located) else { panic!("{located:?}") };
+            assert!(why.ends_with("DNS lists are tried"), "{why}");
+        }
+        let named = locator("lab.example", &Located::Controller("dc1.lab.example".into()));
+        assert_eq!(named, Finding::Ok("dc1.lab.example is the nearest of lab.example; it is tried first".into()));
+    }
 
     #[test]
     fn five_minutes_between_the_clocks_are_too_many() {

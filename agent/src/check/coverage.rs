@@ -76,7 +76,7 @@ impl<'a, F: Fn(&Dn) -> bool> Taking<'a, F> {
 
 impl<F: Fn(&Dn) -> bool> Sink for Taking<'_, F> {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
-        let guid = match people::read(&entry, self.attributes).map_err(|error| Refused::Unreadable(error.0))? {
+        let guid = match people::read(&entry, self.attributes)? {
             Read::Person(person) => person.guid,
             Read::System(_) => {
                 self.system += 1;

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use rollcall_protocol::catalogue;
+use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::checkin::CycleOutcome;
 
 use super::output::Output;
+use crate::cloud::way_out::Router;
 use crate::config::Config;
 use crate::cycle::Reached;
 use crate::diagnostic::Diagnostic;
@@ -28,14 +30,16 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
     };
     let report = keeping::find_report(folder);
     let reached = keeping::find_reached(folder);
+    let ceiling = keeping::ceiling(config);
     let is_running = keeping::is_locked(folder);
     let last = match report.as_ref().map(|report| &report.outcome) {
         None => "no cycle yet".to_owned(),
         Some(CycleOutcome::Complete) => "complete".to_owned(),
         Some(CycleOutcome::Incomplete { problem, .. }) => format!("failed: {} {}", problem.code, problem.detail),
     };
+    let way_out = Router::new(&identity.url, &config.cloud).way_out().to_string();
     let text = format!(
-        "Agent     agt_{}\nCustomer  {} ({})\nCloud     {}\nService   {}\nDomain    {}\nReached   {}\nLast      {last}\nPeople    {people}\nWaiting   {} batches, {} bytes",
+        "Agent     agt_{}\nCustomer  {} ({})\nCloud     {}\nProxy     {way_out}\nService   {}\nDomain    {}\nReached   {}\nLast      {last}\nPeople    {people}\nKept back {}\nWaiting   {} batches, {} bytes",
         identity.agent,
         identity.customer,
         identity.msp,
@@ -43,6 +47,7 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         if is_running { "running" } else { "not running" },
         state.domain.as_ref().map_or("not read yet", |domain| domain.dns_name.as_str()),
         reached.as_ref().map_or_else(|| "not yet".to_owned(), told),
+        ceiling.as_ref().map_or_else(|| "the settings cannot be read".to_owned(), kept_back),
         waiting.batches,
         waiting.bytes,
     );
@@ -51,6 +56,7 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         "customer": identity.customer,
         "msp": identity.msp,
         "cloud": identity.url,
+        "proxy": way_out,
         "running": is_running,
         "domain": state.domain,
         "dc": state.base.dc,
@@ -58,12 +64,32 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         "reached": reached,
         "last_cycle": report,
         "people": people,
+        "ceiling": ceiling,
         "awaiting_second_reading": state.awaiting,
         "waiting_batches": waiting.batches,
         "waiting_bytes": waiting.bytes,
     });
     output.result(text, &json);
     Ok(Exit::Ok)
+}
+
+/// One line for each, so that an owner sees at a glance what leaves the network and what does not.
+fn kept_back(ceiling: &Ceiling) -> String {
+    let mut lines = Vec::new();
+    if !ceiling.withheld.is_empty() {
+        lines.push(format!("attributes never sent: {}", ceiling.withheld.join(", ")));
+    }
+    for place in &ceiling.never_read {
+        let is_lost = ceiling.people_left_out.is_some() && place.guid.is_none();
+        let lost = if is_lost { " (not found: nobody joins or leaves)" } else { "" };
+        lines.push(format!("never read: {}{lost}", place.place));
+    }
+    match (ceiling.never_read.is_empty(), ceiling.people_left_out) {
+        (true, _) => {}
+        (false, None) => lines.push("how many people that leaves out is known after the next reading".to_owned()),
+        (false, Some(people)) => lines.push(format!("people left out: {people}")),
+    }
+    if lines.is_empty() { "nothing".to_owned() } else { lines.join("\n          ") }
 }
 
 /// The way that was taken, and the better ones that failed.
@@ -85,4 +111,26 @@ fn explain(missing: Diagnostic, folder: &Path) -> Diagnostic {
         }
     };
     Diagnostic { detail, ..missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollcall_protocol::ceiling::NeverRead;
+
+    #[test]
+    fn what_is_kept_back_is_said_with_its_effect() {
+        let board = NeverRead { place: "OU=Board,DC=lab".into(), guid: None };
+        let narrow = |people_left_out| Ceiling {
+            withheld: vec!["mobile".into(), "manager".into()],
+            never_read: vec![board.clone()],
+            people_left_out,
+        };
+
+        assert_eq!(kept_back(&Ceiling::default()), "nothing");
+        let told = kept_back(&narrow(Some(12)));
+        assert!(told.starts_with("attributes never sent: mobile, manager\n"), "{told}");
+        assert!(told.contains("OU=Board,DC=lab (not found") && told.ends_with("people left out: 12"), "{told}");
+        assert!(kept_back(&narrow(None)).contains("known after the next reading"));
+    }
 }

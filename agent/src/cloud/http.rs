@@ -1,4 +1,4 @@
-//! Decides how HTTPS leaves this network: directly, or through the proxy that the file names; and whom TLS trusts.
+//! Decides how long the HTTP client waits, which proxy it takes, and whom TLS trusts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::link::LinkError;
+use super::way_out::{Router, WayOut};
 use crate::config::{Cloud, Proxy};
 use crate::directory::tls;
 
@@ -13,7 +14,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The client for everything that goes to the cloud.
 #[expect(clippy::disallowed_methods, reason = "the one place where the agent's HTTP client is built")]
-pub fn client(settings: &Cloud) -> Result<reqwest::Client, LinkError> {
+pub fn client(settings: &Cloud, router: &Arc<Router>) -> Result<reqwest::Client, LinkError> {
     let setup = |error: &dyn std::fmt::Display| LinkError::Setup(error.to_string());
     let tls = tls::client_config(settings.ca_file.as_deref()).map_err(|error| setup(&error))?;
     let builder = reqwest::Client::builder()
@@ -25,16 +26,26 @@ pub fn client(settings: &Cloud) -> Result<reqwest::Client, LinkError> {
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(format!("rollcall-agent/{}", crate::version::text()));
     let builder = match &settings.proxy {
-        // The environment of a service is nobody's configuration unless the file says so.
         None => builder.no_proxy(),
+        Some(Proxy::At(url)) => builder.proxy(with_sign_in(named(url)?, settings)?),
+        Some(Proxy::System) if cfg!(windows) => builder.proxy(as_windows_says(Arc::clone(router))),
         Some(Proxy::System) => builder,
-        Some(Proxy::At(url)) => builder.proxy(named_proxy(url, settings)?),
     };
     builder.build().map_err(|error| setup(&error))
 }
 
-fn named_proxy(url: &str, settings: &Cloud) -> Result<reqwest::Proxy, LinkError> {
-    let proxy = reqwest::Proxy::all(url).map_err(|_| LinkError::Setup("cloud.proxy is no URL".to_owned()))?;
+fn named(url: &str) -> Result<reqwest::Proxy, LinkError> {
+    reqwest::Proxy::all(url).map_err(|_| LinkError::Setup("cloud.proxy is no URL".to_owned()))
+}
+
+fn as_windows_says(router: Arc<Router>) -> reqwest::Proxy {
+    reqwest::Proxy::custom(move |_| match router.way_out() {
+        WayOut::OfWindows { proxy, .. } => Some(proxy),
+        WayOut::Direct | WayOut::Named(_) | WayOut::Excepted(_) | WayOut::NoneSet | WayOut::Environment => None,
+    })
+}
+
+fn with_sign_in(proxy: reqwest::Proxy, settings: &Cloud) -> Result<reqwest::Proxy, LinkError> {
     let password = settings.proxy_password().map_err(|told| LinkError::Setup(told.detail))?;
     Ok(match (&settings.proxy_user, password) {
         (Some(user), Some(password)) => proxy.basic_auth(user, password.expose_secret()),

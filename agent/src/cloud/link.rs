@@ -1,6 +1,7 @@
 //! Decides how one signed request travels to the cloud, and what may be believed of what comes back.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_protocol::answer::{self, Answer, Refusal};
@@ -11,6 +12,7 @@ use rollcall_protocol::revocation::Revocation;
 use serde::de::DeserializeOwned;
 
 use super::http::{self, CONNECT_TIMEOUT};
+use super::way_out::Router;
 use crate::clock::{Chance, Clock};
 use crate::config::Cloud;
 use crate::directory::tls::{self, TlsRefused};
@@ -64,8 +66,7 @@ impl LinkError {
 pub struct Link {
     http: reqwest::Client,
     url: String,
-    /// For people to read; a password never stands in it.
-    proxy: Option<String>,
+    router: Arc<Router>,
     pub keys: Keyholder,
     /// Pinned at enrolment; `None` until then.
     cloud_key: Option<PublicKey>,
@@ -87,21 +88,19 @@ impl Link {
         chance: Chance,
     ) -> Result<Self, LinkError> {
         check_url(url)?;
-        let http = http::client(settings)?;
+        let router = Arc::new(Router::new(url, settings));
+        let http = http::client(settings, &router)?;
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self {
-            http,
-            url,
-            proxy: settings.proxy.as_ref().map(ToString::to_string),
-            keys: Keyholder::new(signer),
-            cloud_key,
-            clock,
-            chance,
-        })
+        Ok(Self { http, url, router, keys: Keyholder::new(signer), cloud_key, clock, chance })
     }
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// For people to read; a password never stands in it.
+    fn proxy(&self) -> Option<String> {
+        self.router.way_out().proxy()
     }
 
     /// A stamp for one request, by the cloud's clock as far as we know it.
@@ -122,7 +121,7 @@ impl Link {
         let response = request.send().await.map_err(|error| self.classify(&error))?;
         let status = response.status().as_u16();
         if status == 407 {
-            return Err(LinkError::Proxy { proxy: self.proxy.clone().unwrap_or_default() });
+            return Err(LinkError::Proxy { proxy: self.proxy().unwrap_or_default() });
         }
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let body = self.read_body(response).await?;
@@ -172,7 +171,7 @@ impl Link {
             match response.status().as_u16() {
                 200 => return Ok(Some(Download { response, idle, link: self.clone() })),
                 404 => return Ok(None),
-                407 => return Err(LinkError::Proxy { proxy: self.proxy.clone().unwrap_or_default() }),
+                407 => return Err(LinkError::Proxy { proxy: self.proxy().unwrap_or_default() }),
                 status => match self.believe(answer::classify::<()>(status, None, &self.read_body(response).await?)) {
                     Answer::Refused(Refusal::Skew { server_time }) => self.clock.learn(server_time),
                     Answer::Refused(Refusal::Unauthorized) if signer.key.id() != self.keys.signer().key.id() => {}
@@ -225,8 +224,9 @@ impl Link {
             if text.contains("dns error") || text.contains("failed to lookup address") {
                 return LinkError::NameUnknown { host };
             }
-            if let (true, Some(proxy)) = (text.contains("tunnel") || text.contains("proxy"), &self.proxy) {
-                return LinkError::Proxy { proxy: proxy.clone() };
+            let is_about_a_proxy = text.contains("tunnel") || text.contains("proxy");
+            if let Some(proxy) = is_about_a_proxy.then(|| self.proxy()).flatten() {
+                return LinkError::Proxy { proxy };
             }
             if let Some(io) = inner.downcast_ref::<std::io::Error>()
                 && io.get_ref().is_none()

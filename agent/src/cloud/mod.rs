@@ -1,6 +1,8 @@
 //! The link to the cloud: outbound HTTPS, signed requests, and answers that are understood or count for nothing.
 
 pub mod backoff;
+pub mod system_proxy;
+pub mod way_out;
 pub mod http;
 pub mod link;
 pub mod enrol;

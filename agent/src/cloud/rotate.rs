@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rollcall_protocol::answer::Answer;
 use rollcall_protocol::key::PrivateKey;
 use rollcall_protocol::path;
 use rollcall_protocol::rotate::{RotateRequest, RotateResponse};
@@ -15,6 +16,8 @@ use zeroize::Zeroizing;
 use super::link::{Link, LinkError, REQUEST_TIMEOUT};
 use crate::diagnostic::Diagnostic;
 use crate::identity::Identity;
+use crate::previous_key;
+use crate::signer::Signer;
 
 /// A key is this old at most, while the cloud can be reached.
 const KEY_LIFE: TimeDelta = TimeDelta::days(90);
@@ -37,7 +40,9 @@ pub async fn rotate(link: &Link, folder: &Path, identity: &Identity) -> Result<I
     let proposed = propose(link, folder, identity)?;
     let Some(next) = proposed.find_next_key()? else { return Ok(proposed) };
     introduce(link, &next).await.map_err(|error| Diagnostic::from(&error))?;
-    let renewed = proposed.with_next_key_in_force(link.clock.now());
+    let now = link.clock.now();
+    previous_key::keep(folder, identity.agent, &link.keys.signer().key, now);
+    let renewed = proposed.with_next_key_in_force(now);
     renewed.save(folder)?;
     link.keys.replace(renewed.signer()?);
     tracing::info!(key = %next.id(), "the agent signs with a new key");
@@ -62,6 +67,34 @@ async fn introduce(link: &Link, next: &PrivateKey) -> Result<(), LinkError> {
     let body = serde_json::to_vec(&request).map_err(|error| LinkError::Setup(error.to_string()))?;
     let answer: RotateResponse = link.ask(path::ROTATE, &body, REQUEST_TIMEOUT).await?;
     if answer.key == next.id() { Ok(()) } else { Err(LinkError::Odd { status: 200 }) }
+}
+
+/// Whether the key before could vouch for the present one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    Yes,
+    /// None is kept.
+    NoKey,
+}
+
+/// The cloud does not know the key that signs: it may have been restored from before the change. The key before, which it
+/// then still takes for the present one, introduces the new one again. A cloud that has seen the change refuses it.
+pub async fn introduce_again(link: &Link, folder: &Path) -> Result<Vouched, LinkError> {
+    let present = link.keys.signer();
+    let Some(key) = previous_key::find(folder, present.agent, link.clock.now()) else { return Ok(Vouched::NoKey) };
+    let before = Signer { key, agent: present.agent, cloud: present.cloud };
+    let request = RotateRequest::new(before.agent, before.key.id(), &present.key)?;
+    let body = serde_json::to_vec(&request).map_err(|error| LinkError::Setup(error.to_string()))?;
+    let jws = before.sign_request(path::ROTATE, &body, link.stamp())?;
+    match link.post::<RotateResponse>(path::ROTATE, &jws, body, REQUEST_TIMEOUT).await? {
+        Answer::Accepted(answer) if answer.key == present.key.id() => {
+            tracing::warn!(key = %present.key.id(), "the cloud had forgotten this key; the one before introduced it again");
+            Ok(Vouched::Yes)
+        }
+        Answer::Accepted(_) => Err(LinkError::Odd { status: 200 }),
+        Answer::Refused(refusal) => Err(LinkError::Refused(refusal)),
+        Answer::Unintelligible { status } => Err(LinkError::Odd { status }),
+    }
 }
 
 #[cfg(test)]

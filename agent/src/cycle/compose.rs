@@ -7,13 +7,13 @@ use rollcall_protocol::digest::{SetDigester, SetSummary};
 use rollcall_protocol::evidence::{Departure, Evidence, Stance};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::item::Item;
+use rollcall_protocol::loss::Losses;
 use rollcall_protocol::person::{InImport, PersonRecord};
 use uuid::Uuid;
 
 use super::CycleError;
 use super::confirm::Judged;
 use super::evidence::Verdict;
-use super::loss::Losses;
 use super::parts::Parts;
 use super::scope::Scope;
 use crate::directory::structure::Structure;
@@ -32,6 +32,8 @@ pub struct Counts {
     pub held: u64,
     /// Memberships that wait for a second reading.
     pub awaiting: u32,
+    /// Memberships that stay because nobody can judge them, however often we read.
+    pub undecided: u32,
 }
 
 /// Everything that was decided before the first byte is written.
@@ -164,7 +166,8 @@ impl Composer<'_, '_> {
     /// The record with what it lost as the cloud knows it.
     fn restored(&self, row: &Compared, before: &[InImport], json: &str) -> Result<String, CycleError> {
         let mut now = PersonRecord::read(json).map_err(SpoolError::from)?.person;
-        let known = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
+        let mut known = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
+        self.decided.scope.conceal(&mut known);
         self.decided.losses.restore(&mut now, &known, before);
         Ok(PersonRecord::write(now).map_err(SpoolError::from)?.json)
     }
@@ -187,7 +190,11 @@ impl Composer<'_, '_> {
                 }
                 Verdict::Wait => {
                     self.counts.awaiting += 1;
-                    after.extend(before.iter().filter(|earlier| earlier.import == *import).cloned());
+                    keep(*import, before, after);
+                }
+                Verdict::Stay(_) => {
+                    self.counts.undecided += 1;
+                    keep(*import, before, after);
                 }
                 // Added to the reading: it is among the found.
                 Verdict::StillHeld(_) => {}
@@ -196,6 +203,11 @@ impl Composer<'_, '_> {
         after.sort_by_key(|membership| membership.import);
         Ok(())
     }
+}
+
+/// The membership as it was.
+fn keep(import: Uuid, before: &[InImport], after: &mut Vec<InImport>) {
+    after.extend(before.iter().filter(|earlier| earlier.import == import).cloned());
 }
 
 /// People of whom only the cloud knows are in no row of the comparison; their departures are written here.
@@ -207,6 +219,8 @@ pub fn write_strangers(
 ) -> Result<(), CycleError> {
     for guid in strangers {
         let Some(verdicts) = decided.judged.verdicts.get(guid) else { continue };
+        // While every import stands still, nobody can say anything of them.
+        counts.undecided += u32::from(verdicts.is_empty());
         // Somebody who is in scope after all was added to the reading and is written with everybody else.
         if verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::StillHeld(_))) {
             continue;
@@ -217,6 +231,7 @@ pub fn write_strangers(
                     depart(parts, counts, decided.departure(*guid, *import, evidence.clone()))?;
                 }
                 Verdict::Wait => counts.awaiting += 1,
+                Verdict::Stay(_) => counts.undecided += 1,
                 Verdict::StillHeld(_) => {}
             }
         }

@@ -3,19 +3,45 @@
 use std::fmt;
 
 use rollcall_protocol::checkin::Clearing;
+use rollcall_protocol::loss::Losses;
+use uuid::Uuid;
 
-use super::loss::Losses;
+use super::confirm::Judged;
+use super::evidence::{Doubt, Verdict};
 use super::scope::{Scope, Unavailable};
+use super::withheld::Withheld;
 
 /// One thing to look at.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Concern {
-    SelectionGone { objects: usize },
-    SelectionElsewhere { objects: usize },
-    NotSelectable { objects: usize },
-    NestedTooFar { groups: usize },
-    AttributeLost { attribute: &'static str, people: u64, of: u64 },
+    SelectionGone {
+        objects: usize,
+    },
+    SelectionElsewhere {
+        objects: usize,
+    },
+    NotSelectable {
+        objects: usize,
+    },
+    NestedTooFar {
+        groups: usize,
+    },
+    AttributeLost {
+        attribute: &'static str,
+        people: u64,
+        of: u64,
+    },
+    /// People who are there and cannot be read; they stay as they were. A GUID names nobody.
+    Withheld {
+        what: &'static str,
+        people: usize,
+        first: Uuid,
+    },
+    /// People who would leave, but for a group that cannot be seen.
+    GroupUnseen {
+        memberships: usize,
+    },
 }
 
 impl Concern {
@@ -28,7 +54,9 @@ impl Concern {
             Self::SelectionGone { .. }
             | Self::SelectionElsewhere { .. }
             | Self::NotSelectable { .. }
-            | Self::NestedTooFar { .. } => None,
+            | Self::NestedTooFar { .. }
+            | Self::Withheld { .. }
+            | Self::GroupUnseen { .. } => None,
         }
     }
 }
@@ -43,12 +71,24 @@ impl fmt::Display for Concern {
             Self::AttributeLost { attribute, people, of } => {
                 write!(f, "{attribute} vanished from {people} of {of} people of an import")
             }
+            Self::Withheld { what, people, first } => {
+                write!(f, "{people} people cannot be read and stay as they were: {what} of the object {first}")
+            }
+            Self::GroupUnseen { memberships } => {
+                write!(f, "{memberships} memberships stay: these people are in a group that cannot be seen")
+            }
         }
     }
 }
 
+/// What vanished, as a batch tells it.
+pub fn clearings(losses: &Losses) -> Vec<Clearing> {
+    let told = losses.by_attribute().into_iter();
+    told.map(|loss| Clearing { attribute: loss.attribute().to_owned(), people: loss.people, of: loss.of }).collect()
+}
+
 /// Everything to look at, in a fixed order.
-pub fn list(scope: &Scope, losses: &Losses) -> Vec<Concern> {
+pub fn list(scope: &Scope, judged: &Judged, withheld: &Withheld, losses: &Losses) -> Vec<Concern> {
     let of_selection = |(why, count): (Unavailable, usize)| match why {
         Unavailable::Gone => Concern::SelectionGone { objects: count },
         Unavailable::OtherDomain => Concern::SelectionElsewhere { objects: count },
@@ -60,7 +100,11 @@ pub fn list(scope: &Scope, losses: &Losses) -> Vec<Concern> {
         people: loss.people,
         of: loss.of,
     });
-    scope.reasons().into_iter().map(of_selection).chain(lost).collect()
+    let kept_back = withheld.first().map(|(first, what)| Concern::Withheld { what, people: withheld.people(), first });
+    let verdicts = judged.verdicts.values().flatten();
+    let unseen = verdicts.filter(|(_, verdict)| *verdict == Verdict::Stay(Doubt::UnseenGroup)).count();
+    let unseen = (unseen > 0).then_some(Concern::GroupUnseen { memberships: unseen });
+    scope.reasons().into_iter().map(of_selection).chain(lost).chain(kept_back).chain(unseen).collect()
 }
 
 #[cfg(test)]
@@ -76,8 +120,21 @@ mod tests {
             scope.set_located(id(number), Located::Unavailable(why));
         }
 
-        let told = list(&scope, &Losses::default());
+        let mut withheld = Withheld::default();
+        withheld.note(id(5), "userAccountControl");
+        let mut judged = Judged::default();
+        let stays = |doubt| (id(11), Verdict::Stay(doubt));
+        judged.verdicts.insert(id(5), vec![stays(Doubt::Withheld)]);
+        judged.verdicts.insert(id(6), vec![stays(Doubt::UnseenGroup), stays(Doubt::Selection)]);
 
-        assert_eq!(told, vec![Concern::SelectionGone { objects: 2 }, Concern::SelectionElsewhere { objects: 1 }]);
+        let told = list(&scope, &judged, &withheld, &Losses::default());
+
+        let expected = vec![
+            Concern::SelectionGone { objects: 2 },
+            Concern::SelectionElsewhere { objects: 1 },
+            Concern::Withheld { what: "userAccountControl", people: 1, first: id(5) },
+            Concern::GroupUnseen { memberships: 1 },
+        ];
+        assert_eq!(told, expected);
     }
 }

@@ -12,13 +12,15 @@ use super::CycleError;
 use super::evidence::{self, Circumstances, DcContinuity, Live, Looked, Standing, Verdict};
 use super::scope::{ImportScope, Scope};
 use super::survey::Ended;
+use super::withheld::Withheld;
 use crate::clock::Clock;
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
 use crate::directory::entry::Entry;
+use crate::directory::filter::Filter;
 use crate::directory::group;
-use crate::directory::people::{self, AttributeList, Read};
-use crate::directory::reader::{DirectoryReader, Finds, Incomplete};
+use crate::directory::people::{self, AttributeList, NotReadable, Read};
+use crate::directory::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
 use crate::directory::values;
 use crate::spool::Spool;
 use crate::spool::reading::{Draft, HoldIndex};
@@ -50,31 +52,40 @@ impl SecondLook<'_> {
         reader: &mut DirectoryReader,
         spool: &Spool,
         ended: &[Ended],
+        withheld: &mut Withheld,
     ) -> Result<Judged, CycleError> {
         let mut judged = Judged::default();
-        for person in ended {
-            let verdicts = self.judge_one(reader, spool, person, &mut judged.missing).await?;
-            judged.verdicts.insert(person.guid, verdicts);
+        let is_gone = |before: &InImport| evidence::is_import_gone(self.scope, before);
+        let (released, others): (Vec<&Ended>, Vec<&Ended>) =
+            ended.iter().partition(|person| person.memberships.iter().all(is_gone));
+        for person in released {
+            let deselected = |before: &InImport| (before.import, Verdict::Depart(Evidence::Deselected));
+            judged.verdicts.insert(person.guid, person.memberships.iter().map(deselected).collect());
+        }
+        for people in others.chunks(AT_ONCE) {
+            let mut live = self.find_live(reader, people).await?;
+            for person in people {
+                let (looked, entry) = match live.remove(&person.guid) {
+                    Some(entry) => self.read_live(entry, person, withheld)?,
+                    None => self.look_for(reader, person, withheld).await?,
+                };
+                if matches!(looked, Looked::Nothing | Looked::Elsewhere) {
+                    judged.missing.insert(person.guid);
+                }
+                judged.verdicts.insert(person.guid, self.judge_one(spool, person, &looked, entry.as_ref())?);
+            }
         }
         check_groups(reader, self.scope, &judged).await?;
         Ok(judged)
     }
 
-    async fn judge_one(
+    fn judge_one(
         &self,
-        reader: &mut DirectoryReader,
         spool: &Spool,
         person: &Ended,
-        missing: &mut HashSet<Uuid>,
+        looked: &Looked,
+        entry: Option<&Entry>,
     ) -> Result<Vec<(Uuid, Verdict)>, CycleError> {
-        let deselected = |import: Uuid| (import, Verdict::Depart(Evidence::Deselected));
-        if person.memberships.iter().all(|before| evidence::is_import_gone(self.scope, before)) {
-            return Ok(person.memberships.iter().map(|before| deselected(before.import)).collect());
-        }
-        let (looked, entry) = self.look(reader, person).await?;
-        if matches!(looked, Looked::Nothing) {
-            missing.insert(person.guid);
-        }
         let missed = spool.find_missed(person.guid)?;
         let circumstances = Circumstances {
             dc: &self.domain.dc,
@@ -85,8 +96,8 @@ impl SecondLook<'_> {
         };
         let mut verdicts = Vec::new();
         for before in &person.memberships {
-            let verdict = evidence::judge(self.scope, before, &looked, &circumstances);
-            if let (Verdict::StillHeld(via), Some(entry)) = (&verdict, &entry) {
+            let verdict = evidence::judge(self.scope, before, looked, &circumstances);
+            if let (Verdict::StillHeld(via), Some(entry)) = (&verdict, entry) {
                 self.add(spool, before.import, via, entry)?;
             }
             verdicts.push((before.import, verdict));
@@ -94,23 +105,67 @@ impl SecondLook<'_> {
         Ok(verdicts)
     }
 
-    async fn look(&self, reader: &mut DirectoryReader, person: &Ended) -> Result<(Looked, Option<Entry>), CycleError> {
+    /// Those of a few who are there, wherever they are now. Whoever is not among them is looked for one by one.
+    async fn find_live(
+        &self,
+        reader: &mut DirectoryReader,
+        people: &[&Ended],
+    ) -> Result<HashMap<Uuid, Entry>, Incomplete> {
+        let wanted = self.wanted();
+        let is_one = |person: &&Ended| Filter::IsBytes("objectGUID", person.guid.to_bytes_le().to_vec());
+        let filter = Filter::Any(people.iter().map(is_one).collect());
+        let base = self.domain.head.as_str();
+        let search = Search { base, filter: &filter, attributes: &wanted, page_size: PAGE_SIZE };
+        let asked = people.iter().map(|person| person.guid).collect();
+        Ok(reader.search_into(&search, Asked { asked, found: HashMap::new() }).await?.sink.found)
+    }
+
+    async fn look_for(
+        &self,
+        reader: &mut DirectoryReader,
+        person: &Ended,
+        withheld: &mut Withheld,
+    ) -> Result<(Looked, Option<Entry>), Incomplete> {
         let base = values::guid_base(person.guid);
-        let mut wanted = self.attributes.names().to_vec();
-        wanted.extend(["sAMAccountType", "memberOf"]);
-        if let Some(entry) = reader.read_base(&base, &wanted, Finds::Live).await? {
-            return Ok((Looked::Live(self.live(&entry, &person.memberships)?), Some(entry)));
+        match reader.read_base(&base, &self.wanted(), Finds::Live).await {
+            Ok(Some(entry)) => return self.read_live(entry, person, withheld),
+            Ok(None) => {}
+            Err(Incomplete::Referral) => return Ok((Looked::Elsewhere, None)),
+            Err(error) => return Err(error),
         }
         let deleted = reader.read_base(&base, &["isDeleted"], Finds::Deleted).await?;
         let is_tombstone = deleted.is_some_and(|entry| entry.is_true("isDeleted"));
         Ok((if is_tombstone { Looked::Tombstone } else { Looked::Nothing }, None))
     }
 
+    fn wanted(&self) -> Vec<&'static str> {
+        let mut wanted = self.attributes.names().to_vec();
+        wanted.extend(["sAMAccountType", "memberOf"]);
+        wanted
+    }
+
+    fn read_live(
+        &self,
+        entry: Entry,
+        person: &Ended,
+        withheld: &mut Withheld,
+    ) -> Result<(Looked, Option<Entry>), Incomplete> {
+        match self.live(&entry, &person.memberships) {
+            Ok(live) => Ok((Looked::Live(live), Some(entry))),
+            Err(NotReadable::Withheld { what, .. }) => {
+                withheld.note(person.guid, what);
+                Ok((Looked::Withheld, None))
+            }
+            Err(NotReadable::Nameless) => Err(Incomplete::UnreadableEntry { page: 1, what: "objectGUID" }),
+        }
+    }
+
     /// An object that is there but cannot be read is no evidence of anything.
-    fn live(&self, entry: &Entry, memberships: &[InImport]) -> Result<Live, Incomplete> {
-        let unreadable = |what| Incomplete::UnreadableEntry { page: 1, what };
+    fn live(&self, entry: &Entry, memberships: &[InImport]) -> Result<Live, NotReadable> {
+        let guid = entry.bytes("objectGUID").and_then(values::guid).ok_or(NotReadable::Nameless)?;
+        let unreadable = |what| NotReadable::Withheld { guid, what };
         let standing = if people::is_user(entry) {
-            match people::read(entry, self.attributes).map_err(|error| unreadable(error.0))? {
+            match people::read(entry, self.attributes)? {
                 Read::Person(_) => Standing::Person,
                 Read::System(_) => Standing::System,
             }
@@ -141,7 +196,8 @@ impl SecondLook<'_> {
     }
 
     fn add(&self, spool: &Spool, import: Uuid, via: &[Uuid], entry: &Entry) -> Result<(), CycleError> {
-        let Ok(Read::Person(person)) = people::read(entry, self.attributes) else { return Ok(()) };
+        let Ok(Read::Person(mut person)) = people::read(entry, self.attributes) else { return Ok(()) };
+        self.scope.conceal(&mut person);
         let is_held = |index: &usize| {
             self.scope.holds.get(*index).is_some_and(|hold| hold.import == import && via.contains(&hold.selection.guid))
         };
@@ -149,6 +205,24 @@ impl SecondLook<'_> {
         let holds: Vec<HoldIndex> = holds.filter_map(|index| HoldIndex::try_from(index).ok()).collect();
         let draft = Draft::write(&person).map_err(crate::spool::SpoolError::from)?;
         Ok(spool.reading().add(person.guid, &draft, &holds, None)?)
+    }
+}
+
+/// People looked for by one search. A line may be slow: one after the other, many thousands would not end in time.
+const AT_ONCE: usize = 100;
+
+/// Takes those who were asked for, each once: a directory that shows others answers something else.
+struct Asked {
+    asked: HashSet<Uuid>,
+    found: HashMap<Uuid, Entry>,
+}
+
+impl Sink for Asked {
+    fn take(&mut self, entry: Entry) -> Result<(), Refused> {
+        let guid = entry.bytes("objectGUID").and_then(values::guid);
+        let guid = guid.filter(|guid| self.asked.remove(guid)).ok_or(Refused::Unreadable("objectGUID"))?;
+        self.found.insert(guid, entry);
+        Ok(())
     }
 }
 
@@ -188,6 +262,7 @@ fn is_out_alive(verdict: &Verdict) -> bool {
         Verdict::Depart(Evidence::LeftScope { .. } | Evidence::LeftGroup { .. } | Evidence::Deselected) => true,
         Verdict::Depart(Evidence::Deleted | Evidence::Excluded { .. } | Evidence::Absent { .. })
         | Verdict::Wait
+        | Verdict::Stay(_)
         | Verdict::StillHeld(_) => false,
     }
 }

@@ -1,7 +1,7 @@
 //! Decides why a membership ended, from a second look at the very object. No evidence, no removal.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rollcall_protocol::desired::SelectionKind;
+use rollcall_protocol::desired::{Nesting, SelectionKind};
 use rollcall_protocol::directory::DcIdentity;
 use rollcall_protocol::evidence::Evidence;
 use rollcall_protocol::person::InImport;
@@ -20,6 +20,10 @@ pub enum Looked {
     Tombstone,
     /// "No such object": deleted, or hidden from this account.
     Nothing,
+    /// The forest knows the object, and another domain has it: migrated, keeping its GUID. This domain has none.
+    Elsewhere,
+    /// It is there, and something that decides about it cannot be read.
+    Withheld,
 }
 
 /// Where a live account is.
@@ -55,8 +59,21 @@ pub enum Verdict {
     Depart(Evidence),
     /// Stays for now; a second reading decides.
     Wait,
+    /// Stays until a human mends what keeps us from judging: another reading would say the same.
+    Stay(Doubt),
     /// It is there after all: these selections hold the person.
     StillHeld(Vec<Uuid>),
+}
+
+/// Why a membership cannot be judged, however often we read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// Another selection of the import cannot be located: they may be in that one.
+    Selection,
+    /// They are in a group that cannot be seen: it may lie in one whose inner groups are followed.
+    UnseenGroup,
+    /// They cannot be read themselves.
+    Withheld,
 }
 
 /// The circumstances of the second look.
@@ -80,12 +97,14 @@ pub fn is_import_gone(scope: &Scope, before: &InImport) -> bool {
 pub fn judge(scope: &Scope, before: &InImport, looked: &Looked, circumstances: &Circumstances<'_>) -> Verdict {
     let Some(import) = scope.imports.get(&before.import) else { return Verdict::Depart(Evidence::Deselected) };
     let evidence = match looked {
-        Looked::Nothing => return judge_absent(circumstances),
+        // Two answers that agree are asked for in either case; then there is no such object in this domain.
+        Looked::Nothing | Looked::Elsewhere => return judge_absent(circumstances),
+        Looked::Withheld => return Verdict::Stay(Doubt::Withheld),
         Looked::Tombstone => Evidence::Deleted,
         Looked::Live(live) => match judge_live(scope, import, before, live) {
             Place::Out(evidence) => evidence,
             Place::In(via) => return Verdict::StillHeld(via),
-            Place::Unknown => return Verdict::Wait,
+            Place::Unknown(doubt) => return Verdict::Stay(doubt),
         },
     };
     match circumstances.continuity {
@@ -113,8 +132,8 @@ enum Place {
     Out(Evidence),
     /// These selections hold the person after all: paging is no snapshot, people move while we read.
     In(Vec<Uuid>),
-    /// In none that can be seen, and another selection of the import cannot be located: they may be in that one.
-    Unknown,
+    /// In none that can be seen, and nobody can say whether in one that cannot.
+    Unknown(Doubt),
 }
 
 fn judge_live(scope: &Scope, import: &ImportScope, before: &InImport, live: &Live) -> Place {
@@ -127,30 +146,44 @@ fn judge_live(scope: &Scope, import: &ImportScope, before: &InImport, live: &Liv
         return Place::Out(Evidence::Excluded { by });
     }
     let mut held_by = Vec::new();
-    let mut all_located = true;
+    let mut doubt = None;
     for selection in &import.include {
         match holds(scope, import, selection.guid, live) {
-            Some(true) => held_by.push(selection.guid),
-            Some(false) => {}
-            None => all_located = false,
+            Holds::Yes => held_by.push(selection.guid),
+            Holds::No => {}
+            Holds::NobodyKnows(why) => doubt = Some(why),
         }
     }
-    match (held_by.is_empty(), all_located) {
+    match (held_by.is_empty(), doubt) {
         (false, _) => Place::In(held_by),
-        (true, true) => Place::Out(where_to(import, before, live)),
-        (true, false) => Place::Unknown,
+        (true, None) => Place::Out(where_to(import, before, live)),
+        (true, Some(doubt)) => Place::Unknown(doubt),
     }
 }
 
-/// `None`: the selection cannot be located, so nobody can say.
-fn holds(scope: &Scope, import: &ImportScope, selected: Uuid, live: &Live) -> Option<bool> {
+/// Whether one selection holds a live account.
+enum Holds {
+    Yes,
+    No,
+    NobodyKnows(Doubt),
+}
+
+fn holds(scope: &Scope, import: &ImportScope, selected: Uuid, live: &Live) -> Holds {
+    let known = |is_held| if is_held { Holds::Yes } else { Holds::No };
     let is_in = |group: &&Group| {
         live.member_of.contains(&group.dn) || (live.primary_group.is_some() && live.primary_group == group.sid.rid())
     };
     match scope.located(selected) {
-        Located::Ou(ou) => Some(live.dn.is_at_or_under(ou)),
-        Located::Group(_) => Some(scope.groups(selected, import.nesting).iter().any(is_in)),
-        Located::Unavailable(_) => None,
+        Located::Ou(ou) => known(live.dn.is_at_or_under(ou)),
+        Located::Group(_) if scope.groups(selected, import.nesting).iter().any(is_in) => Holds::Yes,
+        Located::Group(_) => match import.nesting {
+            Nesting::Direct => Holds::No,
+            Nesting::Nested if live.member_of.iter().any(|group| scope.outlook().may_hide_more(group)) => {
+                Holds::NobodyKnows(Doubt::UnseenGroup)
+            }
+            Nesting::Nested => Holds::No,
+        },
+        Located::Unavailable(_) => Holds::NobodyKnows(Doubt::Selection),
     }
 }
 
@@ -247,6 +280,26 @@ mod tests {
     }
 
     #[test]
+    fn somebody_whom_another_domain_has_now_leaves_like_one_who_is_not_there() {
+        let missed = Missed { first_missed_at: DateTime::UNIX_EPOCH, ntds_guid: id(90), invocation_id: id(91) };
+
+        assert_eq!(judged(&Looked::Elsewhere, DcContinuity::Same, None), Verdict::Wait);
+        assert_eq!(
+            judged(&Looked::Elsewhere, DcContinuity::Same, Some(&missed)),
+            Verdict::Depart(Evidence::Absent { first_missed_at: DateTime::UNIX_EPOCH })
+        );
+    }
+
+    #[test]
+    fn somebody_who_cannot_be_read_stays_however_often_we_read() {
+        let missed = Missed { first_missed_at: DateTime::UNIX_EPOCH, ntds_guid: id(90), invocation_id: id(91) };
+
+        for continuity in [DcContinuity::Same, DcContinuity::Changed] {
+            assert_eq!(judged(&Looked::Withheld, continuity, Some(&missed)), Verdict::Stay(Doubt::Withheld));
+        }
+    }
+
+    #[test]
     fn two_looks_a_moment_apart_are_one() {
         let later = DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1);
         let missed = Missed { first_missed_at: later, ntds_guid: id(90), invocation_id: id(91) };
@@ -282,8 +335,8 @@ mod tests {
     fn nobody_leaves_while_another_selection_of_the_import_cannot_be_located() {
         let moved = live("CN=Ana,OU=22,DC=lab");
 
-        assert_eq!(judged_while_22_is_unavailable(21, &moved), Verdict::Wait);
-        assert_eq!(judged_while_22_is_unavailable(29, &moved), Verdict::Wait);
+        assert_eq!(judged_while_22_is_unavailable(21, &moved), Verdict::Stay(Doubt::Selection));
+        assert_eq!(judged_while_22_is_unavailable(29, &moved), Verdict::Stay(Doubt::Selection));
         assert_eq!(judged_while_22_is_unavailable(29, &live("CN=Ana,OU=21,DC=lab")), Verdict::StillHeld(vec![id(21)]));
         assert_eq!(judged_while_22_is_unavailable(21, &Looked::Tombstone), Verdict::Depart(Evidence::Deleted));
     }

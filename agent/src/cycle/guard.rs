@@ -17,7 +17,7 @@ pub fn decide(scope: &Scope, survey: &Survey, judged: &Judged) -> BTreeMap<Uuid,
     for (import, verdict) in judged.verdicts.values().flatten() {
         match verdict {
             Verdict::Depart(_) => *leaving.entry(*import).or_default() += 1,
-            Verdict::Wait | Verdict::StillHeld(_) => {}
+            Verdict::Wait | Verdict::Stay(_) | Verdict::StillHeld(_) => {}
         }
     }
     leaving.into_iter().map(|(import, leaving)| (import, stance(scope, survey, import, leaving))).collect()

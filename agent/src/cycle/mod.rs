@@ -6,9 +6,9 @@
 pub mod scope;
 pub mod locate;
 pub mod nested;
+pub mod withheld;
 pub mod read;
 pub mod survey;
-pub mod loss;
 pub mod evidence;
 pub mod confirm;
 pub mod guard;
@@ -18,6 +18,7 @@ pub mod compose;
 mod publish;
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -32,10 +33,11 @@ use self::confirm::{Judged, SecondLook};
 use self::evidence::DcContinuity;
 use self::scope::Scope;
 use self::survey::Survey;
+use self::withheld::Withheld;
 use crate::clock::{Chance, Clock};
 use crate::directory::ceiling::{Barred, NeverRead};
 use crate::directory::connect::{ConnectError, How, Target};
-use crate::directory::controllers::{self, Controllers};
+use crate::directory::controllers::{self, Controllers, InReach};
 use crate::directory::domain::{Domain, NotOurs};
 use crate::directory::method::Method;
 use crate::directory::people::AttributeList;
@@ -168,22 +170,31 @@ impl Cycle<'_> {
         if self.spool.waiting()?.batches > 0 && wish.purpose == Purpose::Publish && !self.spool.may_be_replaced()? {
             return Err(CycleError::Unsent);
         }
-        let read = tokio::time::timeout(DEADLINE, self.read(wish)).await;
+        let host = OnceLock::new();
+        let read = tokio::time::timeout(DEADLINE, self.read(wish, &host)).await;
         let read = read.map_err(|_| CycleError::Deadline(DEADLINE.as_secs() / 60)).flatten();
+        if let (Err(error), Some(host), Purpose::Publish) = (&read, host.get(), wish.purpose)
+            && is_the_controllers(error)
+        {
+            tracing::warn!(%host, %error, "this domain controller broke off; the next reading begins with another one");
+            self.spool.note_broken(host, self.clock.cloud_now())?;
+        }
         let summary = read.and_then(|read| publish::publish(&mut self, wish, &read));
         self.spool.drop_reading();
         summary
     }
 
-    /// Everything that needs the directory.
-    async fn read(&mut self, wish: &Wish) -> Result<Complete, CycleError> {
+    /// Everything that needs the directory. `reading_from` is told which controller is read, also when the reading breaks off.
+    async fn read(&mut self, wish: &Wish, reading_from: &OnceLock<String>) -> Result<Complete, CycleError> {
         let started_at = self.clock.cloud_now();
         let replaced = self.spool.next_batch()?.map(|first| first.claims.link.cycle.kind);
         let state = self.spool.state_to_build_on()?;
         // A spool that was lost does not know its domain any more; the signed instructions still do.
         let pinned = state.domain.as_ref().or(self.desired.domain.as_ref());
-        let preferred = state.base.dc.as_ref().map(|dc| dc.dns_name.as_str());
-        let (mut reader, domain) = controllers::reach(self.access, preferred, pinned, self.chance).await?;
+        let experience = state.experience(started_at);
+        let reached = controllers::reach(self.access, &experience, pinned, self.chance).await?;
+        let InReach { mut reader, domain, host } = reached;
+        let host = reading_from.get_or_init(|| host).clone();
         let reached = Reached::from(reader.how());
         for failed in &reached.failed {
             tracing::warn!(used = %reached.used, %failed, "a better way to the directory failed");
@@ -197,9 +208,11 @@ impl Cycle<'_> {
         drop(groups);
         self.spool.begin_reading()?;
         let attributes = &self.access.attributes;
-        read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
+        let mut withheld = read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
         self.spool.finish_reading()?;
-        (self.progress)(self.spool.reading().count()?);
+        let people = self.spool.reading().count()?;
+        withheld.check(people)?;
+        (self.progress)(people);
         let asked: BTreeSet<Uuid> = wish.confirm.iter().chain(&state.asked).copied().collect();
         let survey = survey::take(self.spool, &scope, &asked)?;
         let look = SecondLook {
@@ -210,11 +223,12 @@ impl Cycle<'_> {
             clock: self.clock,
             second_reading_after: self.second_reading_after,
         };
-        let judged = look.judge_all(&mut reader, self.spool, &survey.ended).await?;
+        let judged = look.judge_all(&mut reader, self.spool, &survey.ended, &mut withheld).await?;
         reader.close().await;
         Ok(Complete {
             started_at,
             reached,
+            host,
             replaced,
             state,
             domain,
@@ -223,6 +237,7 @@ impl Cycle<'_> {
             structure,
             survey,
             judged,
+            withheld,
             asked,
         })
     }
@@ -232,6 +247,8 @@ impl Cycle<'_> {
 struct Complete {
     started_at: DateTime<Utc>,
     reached: Reached,
+    /// The controller as it was named to us.
+    host: String,
     /// The cycle in the spool whose place this one takes: what it owed the cloud, this one owes.
     replaced: Option<CycleKind>,
     state: State,
@@ -241,7 +258,35 @@ struct Complete {
     structure: Structure,
     survey: Survey,
     judged: Judged,
+    withheld: Withheld,
     asked: BTreeSet<Uuid>,
+}
+
+/// Whether a reading that was begun failed for something of this controller: another one may well end it.
+fn is_the_controllers(error: &CycleError) -> bool {
+    match error {
+        CycleError::Connect(_) | CycleError::Deadline(_) => true,
+        CycleError::Incomplete(incomplete) => match incomplete {
+            Incomplete::Result { .. }
+            | Incomplete::ConnectionLost { .. }
+            | Incomplete::Silent { .. }
+            | Incomplete::UnreadableEntry { .. }
+            | Incomplete::UnreadablePageControl { .. }
+            | Incomplete::TooManyPages(_) => true,
+            // Of a permission, of the moment, of this machine: the next controller would say the same.
+            Incomplete::Referral
+            | Incomplete::ReadRightMissing { .. }
+            | Incomplete::Contradiction
+            | Incomplete::ChangedMeanwhile
+            | Incomplete::Store(_) => false,
+        },
+        CycleError::NotOurs(_)
+        | CycleError::Spool(_)
+        | CycleError::Packing(_)
+        | CycleError::Signing(_)
+        | CycleError::Unsent
+        | CycleError::NoPlace => false,
+    }
 }
 
 fn continuity(state: &State, domain: &Domain) -> DcContinuity {

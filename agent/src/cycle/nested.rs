@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::scope::{Located, Scope, Unavailable};
 use crate::directory::domain::Domain;
-use crate::directory::group::{self, Group, GroupMap};
+use crate::directory::group::{self, Group, GroupMap, Outlook};
 use crate::directory::reader::{DirectoryReader, Incomplete};
 use crate::directory::structure;
 
@@ -27,7 +27,11 @@ pub async fn expand_all(
     groups: &GroupMap,
     scope: &mut Scope,
 ) -> Result<(), Incomplete> {
-    for root in scope.to_expand() {
+    let roots = scope.to_expand();
+    if !roots.is_empty() {
+        scope.set_outlook(Outlook::over(domain, groups));
+    }
+    for root in roots {
         match expand(&root, groups, domain) {
             Tree::Whole(inner) => {
                 check_members(reader, &root, &inner, groups, domain).await?;

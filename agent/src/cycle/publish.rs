@@ -5,6 +5,8 @@ use rollcall_protocol::batch::{CycleKind, CyclePart, StructurePart};
 use rollcall_protocol::chain::{ChainHead, Epoch};
 use rollcall_protocol::digest::SetSummary;
 use rollcall_protocol::hash::Hash;
+use rollcall_protocol::limits;
+use rollcall_protocol::loss;
 
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
@@ -20,7 +22,8 @@ const FULL_EVERY: TimeDelta = TimeDelta::hours(24);
 pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Summary, CycleError> {
     let plan = Plan::make(cycle, wish, read)?;
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
-    let losses = read.survey.tally.judge(&cycle.access.attributes, &wish.accepted);
+    let can_be_lost = |name| cycle.access.attributes.holds(name) && !loss::is_among(&wish.accepted, name);
+    let losses = read.survey.tally.judge(can_be_lost);
     let decided = Decided {
         scope: &read.scope,
         judged: &read.judged,
@@ -38,13 +41,16 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
     }
     let (mut counts, set, rows) = compose::write(&writer, &mut parts, &decided)?;
     compose::write_strangers(&mut parts, &decided, &mut counts, &read.survey.strangers)?;
-    let part = plan.part(wish, read, &counts, set, cycle.desired.version);
+    let part = CyclePart {
+        clearings: concern::clearings(&losses),
+        ..plan.part(wish, read, &counts, set, cycle.desired.version)
+    };
     let sealed = parts.seal(&part, Seal { signer: cycle.signer, clock: cycle.clock, chance: cycle.chance })?;
     match wish.purpose {
         Purpose::DryRun => {}
         Purpose::Publish => {
             writer.note_missed(&read.judged.missing, plan.finished_at, &read.domain.dc)?;
-            writer.forget_found()?;
+            writer.forget_missed_but(&read.judged.missing)?;
             let next = plan.next_base(read, &part, rows);
             writer.commit(&State {
                 chain: Some(sealed.head),
@@ -53,10 +59,14 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
                 next: Some(next),
                 awaiting: counts.awaiting,
                 asked: read.asked.clone(),
+                broken: read.state.broken.clone().without(&read.host, plan.finished_at),
             })?;
         }
     }
-    Ok(Summary { concerns: concern::list(&read.scope, &losses), ..summary(access, read, &part, counts, &sealed) })
+    Ok(Summary {
+        concerns: concern::list(&read.scope, &read.judged, &read.withheld, &losses),
+        ..summary(access, read, &part, counts, &sealed)
+    })
 }
 
 /// What is known before the first item is written.
@@ -65,7 +75,7 @@ struct Plan {
     head: ChainHead,
     kind: CycleKind,
     structure: StructurePart,
-    structure_hash: Hash,
+    structure_hash: Option<Hash>,
     recipe: Hash,
     finished_at: DateTime<Utc>,
 }
@@ -76,11 +86,15 @@ impl Plan {
         let recipe = scope::recipe(cycle.desired, attributes, never_read, crate::version::text());
         let finished_at = cycle.clock.cloud_now();
         let kind = kind(wish, read, recipe, finished_at);
-        let structure_hash = compose::structure_hash(&read.structure)?;
-        let is_known = read.state.base.structure == Some(structure_hash);
-        let structure = match kind {
-            CycleKind::Delta if is_known => StructurePart::Unchanged,
-            CycleKind::Delta | CycleKind::Full => StructurePart::Included,
+        let now = compose::structure_hash(&read.structure)?;
+        let before = read.state.base.structure;
+        // What lies in a place that must never be read cannot be left out while nobody knows where it is.
+        let (structure, structure_hash) = match kind {
+            CycleKind::Delta | CycleKind::Full if read.scope.barred().is_uncertain() => {
+                (StructurePart::Unchanged, before)
+            }
+            CycleKind::Delta if before == Some(now) => (StructurePart::Unchanged, before),
+            CycleKind::Delta | CycleKind::Full => (StructurePart::Included, Some(now)),
         };
         let head = match (read.state.chain, wish.purpose) {
             (Some(head), Purpose::Publish | Purpose::DryRun) => head,
@@ -96,6 +110,8 @@ impl Plan {
             CycleKind::Full => 0,
             CycleKind::Delta => read.state.base.snapshot,
         };
+        let unavailable = read.scope.unavailable();
+        let more = unavailable.len().saturating_sub(limits::UNAVAILABLE_TOLD);
         CyclePart {
             cycle: self.cycle,
             kind: self.kind,
@@ -113,7 +129,9 @@ impl Plan {
             people_seen: read.structure.people,
             structure: self.structure,
             awaiting_second_reading: counts.awaiting,
-            unavailable: read.scope.unavailable(),
+            unavailable: unavailable.into_iter().take(limits::UNAVAILABLE_TOLD).collect(),
+            unavailable_more: u32::try_from(more).unwrap_or(u32::MAX),
+            clearings: Vec::new(),
             desired_version,
         }
     }
@@ -126,7 +144,7 @@ impl Plan {
         Base {
             snapshot: part.snapshot,
             dc: Some(read.domain.dc.clone()),
-            structure: Some(self.structure_hash),
+            structure: self.structure_hash,
             full_at,
             recipe: Some(self.recipe),
             finished_at: Some(self.finished_at),
@@ -158,7 +176,7 @@ fn summary(access: &Access, read: &Complete, part: &CyclePart, counts: Counts, s
         counts,
         batches: sealed.parts,
         bytes: sealed.bytes,
-        unavailable: part.unavailable.clone(),
+        unavailable: read.scope.unavailable(),
         concerns: Vec::new(),
         started_at: part.started_at,
         finished_at: part.finished_at,

@@ -6,6 +6,7 @@ use rollcall_protocol::person::{InImport, Person};
 use uuid::Uuid;
 
 use super::scope::{Located, Scope};
+use super::withheld::Withheld;
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
 use crate::directory::entry::Entry;
@@ -24,20 +25,23 @@ pub async fn read_all(
     scope: &Scope,
     attributes: &AttributeList,
     reading: &Reading<'_>,
-) -> Result<(), Incomplete> {
+) -> Result<Withheld, Incomplete> {
+    let mut withheld = Withheld::default();
     for (selection, nesting, holds) in scope.to_read() {
         for target in targets(scope, selection, nesting, domain) {
             let (base, filter) = (target.base.as_str(), &target.filter);
             let search = Search { base, filter, attributes: attributes.names(), page_size: PAGE_SIZE };
             let memberships = scope.memberships(&holds, &[]);
             let sink = PeopleSink { scope, attributes, reading, holds: holds.clone(), memberships, found: 0 };
-            let found = reader.search_into(&search, sink).await?.sink.found;
+            let complete = reader.search_into(&search, sink).await?;
+            withheld.extend(complete.withheld);
+            let found = complete.sink.found;
             if let (0, Some(group)) = (found, target.group) {
                 check_empty_group(reader, group).await?;
             }
         }
     }
-    Ok(())
+    Ok(withheld)
 }
 
 struct Target<'a> {
@@ -69,15 +73,17 @@ struct PeopleSink<'a> {
 impl Sink for PeopleSink<'_> {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
         self.found += 1;
-        let person = match people::read(&entry, self.attributes).map_err(|error| Refused::Unreadable(error.0))? {
-            Read::Person(person) => person,
-            Read::System(_) => return Ok(()),
-        };
-        let holds = holds_of(self.scope, &self.holds, &person.dn).ok_or(Refused::Unreadable("its name"))?;
+        let holds = holds_of(self.scope, &self.holds, &entry.dn).ok_or(Refused::Unreadable("its name"))?;
         if holds.is_empty() {
             return Ok(());
         }
-        self.add(&person, &holds).map_err(|error| Refused::Store(error.to_string()))
+        match people::read(&entry, self.attributes)? {
+            Read::Person(mut person) => {
+                self.scope.conceal(&mut person);
+                self.add(&person, &holds).map_err(|error| Refused::Store(error.to_string()))
+            }
+            Read::System(_) => Ok(()),
+        }
     }
 }
 

@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use rollcall_protocol::desired::{DesiredState, Nesting, Selection, SelectionKind};
 use rollcall_protocol::evidence::LOCAL_CEILING;
 use rollcall_protocol::hash::Hash;
-use rollcall_protocol::person::InImport;
+use rollcall_protocol::person::{InImport, Person};
 use uuid::Uuid;
 
 use crate::directory::ceiling::{Barred, NeverRead};
 use crate::directory::dn::Dn;
-use crate::directory::group::Group;
+use crate::directory::group::{Group, Outlook};
 use crate::directory::people::AttributeList;
 use crate::spool::commit::FoundPerson;
 use crate::spool::reading::HoldIndex;
@@ -73,6 +73,8 @@ pub struct Scope {
     barred: Barred,
     /// The groups inside a selected group, for imports that want them.
     nested: HashMap<Uuid, Vec<Group>>,
+    /// What can be seen of all groups, where some are followed.
+    outlook: Outlook,
 }
 
 /// One search, and the positions of the holds it stands for.
@@ -100,7 +102,14 @@ impl Scope {
         }
         // A row of the reading carries positions of two bytes; the protocol's limits (64 × 500) stay below.
         holds.truncate(usize::from(HoldIndex::MAX));
-        Self { imports, holds, located: HashMap::new(), nested: HashMap::new(), barred: Barred::default() }
+        Self {
+            imports,
+            holds,
+            located: HashMap::new(),
+            nested: HashMap::new(),
+            barred: Barred::default(),
+            outlook: Outlook::default(),
+        }
     }
 
     /// The same, narrowed by the file on this machine.
@@ -144,6 +153,22 @@ impl Scope {
 
     pub fn set_nested(&mut self, guid: Uuid, groups: Vec<Group>) {
         self.nested.insert(guid, groups);
+    }
+
+    pub fn set_outlook(&mut self, outlook: Outlook) {
+        self.outlook = outlook;
+    }
+
+    pub fn outlook(&self) -> &Outlook {
+        &self.outlook
+    }
+
+    /// Takes out of a record what names somebody in a place that is never read: their manager.
+    pub fn conceal(&self, person: &mut Person) {
+        let is_barred = |manager: &String| Dn::parse(manager).is_none_or(|dn| self.barred.holds(&dn));
+        if !self.barred.is_empty() && person.manager.as_ref().is_some_and(is_barred) {
+            person.manager = None;
+        }
     }
 
     /// The groups that a selection stands for: itself, and those inside it where they are wanted.
@@ -380,6 +405,20 @@ mod tests {
         scope.set_located(id(31), Located::Unavailable(Unavailable::Gone));
 
         assert!(scope.to_read().is_empty());
+    }
+
+    #[test]
+    fn a_manager_in_a_place_that_is_never_read_is_not_named() {
+        let scope = scope(Vec::new()).under(Barred::of(&[("b", Some("OU=Board,DC=lab"))]));
+        let concealed = |manager: &str| {
+            let mut person = Person { manager: Some(manager.to_owned()), ..Person::default() };
+            scope.conceal(&mut person);
+            person.manager
+        };
+
+        assert_eq!(concealed("CN=Director,OU=Board,DC=lab"), None);
+        assert_eq!(concealed("no name at all"), None);
+        assert_eq!(concealed("CN=Lead,OU=Staff,DC=lab").as_deref(), Some("CN=Lead,OU=Staff,DC=lab"));
     }
 
     #[test]

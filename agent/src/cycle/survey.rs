@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_protocol::hash::Hash;
+use rollcall_protocol::loss::Tally;
 use rollcall_protocol::person::{InImport, PersonRecord};
 use uuid::Uuid;
 
-use super::loss::Tally;
 use super::scope::Scope;
 use crate::spool::commit::Compared;
 use crate::spool::{Spool, SpoolError};
@@ -84,7 +84,9 @@ impl Survey {
             return Ok(());
         }
         let now = PersonRecord::read(&json)?.person;
-        let before = PersonRecord::read(&spool.get_record(row.guid)?)?.person;
+        let mut before = PersonRecord::read(&spool.get_record(row.guid)?)?.person;
+        // What is kept back on purpose is not lost.
+        scope.conceal(&mut before);
         self.tally.add(&known.imports, Some((&before, &now)));
         Ok(())
     }

@@ -10,8 +10,8 @@ use super::connect::ConnectError;
 use super::gate::{ConnectionEnd, MessageReader};
 use super::method::Credentials;
 
-/// Why the directory did not let us in. None of these may be tried again before the next cycle or a change of the
-/// configuration: repeated wrong passwords lock the account.
+/// Why the directory did not let us in. Where it judged the account, nothing may be tried again before the next cycle or
+/// a change of the configuration: repeated wrong passwords lock it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindRefused {
     /// A bind with an empty password "succeeds" as anonymous (RFC 4513 5.1.2), so it is never sent.
@@ -31,6 +31,9 @@ pub enum BindRefused {
     SigningDemanded,
     #[error("the directory demands channel binding")]
     ChannelBindingDemanded,
+    /// Busy, starting, shutting down: no name or password was looked at.
+    #[error("the domain controller cannot take a sign-in now (result {0})")]
+    NotNow(u32),
     #[error("the directory answers the sign-in with result {0}")]
     Other(u32),
 }
@@ -80,6 +83,8 @@ pub(super) fn verdict(result: &ResultCode) -> Result<(), BindRefused> {
             Some("80090346") => BindRefused::ChannelBindingDemanded,
             Some(_) | None => BindRefused::NameOrPassword,
         }),
+        // operationsError, timeLimitExceeded, busy, unavailable, unwillingToPerform (RFC 4511 A.1).
+        other @ (1 | 3 | 51..=53) => Err(BindRefused::NotNow(other)),
         other => Err(BindRefused::Other(other)),
     }
 }
@@ -118,6 +123,14 @@ mod tests {
         let text = "00002028: LdapErr: DSID-0C090259, comment: The server requires binds to turn on integrity checking";
 
         assert_eq!(refusal(8, text), BindRefused::SigningDemanded);
+    }
+
+    #[test]
+    fn a_controller_that_is_busy_has_judged_nobody() {
+        for code in [1, 51, 52, 53] {
+            assert_eq!(refusal(code, "00002024: LdapErr: DSID-0C0609F7, data 0"), BindRefused::NotNow(code));
+        }
+        assert_eq!(refusal(48, ""), BindRefused::Other(48));
     }
 
     #[tokio::test]

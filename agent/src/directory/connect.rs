@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio_rustls::client::TlsStream;
 
 use super::ber::{self, element};
@@ -36,7 +37,7 @@ pub struct Target {
 /// Every wait has an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// TCP, TLS and bind together.
+    /// Each stage of a connection: its name, TCP, TLS, the sign-in.
     pub connect: Duration,
     /// From the first byte of a message to its last.
     pub message: Duration,
@@ -55,6 +56,9 @@ impl Default for Timeouts {
 pub enum ConnectError {
     #[error("the name {host} cannot be resolved")]
     NameUnknown { host: String },
+    /// DNS or the system's locator named it, and neither can be believed.
+    #[error("{host} is named as a domain controller of {domain} and lies outside it")]
+    ForeignController { host: String, domain: String },
     #[error("{host} port {port} is not reachable: {why}")]
     Unreachable { host: String, port: u16, why: String },
     #[error("{host} did not answer within {seconds} s while {stage}")]
@@ -84,6 +88,7 @@ impl ConnectError {
                 tried.iter().map(|one| (Some(one.method.as_str()), &one.error)).collect()
             }
             Self::NameUnknown { .. }
+            | Self::ForeignController { .. }
             | Self::Unreachable { .. }
             | Self::TimedOut { .. }
             | Self::Tls(_)
@@ -262,15 +267,35 @@ async fn addresses(target: &Target, port: u16) -> Result<Vec<SocketAddr>, Connec
     if found.is_empty() { Err(unknown()) } else { Ok(found) }
 }
 
+/// Before the next address is tried beside those that have not answered (RFC 8305 5): a dead one must not use up the
+/// time of those behind it.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// The first connection that comes to be; the others are given up.
 async fn first_reachable(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
+    let mut waiting = addresses.iter().copied();
+    let mut tries = JoinSet::new();
+    loop {
+        match waiting.next() {
+            Some(address) => drop(tries.spawn(TcpStream::connect(address))),
+            None if tries.is_empty() => return Err(last),
+            None => {}
+        }
+        let next = async {
+            match waiting.len() {
+                0 => std::future::pending().await,
+                _ => tokio::time::sleep(HEAD_START).await,
+            }
+        };
+        tokio::select! {
+            Some(Ok(tried)) = tries.join_next() => match tried {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            },
+            () = next => {}
         }
     }
-    Err(last)
 }
 
 /// A domain controller that vanishes without a farewell is noticed while we wait for the next page.
@@ -339,6 +364,31 @@ mod tests {
         theirs.write_all(&reply).await.unwrap();
 
         assert_eq!(start_tls(&mut ours, Timeouts::default()).await, Err(ConnectError::StartTlsRefused(52)));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_never_answers_does_not_keep_the_next_one_from_its_turn() {
+        // A queue that is full lets further knocking go unanswered, as a machine does that is not there.
+        let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        full.listen(0).unwrap();
+        let dead = full.local_addr().unwrap().as_socket().unwrap();
+        let _first = TcpStream::connect(dead).await.unwrap();
+        let _second = tokio::time::timeout(Duration::from_millis(50), TcpStream::connect(dead)).await;
+        let alive = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let alive = alive.local_addr().map(|address| (address, alive)).unwrap();
+
+        let reached = tokio::time::timeout(Duration::from_mins(1), first_reachable(&[dead, alive.0])).await;
+
+        assert_eq!(reached.unwrap().unwrap().peer_addr().unwrap(), alive.0);
+    }
+
+    #[tokio::test]
+    async fn when_no_address_answers_the_last_reason_is_told() {
+        let closed = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
+
+        assert_eq!(first_reachable(&[closed, closed]).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(first_reachable(&[]).await.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
     }
 
     #[tokio::test]

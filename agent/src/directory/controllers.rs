@@ -1,7 +1,9 @@
 //! Decides which domain controllers are tried, in which order, and whether the next one may be.
 
+use rollcall_protocol::catalogue;
 use rollcall_protocol::directory::DomainPin;
 
+use super::broken::Experience;
 use super::connect::{self, ConnectError, Target};
 use super::domain::{self, Domain, NotOurs};
 use super::method::{self, Next};
@@ -9,7 +11,7 @@ use super::names::{Listed, NameServer};
 use super::reader::DirectoryReader;
 use crate::clock::Chance;
 use crate::cycle::{Access, CycleError};
-use crate::platform::domain_controller;
+use crate::platform::domain_controller::{self, Located};
 
 /// Which domain controllers there are, as far as this machine was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,18 +33,27 @@ impl Controllers {
 /// Domain controllers tried in one cycle: each may cost a few timeouts, and a cycle has an end.
 const MOST: usize = 16;
 
+/// A controller that can be read.
+#[derive(Debug)]
+pub struct InReach {
+    pub reader: DirectoryReader,
+    pub domain: Domain,
+    /// As it was named to us.
+    pub host: String,
+}
+
 /// Connects to the first controller that can be read, the one of the last cycle before all others: a change of
-/// controller makes every departure wait.
+/// controller makes every departure wait. Those that broke off lately come last.
 pub async fn reach(
     access: &Access,
-    preferred: Option<&str>,
+    experience: &Experience<'_>,
     pinned: Option<&DomainPin>,
     chance: &Chance,
-) -> Result<(DirectoryReader, Domain), CycleError> {
+) -> Result<InReach, CycleError> {
     let mut first = None;
-    for target in targets(access, preferred, chance).await? {
+    for target in targets(access, experience, chance).await? {
         match attempt(&target, access, pinned).await {
-            Ok(reached) => return Ok(reached),
+            Ok((reader, domain)) => return Ok(InReach { reader, domain, host: target.host }),
             Err(error) if onward(&error) == Onward::Stop => return Err(error),
             Err(error) => {
                 tracing::warn!(host = target.host, %error, "this domain controller cannot be read");
@@ -67,7 +78,7 @@ async fn attempt(
 /// The same way in, aimed at the first controller that answers on one of its ports: what `check` looks at. Without an
 /// answer it is the first one, so that its trouble is told.
 pub async fn settle(access: &Access, chance: &Chance) -> Result<Access, ConnectError> {
-    let targets = targets(access, None, chance).await?;
+    let targets = targets(access, &Experience::default(), chance).await?;
     let mut settled = targets.first().cloned().unwrap_or_else(|| access.target.clone());
     'targets: for target in targets {
         for method in &access.methods {
@@ -81,14 +92,18 @@ pub async fn settle(access: &Access, chance: &Chance) -> Result<Access, ConnectE
 }
 
 /// The controllers to try, in order, each with the way to reach it.
-pub async fn targets(access: &Access, preferred: Option<&str>, chance: &Chance) -> Result<Vec<Target>, ConnectError> {
+pub async fn targets(
+    access: &Access,
+    experience: &Experience<'_>,
+    chance: &Chance,
+) -> Result<Vec<Target>, ConnectError> {
     let controllers = &access.controllers;
     let mut hosts = controllers.hosts.clone();
     if let Some(domain) = &controllers.domain {
-        hosts.extend(find(controllers, domain, preferred, access, chance).await?);
+        hosts.extend(find(controllers, domain, experience.last, access, chance).await?);
     }
     let mut targets = Vec::new();
-    for host in arrange(hosts, preferred) {
+    for host in arrange(hosts, experience) {
         let is_pinned = access.target.address.is_some() && host.eq_ignore_ascii_case(&access.target.host);
         let address = if is_pinned {
             access.target.address
@@ -100,6 +115,16 @@ pub async fn targets(access: &Access, preferred: Option<&str>, chance: &Chance) 
     Ok(targets)
 }
 
+/// What the system's own locator says of a domain, which may leave it to DNS to know the controllers.
+pub async fn locate(domain: &str, access: &Access) -> Located {
+    let domain = domain.to_owned();
+    let asked = tokio::task::spawn_blocking(move || domain_controller::find(&domain));
+    match tokio::time::timeout(access.target.timeouts.connect, asked).await {
+        Ok(Ok(located)) => located,
+        Ok(Err(_)) | Err(_) => Located::Silent,
+    }
+}
+
 /// What the system's own locator and DNS say. Without an answer the controller of the last cycle is still there to try.
 async fn find(
     controllers: &Controllers,
@@ -108,12 +133,8 @@ async fn find(
     access: &Access,
     chance: &Chance,
 ) -> Result<Vec<String>, ConnectError> {
-    let located = {
-        let domain = domain.to_owned();
-        let asked = tokio::task::spawn_blocking(move || domain_controller::find(&domain));
-        tokio::time::timeout(access.target.timeouts.connect, asked).await.ok().and_then(Result::ok).flatten()
-    };
-    let mut hosts: Vec<String> = located.into_iter().collect();
+    let located = locate(domain, access).await;
+    let mut hosts: Vec<String> = located.host().map(str::to_owned).into_iter().collect();
     match controllers.names.controllers(domain, access.target.timeouts.connect).await {
         Ok(listed) => hosts.extend(by_priority(listed, chance)),
         Err(error) => {
@@ -121,8 +142,28 @@ async fn find(
             hosts.extend(preferred.map(str::to_owned));
         }
     }
-    let unknown = ConnectError::NameUnknown { host: format!("_ldap._tcp.dc._msdcs.{domain}") };
-    if hosts.is_empty() && controllers.hosts.is_empty() { Err(unknown) } else { Ok(hosts) }
+    let (ours, foreign): (Vec<String>, Vec<String>) =
+        hosts.into_iter().partition(|host| is_vouched_for(host, controllers));
+    for host in &foreign {
+        let code = catalogue::FOREIGN_CONTROLLER.code;
+        tracing::warn!(host, domain, code, "a domain controller of another domain is named for this one: not tried");
+    }
+    match (ours.is_empty() && controllers.hosts.is_empty(), foreign.into_iter().next()) {
+        (false, _) => Ok(ours),
+        (true, Some(host)) => Err(ConnectError::ForeignController { host, domain: domain.to_owned() }),
+        (true, None) => Err(ConnectError::NameUnknown { host: format!("_ldap._tcp.dc._msdcs.{domain}") }),
+    }
+}
+
+/// DNS is not signed: whoever can answer could name a machine of their own, with a certificate that anybody gets for it,
+/// and be given our password. So a name counts only in the domain that the file says (RFC 6125 6.2.1), or in the file.
+fn is_vouched_for(host: &str, controllers: &Controllers) -> bool {
+    let is_in = |domain: &String| {
+        let ending = format!(".{}", domain.trim_end_matches('.')).to_lowercase();
+        host.to_lowercase().ends_with(&ending)
+    };
+    controllers.domain.as_ref().is_some_and(is_in)
+        || controllers.hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
 }
 
 /// The lowest priority first; among equals by chance, in proportion to their weight (RFC 2782).
@@ -151,15 +192,13 @@ fn draw(weights: &[u32], fraction: f64) -> usize {
     reached.unwrap_or(0)
 }
 
-/// The preferred one first, if it is still among them; nobody twice; not too many.
-fn arrange(hosts: Vec<String>, preferred: Option<&str>) -> Vec<String> {
-    let is_preferred = |host: &String| preferred.is_some_and(|preferred| host.eq_ignore_ascii_case(preferred));
-    let (mut arranged, others): (Vec<String>, Vec<String>) = hosts.into_iter().partition(is_preferred);
-    arranged.extend(others);
+/// By experience, and otherwise in the order they came in; nobody twice; not too many.
+fn arrange(mut hosts: Vec<String>, experience: &Experience<'_>) -> Vec<String> {
+    hosts.sort_by_cached_key(|host| experience.rank(host));
     let mut known = std::collections::HashSet::new();
-    arranged.retain(|host| known.insert(host.to_lowercase()));
-    arranged.truncate(MOST);
-    arranged
+    hosts.retain(|host| known.insert(host.to_lowercase()));
+    hosts.truncate(MOST);
+    hosts
 }
 
 /// Whether another controller may be tried after a failure.
@@ -194,6 +233,8 @@ fn onward(error: &CycleError) -> Onward {
 mod tests {
     use super::*;
     use crate::directory::bind::BindRefused;
+    use crate::directory::broken::Broken;
+    use chrono::DateTime;
 
     fn listed(host: &str, priority: u16, weight: u16) -> Listed {
         Listed { host: host.into(), priority, weight }
@@ -219,8 +260,36 @@ mod tests {
     fn the_controller_of_the_last_cycle_is_tried_first_and_nobody_twice() {
         let hosts = || ["dc1.lab", "DC2.lab", "dc3.lab", "dc2.LAB"].map(str::to_owned).to_vec();
 
-        assert_eq!(arrange(hosts(), Some("dc3.LAB")), ["dc3.lab", "dc1.lab", "DC2.lab"]);
-        assert_eq!(arrange(hosts(), Some("gone.lab")), ["dc1.lab", "DC2.lab", "dc3.lab"]);
+        let last = |last| Experience { last: Some(last), ..Experience::default() };
+        assert_eq!(arrange(hosts(), &last("dc3.LAB")), ["dc3.lab", "dc1.lab", "DC2.lab"]);
+        assert_eq!(arrange(hosts(), &last("gone.lab")), ["dc1.lab", "DC2.lab", "dc3.lab"]);
+    }
+
+    #[test]
+    fn a_controller_that_broke_off_comes_last_even_if_it_is_the_one_of_the_last_cycle() {
+        let hosts = || ["dc1.lab", "dc2.lab", "dc3.lab", "dc4.lab"].map(str::to_owned).to_vec();
+        let broken = Broken::default().and("DC1.lab", DateTime::UNIX_EPOCH).and("dc3.lab", DateTime::UNIX_EPOCH);
+        let with = |last| Experience { last: Some(last), broke: broken.lately(DateTime::UNIX_EPOCH) };
+
+        assert_eq!(arrange(hosts(), &with("dc1.lab")), ["dc2.lab", "dc4.lab", "dc1.lab", "dc3.lab"]);
+        assert_eq!(arrange(hosts(), &with("dc4.lab")), ["dc4.lab", "dc2.lab", "dc1.lab", "dc3.lab"]);
+        assert_eq!(arrange(vec!["dc1.lab".into()], &with("dc1.lab")), ["dc1.lab"], "the only one there is");
+    }
+
+    #[test]
+    fn only_names_below_the_domain_or_in_the_file_are_believed() {
+        let controllers = Controllers {
+            hosts: vec!["dc9.branch.example".into()],
+            domain: Some("Lab.example.".into()),
+            names: NameServer::OfTheMachine,
+        };
+
+        for host in ["dc1.lab.example", "DC1.berlin.LAB.example", "DC9.branch.example"] {
+            assert!(is_vouched_for(host, &controllers), "{host}");
+        }
+        for host in ["dc.attacker.example", "dc.evillab.example", "lab.example.attacker.example", ".", ""] {
+            assert!(!is_vouched_for(host, &controllers), "{host}");
+        }
     }
 
     #[test]

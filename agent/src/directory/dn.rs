@@ -55,14 +55,15 @@ impl Dn {
         self.levels.ends_with(&other.levels)
     }
 
+    /// Whether this lies in a child domain of `head`: domains alone carry `DC` directly below one.
+    pub fn is_in_another_domain_below(&self, head: &Self) -> bool {
+        let below = self.levels.len().checked_sub(head.levels.len() + 1).and_then(|at| self.levels.get(at));
+        self.is_at_or_under(head) && below.is_some_and(|level| level.attribute == "dc")
+    }
+
     /// One text per name, however it was written: for maps inside one reading.
     pub fn key(&self) -> String {
         key_of(&self.levels)
-    }
-
-    /// The key of the name above this one.
-    pub fn parent_key(&self) -> Option<String> {
-        self.levels.get(1..).filter(|levels| !levels.is_empty()).map(key_of)
     }
 }
 

@@ -22,10 +22,13 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// Whether a name lies in this domain. The configuration's names end alike and belong to the forest.
+    /// Whether a name lies in this domain. The names of the configuration and of a child domain end alike, and belong to
+    /// the forest and to that domain.
     pub fn holds(&self, dn: &Dn) -> bool {
         let configuration = Dn::parse(&format!("CN=Configuration,{}", self.head));
-        dn.is_at_or_under(&self.head) && !configuration.is_some_and(|outside| dn.is_at_or_under(&outside))
+        dn.is_at_or_under(&self.head)
+            && !configuration.is_some_and(|outside| dn.is_at_or_under(&outside))
+            && !dn.is_in_another_domain_below(&self.head)
     }
 }
 
@@ -232,11 +235,13 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_of_the_forest_is_no_part_of_the_domain() {
+    fn neither_the_configuration_of_the_forest_nor_a_child_domain_is_part_of_the_domain() {
         let holds = |dn: &str| fixtures::domain().holds(&Dn::parse(dn).unwrap());
 
         assert!(holds("OU=Staff,DC=lab") && holds("DC=LAB"));
         assert!(!holds("CN=Sites,CN=Configuration,DC=lab") && !holds("OU=Staff,DC=other"));
+        assert!(!holds("OU=Staff,DC=berlin,DC=lab") && !holds("DC=berlin,DC=lab"), "a child domain is another one");
+        assert!(holds("DC=zone,CN=MicrosoftDNS,CN=System,DC=lab"));
     }
 
     #[test]

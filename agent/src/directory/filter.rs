@@ -11,6 +11,8 @@ pub enum Filter {
     /// The attribute has any value that this account may see.
     Has(&'static str),
     Is(&'static str, Cow<'static, str>),
+    /// The same for a value that is no text.
+    IsBytes(&'static str, Vec<u8>),
     All(Vec<Filter>),
     Any(Vec<Filter>),
 }
@@ -25,13 +27,16 @@ impl Filter {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Has(attribute) => element(0x87, attribute.as_bytes()),
-            Self::Is(attribute, value) => {
-                element(0xa3, &[element(0x04, attribute.as_bytes()), element(0x04, value.as_bytes())].concat())
-            }
+            Self::Is(attribute, value) => equality(attribute, value.as_bytes()),
+            Self::IsBytes(attribute, value) => equality(attribute, value),
             Self::All(parts) => element(0xa0, &encode_all(parts)),
             Self::Any(parts) => element(0xa1, &encode_all(parts)),
         }
     }
+}
+
+fn equality(attribute: &str, value: &[u8]) -> Vec<u8> {
+    element(0xa3, &[element(0x04, attribute.as_bytes()), element(0x04, value)].concat())
 }
 
 fn encode_all(parts: &[Filter]) -> Vec<u8> {
@@ -49,5 +54,6 @@ mod tests {
         let wire = filter.encode();
 
         assert_eq!(wire, b"\xa1\x13\x87\x02cn\xa0\x0d\xa3\x0b\x04\x02sn\x04\x05A*(b)");
+        assert_eq!(Filter::IsBytes("id", vec![0xff, 0]).encode(), b"\xa3\x08\x04\x02id\x04\x02\xff\0");
     }
 }

@@ -1,15 +1,15 @@
 //! Decides who the direct members of a group are, and when the directory's own answers about that contradict each other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
 use super::dn::Dn;
-use super::domain;
+use super::domain::{self, Domain};
 use super::entry::Entry;
 use super::filter::Filter;
 use super::people;
-use super::reader::{DirectoryReader, Finds, Incomplete};
+use super::reader::{DirectoryReader, Finds, Incomplete, Refused};
 use super::sid::Sid;
 use super::values::{self, GroupType};
 
@@ -27,6 +27,12 @@ pub struct Group {
 pub const ATTRIBUTES: &[&str] = &["objectGUID", "objectSid", "groupType", "isCriticalSystemObject", "uSNChanged"];
 
 impl Group {
+    /// Reads one of the groups that a search brought. One that keeps its kind back cannot be chosen and is not listed.
+    pub fn read(entry: &Entry) -> Result<Self, Refused> {
+        let guid = entry.bytes("objectGUID").and_then(values::guid).ok_or(Refused::Unreadable("a group"))?;
+        Self::from_entry(entry).ok_or(Refused::Withheld { guid, what: "groupType" })
+    }
+
     /// Reads a group entry; `None` if it is no group.
     pub fn from_entry(entry: &Entry) -> Option<Self> {
         Some(Self {
@@ -52,13 +58,17 @@ impl Group {
 pub struct GroupMap {
     by_guid: HashMap<Uuid, Group>,
     inside: HashMap<String, Vec<Uuid>>,
+    /// Every group that another one says it is in, by key.
+    names: HashMap<String, Dn>,
 }
 
 impl GroupMap {
     /// Adds a group with the names of the groups it is in.
     pub fn add<'a>(&mut self, group: Group, member_of: impl Iterator<Item = &'a str>) {
         for outer in member_of.filter_map(Dn::parse) {
-            self.inside.entry(outer.key()).or_default().push(group.guid);
+            let key = outer.key();
+            self.inside.entry(key.clone()).or_default().push(group.guid);
+            self.names.entry(key).or_insert(outer);
         }
         self.by_guid.insert(group.guid, group);
     }
@@ -70,6 +80,37 @@ impl GroupMap {
     /// The groups directly inside a group.
     pub fn inside(&self, outer: &Group) -> impl Iterator<Item = &Group> {
         self.inside.get(&outer.dn.key()).into_iter().flatten().filter_map(|guid| self.by_guid.get(guid))
+    }
+}
+
+/// What can be seen of a domain's groups: enough to say of a name whether more may lie behind it.
+#[derive(Debug, Clone, Default)]
+pub struct Outlook {
+    domain: Option<Domain>,
+    seen: HashSet<String>,
+    /// Groups that are seen and lie, near or far, in one that is not.
+    shadowed: HashSet<String>,
+}
+
+impl Outlook {
+    pub fn over(domain: &Domain, groups: &GroupMap) -> Self {
+        let seen: HashSet<String> = groups.by_guid.values().map(|group| group.dn.key()).collect();
+        let unseen = groups.names.values().filter(|dn| domain.holds(dn) && !seen.contains(&dn.key()));
+        let mut shadowed = HashSet::new();
+        let mut open: Vec<String> = unseen.map(Dn::key).collect();
+        while let Some(outer) = open.pop() {
+            let inside = groups.inside.get(&outer).into_iter().flatten().filter_map(|guid| groups.by_guid.get(guid));
+            open.extend(inside.map(|group| group.dn.key()).filter(|key| shadowed.insert(key.clone())));
+        }
+        Self { domain: Some(domain.clone()), seen, shadowed }
+    }
+
+    /// Whether a group of this name is of this domain and cannot be seen, or lies in one that cannot: what holds that
+    /// one, nobody can say.
+    pub fn may_hide_more(&self, group: &Dn) -> bool {
+        let Some(domain) = &self.domain else { return false };
+        let key = group.key();
+        self.shadowed.contains(&key) || (domain.holds(group) && !self.seen.contains(&key))
     }
 }
 
@@ -167,6 +208,23 @@ mod tests {
         let member = Filter::is("memberOf", "CN=A*(b)\\\\c,DC=lab");
         let primary = Filter::is("primaryGroupID", "1104");
         assert_eq!(filter, Filter::All(vec![people::FILTER, Filter::Any(vec![member, primary])]));
+    }
+
+    #[test]
+    fn behind_a_group_that_is_not_seen_and_in_all_that_lies_in_it_there_may_be_more() {
+        let mut map = GroupMap::default();
+        map.add(named(2001, "CN=Open,DC=lab"), std::iter::empty());
+        map.add(named(2002, "CN=Inner,DC=lab"), ["CN=Hidden,DC=lab"].into_iter());
+        map.add(named(2003, "CN=Deep,DC=lab"), ["CN=Inner,DC=lab", "CN=Open,DC=lab"].into_iter());
+        map.add(named(2004, "CN=Circle,DC=lab"), ["CN=Circle,DC=lab", "CN=Abroad,DC=child,DC=lab"].into_iter());
+
+        let outlook = Outlook::over(&crate::directory::domain::fixtures::domain(), &map);
+
+        let hides = |dn: &str| outlook.may_hide_more(&Dn::parse(dn).unwrap());
+        assert!(hides("CN=Hidden,DC=lab") && hides("cn=inner,dc=LAB") && hides("CN=Deep,DC=lab"));
+        assert!(!hides("CN=Open,DC=lab") && !hides("CN=Circle,DC=lab"));
+        assert!(!hides("CN=Abroad,DC=child,DC=lab"), "groups of other domains are not followed");
+        assert!(!Outlook::default().may_hide_more(&Dn::parse("CN=Hidden,DC=lab").unwrap()), "nobody follows groups");
     }
 
     #[test]

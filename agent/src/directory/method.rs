@@ -129,7 +129,9 @@ pub fn after(error: &ConnectError) -> Next {
         | ConnectError::TimedOut { .. }
         | ConnectError::StartTlsRefused(_)
         | ConnectError::Ended(_) => Next::GoOn,
-        ConnectError::NameUnknown { .. } | ConnectError::NoMethod => Next::Stop,
+        ConnectError::NameUnknown { .. } | ConnectError::ForeignController { .. } | ConnectError::NoMethod => {
+            Next::Stop
+        }
         ConnectError::Tls(refused) => after_tls(refused),
         ConnectError::Bind(refused) => after_bind(refused),
         ConnectError::Kerberos(fault) => after_kerberos(fault),
@@ -172,8 +174,8 @@ fn after_bind(refused: &BindRefused) -> Next {
         | BindRefused::PasswordExpired
         | BindRefused::NotHereOrNow
         | BindRefused::Other(_) => Next::Stop,
-        // About the connection, not about who signs in.
-        BindRefused::SigningDemanded | BindRefused::ChannelBindingDemanded => Next::GoOn,
+        // About the connection or the controller, not about who signs in.
+        BindRefused::SigningDemanded | BindRefused::ChannelBindingDemanded | BindRefused::NotNow(_) => Next::GoOn,
     }
 }
 
@@ -220,7 +222,8 @@ mod tests {
         let closed = ConnectError::Unreachable { host: "dc1.lab".into(), port: 636, why: "refused".into() };
         let untrusted = ConnectError::Tls(TlsRefused::Untrusted { host: "dc1.lab".into() });
 
-        for error in [closed, untrusted, ConnectError::StartTlsRefused(52)] {
+        let busy = ConnectError::Bind(BindRefused::NotNow(51));
+        for error in [closed, untrusted, ConnectError::StartTlsRefused(52), busy] {
             assert!(after(&error).allows(&password()) && after(&error).allows(&kerberos()), "{error}");
         }
     }

@@ -23,6 +23,7 @@ pub mod conversation;
 pub mod reader;
 pub mod domain;
 pub mod names;
+pub mod broken;
 pub mod controllers;
 pub mod people;
 pub mod ceiling;

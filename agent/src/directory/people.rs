@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::entry::Entry;
 use super::filter::Filter;
+use super::reader::Refused;
 use super::sid::Sid;
 use super::values::{self, AccountControl, FileTime};
 
@@ -89,21 +90,39 @@ pub enum Read {
     System(Uuid),
 }
 
-/// An entry that should have been a person and cannot be read as one. The cycle does not count then: a person without
-/// a GUID would look like one who left.
+/// An entry that should have been a person and cannot be read as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotReadable(pub &'static str);
+pub enum NotReadable {
+    /// Without its GUID the person would look like one who left: nothing that was read counts.
+    #[error("objectGUID")]
+    Nameless,
+    /// We know who it is: they stay as they are, and everybody else is read.
+    #[error("{what}")]
+    Withheld { guid: Uuid, what: &'static str },
+}
+
+impl From<NotReadable> for Refused {
+    fn from(error: NotReadable) -> Self {
+        match error {
+            NotReadable::Nameless => Self::Unreadable("objectGUID"),
+            NotReadable::Withheld { guid, what } => Self::Withheld { guid, what },
+        }
+    }
+}
 
 /// Turns an entry into the record without its memberships.
 pub fn read(entry: &Entry, attributes: &AttributeList) -> Result<Read, NotReadable> {
-    let guid = entry.bytes("objectGUID").and_then(values::guid).ok_or(NotReadable("objectGUID"))?;
-    let sid = entry.bytes("objectSid").and_then(Sid::from_bytes).ok_or(NotReadable("objectSid"))?;
-    let account_name = entry.text("sAMAccountName").ok_or(NotReadable("sAMAccountName"))?;
-    let control = entry.text("userAccountControl").and_then(AccountControl::parse);
-    let control = control.ok_or(NotReadable("userAccountControl"))?;
+    let guid = entry.bytes("objectGUID").and_then(values::guid).ok_or(NotReadable::Nameless)?;
+    let withheld = |what| NotReadable::Withheld { guid, what };
+    let sid = entry.bytes("objectSid").and_then(Sid::from_bytes).ok_or(withheld("objectSid"))?;
+    let account_name = entry.text("sAMAccountName").ok_or(withheld("sAMAccountName"))?;
     if is_system(entry, &sid, account_name) {
         return Ok(Read::System(guid));
+    }
+    let control = entry.text("userAccountControl").and_then(AccountControl::parse);
+    let control = control.ok_or(withheld("userAccountControl"))?;
+    if entry.dn.len() > LONGEST {
+        return Err(withheld("its name"));
     }
     let text = |name: &str| attributes.holds(name).then(|| entry.text(name).map(clip)).flatten();
     Ok(Read::Person(Box::new(Person {
@@ -204,6 +223,7 @@ pub mod fixtures {
 mod tests {
     use super::fixtures::user;
     use super::*;
+    use crate::directory::entry::fixtures::entry;
 
     fn all() -> AttributeList {
         AttributeList::without(&[]).unwrap()
@@ -216,6 +236,22 @@ mod tests {
         assert_eq!(ana.account_name, "ana");
         assert_eq!(ana.mail.as_deref(), Some("ana@lab.example"));
         assert!(ana.status.enabled && ana.imports.is_empty());
+    }
+
+    #[test]
+    fn who_cannot_be_read_is_known_by_their_guid_and_who_has_none_is_nobody() {
+        let ana = user(1103, "ana", "CN=Ana,DC=lab");
+        let guid = ana.bytes("objectGUID").unwrap().to_vec();
+        let sid = ana.bytes("objectSid").unwrap().to_vec();
+        let shown: &[(&str, &[&[u8]])] =
+            &[("objectGUID", &[&guid]), ("objectSid", &[&sid]), ("sAMAccountName", &[b"ana"])];
+
+        let withheld = |what| Err(NotReadable::Withheld { guid: Uuid::from_u128(1103), what });
+        assert_eq!(read(&entry("CN=Ana,DC=lab", shown), &all()), withheld("userAccountControl"));
+        assert_eq!(read(&entry("CN=Ana,DC=lab", &shown[..1]), &all()), withheld("objectSid"));
+        assert_eq!(read(&entry("CN=Ana,DC=lab", &shown[1..]), &all()), Err(NotReadable::Nameless));
+        let endless = format!("CN={},DC=lab", "x".repeat(5_000));
+        assert_eq!(read(&user(1103, "ana", &endless), &all()), withheld("its name"));
     }
 
     #[test]

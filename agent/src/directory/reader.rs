@@ -1,9 +1,11 @@
 //! Decides when a search counts: only if every page of it ended well. Nothing can be read out of one that did not.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::connect::{self, ConnectError, How, Target, Wire};
 use super::conversation::{Conversation, Ended, Piece, Question};
@@ -30,6 +32,9 @@ pub enum Incomplete {
     UnreadablePageControl { page: u32 },
     #[error("the search did not end within {0} pages")]
     TooManyPages(u32),
+    /// So many entries that a read right is missing, not that a few of them keep something back.
+    #[error("{what} cannot be read of {unreadable} of {of} people")]
+    ReadRightMissing { what: &'static str, unreadable: u64, of: u64 },
     #[error("a group lists members whom the directory does not show as such: a read right is missing")]
     Contradiction,
     #[error("the group changed while its members were read")]
@@ -47,7 +52,13 @@ pub trait Sink {
 /// Why a sink did not take an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
+    /// Nobody can say which object it is, so that somebody would look gone: the search does not count.
     Unreadable(&'static str),
+    /// Something of one object cannot be read. The search counts without it, and says so.
+    Withheld {
+        guid: Uuid,
+        what: &'static str,
+    },
     Store(String),
 }
 
@@ -63,6 +74,8 @@ impl Sink for Vec<Entry> {
 pub struct Complete<S> {
     pub sink: S,
     pub entries: u64,
+    /// Objects that are there and were not taken, with what could not be read of them.
+    pub withheld: BTreeMap<Uuid, &'static str>,
     /// Search references: seen, counted, never followed (that would hand our credentials to whoever they name).
     pub references: u64,
     pub pages: u32,
@@ -132,7 +145,7 @@ impl DirectoryReader {
         finds: Finds,
     ) -> Result<Option<Entry>, Incomplete> {
         let body = SearchBody::new(base, Scope::Base, &Filter::Has("objectClass"), attributes);
-        let mut found = Found { sink: Vec::new(), entries: 0 };
+        let mut found = Found::into(Vec::new());
         let ended = self.run(Question::Once { body, controls: controls_for(finds) }, &mut found).await?;
         match ended.code {
             0 => Ok(found.sink.pop()),
@@ -145,13 +158,13 @@ impl DirectoryReader {
     /// Searches a subtree page by page and gives the sink back only when the whole of it was read.
     pub async fn search_into<S: Sink>(&mut self, search: &Search<'_>, sink: S) -> Result<Complete<S>, Incomplete> {
         let body = SearchBody::new(search.base, Scope::Subtree, search.filter, search.attributes);
-        let mut found = Found { sink, entries: 0 };
+        let mut found = Found::into(sink);
         let ended = self.run(Question::Paged { body, size: search.page_size }, &mut found).await?;
         if ended.code != 0 {
             return Err(failed(ended.code, ended.pages));
         }
-        let Found { sink, entries } = found;
-        Ok(Complete { sink, entries, references: ended.references, pages: ended.pages })
+        let Found { sink, entries, withheld } = found;
+        Ok(Complete { sink, entries, withheld, references: ended.references, pages: ended.pages })
     }
 
     /// Asks in a task of its own, so that the server, the decoding and the sink work side by side; what waits between them
@@ -186,17 +199,26 @@ const PIECES: usize = 4;
 struct Found<S> {
     sink: S,
     entries: u64,
+    withheld: BTreeMap<Uuid, &'static str>,
 }
 
 impl<S: Sink> Found<S> {
+    fn into(sink: S) -> Self {
+        Self { sink, entries: 0, withheld: BTreeMap::new() }
+    }
+
     fn take(&mut self, piece: Piece) -> Result<(), Incomplete> {
         let page = piece.page;
         for entry in piece.entries {
             self.entries += 1;
-            self.sink.take(entry).map_err(|refused| match refused {
-                Refused::Unreadable(what) => Incomplete::UnreadableEntry { page, what },
-                Refused::Store(why) => Incomplete::Store(why),
-            })?;
+            match self.sink.take(entry) {
+                Ok(()) => {}
+                Err(Refused::Withheld { guid, what }) => {
+                    self.withheld.insert(guid, what);
+                }
+                Err(Refused::Unreadable(what)) => return Err(Incomplete::UnreadableEntry { page, what }),
+                Err(Refused::Store(why)) => return Err(Incomplete::Store(why)),
+            }
         }
         Ok(())
     }

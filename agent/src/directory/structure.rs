@@ -71,8 +71,10 @@ struct Counts {
 
 impl Sink for Counts {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
-        let sid = entry.bytes("objectSid").and_then(Sid::from_bytes).ok_or(Refused::Unreadable("objectSid"))?;
-        if people::is_system(&entry, &sid, entry.text("sAMAccountName").unwrap_or_default()) {
+        // Whoever keeps that back is counted as one of the people: a count harms nobody.
+        let sid = entry.bytes("objectSid").and_then(Sid::from_bytes);
+        let name = entry.text("sAMAccountName").unwrap_or_default();
+        if sid.is_some_and(|sid| people::is_system(&entry, &sid, name)) {
             count_groups(&mut self.own_by_group, &entry);
             return Ok(());
         }
@@ -222,7 +224,7 @@ struct Groups {
 
 impl Sink for Groups {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
-        let group = Group::from_entry(&entry).ok_or(Refused::Unreadable("a group"))?;
+        let group = Group::read(&entry)?;
         let members = match entry.chunk("member") {
             None => 0,
             Some(chunk) => {

@@ -2,63 +2,71 @@
 
 #![cfg_attr(windows, expect(unsafe_code, reason = "calls the locator of netapi32; every block says why it is sound"))]
 
-/// Full DNS name of a controller of this domain. `None` when the locator knows none, or where there is no locator.
-/// May take several seconds.
-#[cfg(not(windows))]
-pub fn find(_domain: &str) -> Option<String> {
-    None
+/// What the locator said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Located {
+    /// Full DNS name of a controller.
+    Controller(String),
+    /// It knows none, with its own number for why: 1355 where the machine is in no domain that trusts this one.
+    NoneKnown { error: u32 },
+    /// It named a controller in a way that stands in no certificate.
+    Unusable(String),
+    /// It said nothing in time.
+    Silent,
+    /// This system has no locator.
+    NoLocator,
 }
 
-/// Full DNS name of a controller of this domain. `None` when the locator knows none, or where there is no locator.
-/// May take several seconds.
+impl Located {
+    /// The controller, if there is one to use.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Controller(host) => Some(host),
+            Self::NoneKnown { .. } | Self::Unusable(_) | Self::Silent | Self::NoLocator => None,
+        }
+    }
+}
+
+/// A controller of this domain. May take several seconds.
+#[cfg(not(windows))]
+pub fn find(_domain: &str) -> Located {
+    Located::NoLocator
+}
+
+/// A controller of this domain. May take several seconds.
 #[cfg(windows)]
-pub fn find(domain: &str) -> Option<String> {
+pub fn find(domain: &str) -> Located {
+    use super::wide;
     use windows_sys::Win32::NetworkManagement::NetManagement::NetApiBufferFree;
     use windows_sys::Win32::Networking::ActiveDirectory::{
         DOMAIN_CONTROLLER_INFOW, DS_DIRECTORY_SERVICE_REQUIRED, DS_IS_DNS_NAME, DS_RETURN_DNS_NAME, DsGetDcNameW,
     };
 
-    let domain: Vec<u16> = domain.encode_utf16().chain([0]).collect();
+    let domain = wide::of(domain);
     let mut info: *mut DOMAIN_CONTROLLER_INFOW = std::ptr::null_mut();
     let flags = DS_DIRECTORY_SERVICE_REQUIRED | DS_IS_DNS_NAME | DS_RETURN_DNS_NAME;
     // SAFETY: the name ends with a zero and outlives the call, the null pointers mean "not given", and `info` is a
     // valid place for the one pointer that the call writes.
-    let result = unsafe {
+    let error = unsafe {
         DsGetDcNameW(std::ptr::null(), domain.as_ptr(), std::ptr::null(), std::ptr::null(), flags, &raw mut info)
     };
-    if result != 0 || info.is_null() {
-        return None;
+    if error != 0 || info.is_null() {
+        return Located::NoneKnown { error };
     }
     // SAFETY: after success `info` points to a structure whose name is a string that ends with a zero; it is read
     // before it is freed.
-    let name = unsafe { wide_text((*info).DomainControllerName) };
+    let name = unsafe { wide::read((*info).DomainControllerName) };
     // SAFETY: the buffer was allocated by the call above and is freed once.
     unsafe { NetApiBufferFree(info.cast()) };
-    bare(&name)
-}
-
-/// # Safety
-/// `text` is null or points to UTF-16 that ends with a zero.
-#[cfg(windows)]
-unsafe fn wide_text(text: *const u16) -> String {
-    if text.is_null() {
-        return String::new();
-    }
-    let mut length = 0;
-    // SAFETY: by the promise of the caller every unit up to the zero may be read.
-    while unsafe { *text.add(length) } != 0 {
-        length += 1;
-    }
-    // SAFETY: these units were just read.
-    String::from_utf16_lossy(unsafe { std::slice::from_raw_parts(text, length) })
+    named(&name)
 }
 
 /// `\\dc1.lab.example` or `\\dc1.lab.example.` → `dc1.lab.example`; an address or a NetBIOS name is in no certificate.
 #[cfg(any(windows, test))]
-fn bare(name: &str) -> Option<String> {
-    let name = name.trim_start_matches('\\').trim_end_matches('.');
-    let is_name = name.contains('.') && name.parse::<std::net::IpAddr>().is_err();
-    is_name.then(|| name.to_owned())
+fn named(name: &str) -> Located {
+    let name = name.trim_start_matches('\\').trim_end_matches('.').to_owned();
+    let is_full = name.contains('.') && name.parse::<std::net::IpAddr>().is_err();
+    if is_full { Located::Controller(name) } else { Located::Unusable(name) }
 }
 
 #[cfg(test)]
@@ -67,8 +75,8 @@ mod tests {
 
     #[test]
     fn only_a_full_name_is_taken_from_the_locator() {
-        assert_eq!(bare("\\\\dc1.lab.example."), Some("dc1.lab.example".to_owned()));
-        assert_eq!(bare("\\\\192.0.2.10"), None);
-        assert_eq!(bare("\\\\DC1"), None);
+        assert_eq!(named("\\\\dc1.lab.example.").host(), Some("dc1.lab.example"));
+        assert_eq!(named("\\\\192.0.2.10"), Located::Unusable("192.0.2.10".to_owned()));
+        assert_eq!(named("\\\\DC1"), Located::Unusable("DC1".to_owned()));
     }
 }

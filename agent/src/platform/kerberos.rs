@@ -39,7 +39,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// The name is built from what is configured and never from DNS, whose answers anybody on the way can write.
+    /// The name is one that the file gives, or lies below the domain that the file gives: DNS, whose answers anybody on the
+    /// way can write, names nobody else. Aliases and addresses are not followed back to a name.
     pub fn ldap(host: &str, realm: Option<&str>) -> Self {
         let domain = host.split_once('.').map_or("", |(_, domain)| domain);
         Self { host: host.to_lowercase(), realm: realm.unwrap_or(domain).to_uppercase() }

@@ -2,6 +2,7 @@
 
 pub mod private_file;
 pub mod domain_controller;
+pub mod system_proxy;
 pub mod kerberos;
 #[cfg(not(windows))]
 mod gssapi;

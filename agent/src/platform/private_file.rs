@@ -14,8 +14,30 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
-    fs::rename(&beside, path)?;
+    rename(&beside, path)?;
     sync_folder(path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?)
+}
+
+/// Puts a file in the place of another.
+#[cfg(unix)]
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Puts a file in the place of another. A virus scanner often holds a fresh file for a moment, and the name with it.
+#[cfg(not(unix))]
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    const ACCESS_DENIED: i32 = 5;
+    const SHARING_VIOLATION: i32 = 32;
+    for _ in 0..20 {
+        match fs::rename(from, to) {
+            Err(error) if matches!(error.raw_os_error(), Some(ACCESS_DENIED | SHARING_VIOLATION)) => {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            done => return done,
+        }
+    }
+    fs::rename(from, to)
 }
 
 /// Makes an empty file if there is none, and in any case one that only this service may read.
@@ -35,8 +57,8 @@ fn tighten(path: &Path) -> io::Result<()> {
 
 /// On Windows the folder's access list decides; the installer sets it.
 #[cfg(not(unix))]
-fn tighten(_path: &Path) -> io::Result<()> {
-    Ok(())
+fn tighten(path: &Path) -> io::Result<()> {
+    fs::metadata(path).map(drop)
 }
 
 /// Tells one file from another of the same name.

@@ -6,31 +6,37 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 
 use windows_sys::Win32::Foundation::{
-    SEC_E_CONTEXT_EXPIRED, SEC_E_LOGON_DENIED, SEC_E_NO_AUTHENTICATING_AUTHORITY, SEC_E_NO_CREDENTIALS,
-    SEC_E_NO_IP_ADDRESSES, SEC_E_NO_KERB_KEY, SEC_E_OK, SEC_E_OUT_OF_SEQUENCE, SEC_E_TARGET_UNKNOWN, SEC_E_TIME_SKEW,
-    SEC_E_UNKNOWN_CREDENTIALS, SEC_E_WRONG_PRINCIPAL, SEC_I_CONTINUE_NEEDED,
+    SEC_E_CONTEXT_EXPIRED, SEC_E_DOWNGRADE_DETECTED, SEC_E_LOGON_DENIED, SEC_E_NO_AUTHENTICATING_AUTHORITY,
+    SEC_E_NO_CREDENTIALS, SEC_E_NO_IP_ADDRESSES, SEC_E_NO_KERB_KEY, SEC_E_OK, SEC_E_OUT_OF_SEQUENCE,
+    SEC_E_SECPKG_NOT_FOUND, SEC_E_TARGET_UNKNOWN, SEC_E_TIME_SKEW, SEC_E_UNKNOWN_CREDENTIALS, SEC_E_WRONG_PRINCIPAL,
+    SEC_I_CONTINUE_NEEDED,
 };
 use windows_sys::Win32::Security::Authentication::Identity::{
     AcquireCredentialsHandleW, DecryptMessage, DeleteSecurityContext, EncryptMessage, FreeContextBuffer,
-    FreeCredentialsHandle, ISC_REQ_ALLOCATE_MEMORY, ISC_REQ_CONFIDENTIALITY, ISC_REQ_INTEGRITY, ISC_REQ_MUTUAL_AUTH,
-    ISC_REQ_REPLAY_DETECT, ISC_REQ_SEQUENCE_DETECT, ISC_RET_CONFIDENTIALITY, ISC_RET_INTEGRITY, ISC_RET_MUTUAL_AUTH,
-    ISC_RET_REPLAY_DETECT, ISC_RET_SEQUENCE_DETECT, InitializeSecurityContextW, QueryContextAttributesW,
+    FreeCredentialsHandle, ISC_REQ_CONFIDENTIALITY, ISC_REQ_INTEGRITY, ISC_REQ_MUTUAL_AUTH, ISC_REQ_REPLAY_DETECT,
+    ISC_REQ_SEQUENCE_DETECT, ISC_RET_CONFIDENTIALITY, ISC_RET_INTEGRITY, ISC_RET_MUTUAL_AUTH, ISC_RET_REPLAY_DETECT,
+    ISC_RET_SEQUENCE_DETECT, InitializeSecurityContextW, QueryContextAttributesW, QuerySecurityPackageInfoW,
     SECBUFFER_CHANNEL_BINDINGS, SECBUFFER_DATA, SECBUFFER_EMPTY, SECBUFFER_PADDING, SECBUFFER_STREAM, SECBUFFER_TOKEN,
     SECBUFFER_VERSION, SECPKG_ATTR_SIZES, SECPKG_CRED_OUTBOUND, SECQOP_WRAP_NO_ENCRYPT, SECURITY_NATIVE_DREP,
-    SecBuffer, SecBufferDesc, SecPkgContext_Sizes,
+    SecBuffer, SecBufferDesc, SecPkgContext_Sizes, SecPkgInfoW,
 };
 use windows_sys::Win32::Security::Credentials::SecHandle;
 
 use super::kerberos::{
     Damage, Granted, Handshake, KerberosFault, Purpose, Request, Sealing, SecurityContext, Service, Step,
 };
+use super::wide;
 
+/// Kerberos itself; `Negotiate` could be talked down to NTLM.
+const PACKAGE: &str = "Kerberos";
 const NO_HANDLE: SecHandle = SecHandle { dwLower: 0, dwUpper: 0 };
 
 /// A security context and what it was made with.
 pub struct Context {
     credentials: Credentials,
     established: Option<Established>,
+    /// The longest token of the handshake, in bytes.
+    largest_token: usize,
     /// `ldap/dc1.lab.example`, as wide characters with a zero at the end.
     target: Vec<u16>,
     service: Service,
@@ -77,7 +83,8 @@ impl Context {
         Ok(Self {
             credentials: own_credentials(&request.service)?,
             established: None,
-            target: wide(&format!("ldap/{}", request.service.host)),
+            largest_token: largest_token(&request.service)?,
+            target: wide::of(format!("ldap/{}", request.service.host)),
             service: request.service.clone(),
             wanted,
             granted: 0,
@@ -117,19 +124,19 @@ impl SecurityContext for Context {
             });
         }
         let input = description(&mut inputs);
-        let mut token = Token(SecBuffer { cbBuffer: 0, BufferType: SECBUFFER_TOKEN, pvBuffer: null_mut() });
-        let output = SecBufferDesc { ulVersion: SECBUFFER_VERSION, cBuffers: 1, pBuffers: &raw mut token.0 };
-        let mut output = output;
+        let mut token = vec![0; self.largest_token];
+        let mut outputs = [buffer(SECBUFFER_TOKEN, &mut token)];
+        let mut output = description(&mut outputs);
         let mut made = self.established.as_ref().map_or(NO_HANDLE, |context| context.0);
         let before = self.established.as_ref().map_or(null(), |context| &raw const context.0);
-        // SAFETY: every pointer is to a live local or field; the buffers named by `input` and `output` outlive the call;
-        // the token is allocated by the system and freed by `Token`. Old and new context may be the same handle.
+        // SAFETY: every pointer is to a live local or field; the buffers named by `input` and `output` outlive the call
+        // and are as long as they say. Old and new context may be the same handle.
         let status = unsafe {
             InitializeSecurityContextW(
                 &raw const self.credentials.0,
                 before,
                 self.target.as_ptr(),
-                self.wanted | ISC_REQ_ALLOCATE_MEMORY,
+                self.wanted,
                 0,
                 SECURITY_NATIVE_DREP,
                 if inputs.is_empty() { null() } else { &raw const input },
@@ -149,7 +156,9 @@ impl SecurityContext for Context {
             Some(context) => context.0 = made,
             None => self.established = Some(Established(made)),
         }
-        Ok(Step { send: token.to_vec(), handshake })
+        let [made] = outputs;
+        token.truncate(usize::try_from(made.cbBuffer).unwrap_or(0));
+        Ok(Step { send: token, handshake })
     }
 
     fn granted(&self) -> Granted {
@@ -219,25 +228,6 @@ impl SecurityContext for Context {
     }
 }
 
-/// A token that the system allocated, freed when dropped.
-struct Token(SecBuffer);
-
-impl Token {
-    fn to_vec(&self) -> Vec<u8> {
-        // SAFETY: filled by the system, or still empty.
-        unsafe { copied(&self.0) }
-    }
-}
-
-impl Drop for Token {
-    fn drop(&mut self) {
-        if !self.0.pvBuffer.is_null() {
-            // SAFETY: allocated by the system because of `ISC_REQ_ALLOCATE_MEMORY`, and not used after this.
-            unsafe { FreeContextBuffer(self.0.pvBuffer) };
-        }
-    }
-}
-
 /// # Safety
 /// The buffer is empty, or names memory that is alive and as long as it says.
 unsafe fn copied(buffer: &SecBuffer) -> Vec<u8> {
@@ -265,12 +255,25 @@ fn description(buffers: &mut [SecBuffer]) -> SecBufferDesc {
     }
 }
 
-fn wide(text: &str) -> Vec<u16> {
-    text.encode_utf16().chain([0]).collect()
+/// How long a token of Kerberos may be here: `MaxTokenSize` of the machine, grown for accounts in many groups.
+fn largest_token(service: &Service) -> Result<usize, KerberosFault> {
+    let package = wide::of(PACKAGE);
+    let mut info: *mut SecPkgInfoW = null_mut();
+    // SAFETY: the name is alive and ends with a zero; `info` is a valid place for the one pointer that is written.
+    let status = unsafe { QuerySecurityPackageInfoW(package.as_ptr(), &raw mut info) };
+    succeeded("looking for Kerberos", status, service)?;
+    if info.is_null() {
+        return Err(KerberosFault::LibraryMissing(PACKAGE));
+    }
+    // SAFETY: after success it points to the one structure; it is read before it is given back.
+    let largest = unsafe { (*info).cbMaxToken };
+    // SAFETY: allocated by the call above, and not used after this.
+    unsafe { FreeContextBuffer(info.cast()) };
+    Ok(usize::try_from(largest).unwrap_or(0))
 }
 
 fn own_credentials(service: &Service) -> Result<Credentials, KerberosFault> {
-    let package = wide("Kerberos");
+    let package = wide::of(PACKAGE);
     let mut handle = NO_HANDLE;
     // SAFETY: the name is alive and ends with a zero; every optional pointer is null, which asks for the credentials of
     // the account that this process runs as.
@@ -311,10 +314,14 @@ fn succeeded(stage: &'static str, status: i32, service: &Service) -> Result<(), 
 fn handshake_fault(stage: &'static str, status: i32, service: &Service) -> KerberosFault {
     match status {
         SEC_E_TARGET_UNKNOWN | SEC_E_WRONG_PRINCIPAL => KerberosFault::ServiceUnknown(format!("ldap/{}", service.host)),
+        SEC_E_SECPKG_NOT_FOUND => KerberosFault::LibraryMissing(PACKAGE),
         SEC_E_TIME_SKEW => KerberosFault::ClockSkew,
         SEC_E_NO_CREDENTIALS | SEC_E_UNKNOWN_CREDENTIALS | SEC_E_NO_KERB_KEY => KerberosFault::NoTicket,
         SEC_E_LOGON_DENIED => KerberosFault::Refused,
-        SEC_E_NO_AUTHENTICATING_AUTHORITY | SEC_E_NO_IP_ADDRESSES => KerberosFault::NoKeyServer(service.realm.clone()),
+        // The last is what Windows says when it reaches no key server: without one it would have to take less.
+        SEC_E_NO_AUTHENTICATING_AUTHORITY | SEC_E_NO_IP_ADDRESSES | SEC_E_DOWNGRADE_DETECTED => {
+            KerberosFault::NoKeyServer(service.realm.clone())
+        }
         SEC_E_CONTEXT_EXPIRED => KerberosFault::TicketExpired,
         other => KerberosFault::Other { stage, major: other.cast_unsigned(), minor: 0 },
     }

@@ -13,11 +13,12 @@ use rollcall_protocol::directory::DomainPin;
 use crate::cloud::checkin::{self, Instructions};
 use crate::config::Config;
 use crate::cycle::Reached;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, is_of_the_account};
 use crate::directory::ceiling;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::platform::private_file;
+use crate::previous_key;
 
 const DESIRED: &str = "desired.jws";
 const REPORT: &str = "last-cycle.json";
@@ -81,7 +82,7 @@ pub fn find_report(folder: &Path) -> Option<CycleReport> {
 pub fn was_refused(report: &CycleReport) -> bool {
     match &report.outcome {
         CycleOutcome::Complete => false,
-        CycleOutcome::Incomplete { problem, .. } => problem.code.starts_with("RC-22"),
+        CycleOutcome::Incomplete { problem, .. } => is_of_the_account(&problem.code),
     }
 }
 
@@ -130,6 +131,7 @@ pub fn wipe(folder: &Path) {
     for file in [DESIRED, REPORT, REACHED, CEILING] {
         let _ = std::fs::remove_file(folder.join(file));
     }
+    previous_key::forget(folder);
     if let Err(error) = Identity::remove(folder) {
         tracing::warn!(%error, "the identity could not be removed");
     }

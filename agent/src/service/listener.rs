@@ -6,12 +6,14 @@ use std::time::Duration;
 use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::checkin::EpochWish;
 use rollcall_protocol::{catalogue, limits};
+use tokio::time::Instant;
 
 use super::desk::Desk;
 use super::keeping;
 use crate::cloud::backoff;
 use crate::cloud::checkin::{self, Heard, Instructions};
 use crate::cloud::link::{Link, LinkError};
+use crate::cloud::rotate::{self, Vouched};
 use crate::diagnostic::Diagnostic;
 use crate::identity::Identity;
 
@@ -27,6 +29,7 @@ const BREATH: Duration = Duration::from_millis(300);
 /// Listens until the agent is revoked.
 pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk) -> Ended {
     let mut backoff = backoff::CLOUD;
+    let mut vouched_at: Option<Instant> = None;
     loop {
         let wait = u32::try_from(limits::LONG_POLL.as_secs()).unwrap_or(55);
         // The first answer, and the first after a failure, should come at once: the portal shows us again, and a version
@@ -50,8 +53,30 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
             }
             Err(LinkError::Refused(Refusal::Revoked { .. })) => return Ended::Revoked,
             Err(error) => {
-                if let LinkError::Refused(Refusal::Quarantined | Refusal::Fork) = error {
-                    desk.stop();
+                match error {
+                    LinkError::Refused(Refusal::Quarantined | Refusal::Fork) => desk.stop(),
+                    LinkError::Refused(Refusal::Unauthorized) if may_vouch(vouched_at, Instant::now()) => {
+                        vouched_at = Some(Instant::now());
+                        match rotate::introduce_again(link, folder).await {
+                            Ok(Vouched::Yes) => continue,
+                            Ok(Vouched::NoKey) => {}
+                            Err(LinkError::Refused(Refusal::Revoked { .. })) => return Ended::Revoked,
+                            Err(refused) => {
+                                tracing::warn!(%refused, "the key before could not vouch for the present one");
+                            }
+                        }
+                    }
+                    LinkError::NameUnknown { .. }
+                    | LinkError::Tls { .. }
+                    | LinkError::Proxy { .. }
+                    | LinkError::Unreachable { .. }
+                    | LinkError::Broken { .. }
+                    | LinkError::TimedOut { .. }
+                    | LinkError::TooLong
+                    | LinkError::Odd { .. }
+                    | LinkError::Refused(_)
+                    | LinkError::Setup(_)
+                    | LinkError::Signing(_) => {}
                 }
                 let diagnostic = Diagnostic::from(&error);
                 tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "the check-in failed");
@@ -60,6 +85,13 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
             }
         }
     }
+}
+
+/// A cloud that refused it once is not asked with every check-in.
+const VOUCH_AGAIN: Duration = Duration::from_hours(1);
+
+fn may_vouch(last: Option<Instant>, now: Instant) -> bool {
+    last.is_none_or(|last| now.duration_since(last) >= VOUCH_AGAIN)
 }
 
 fn pause(error: &LinkError, backoff: &mut backoff::Backoff, link: &Link) -> Duration {

@@ -182,7 +182,8 @@ impl From<CycleError> for Failure {
     }
 }
 
-/// A question about people is answered only when nobody of them waits for a second reading.
+/// A question about people is answered only when each of them was judged: nobody waits for a second reading, and nobody
+/// is beyond what we can see.
 fn finished_commands(desired: &DesiredState, run: &Run, summary: &Summary) -> Vec<Uuid> {
     let is_finished = |id: &&Uuid| {
         desired.commands.iter().filter(|command| command.id == **id).all(|command| match command.order {
@@ -193,7 +194,7 @@ fn finished_commands(desired: &DesiredState, run: &Run, summary: &Summary) -> Ve
             | Order::RotateKey
             | Order::Bundle
             | Order::Unknown => true,
-            Order::Confirm { .. } => summary.counts.awaiting == 0,
+            Order::Confirm { .. } => summary.counts.awaiting == 0 && summary.counts.undecided == 0,
         })
     };
     run.commands.iter().filter(is_finished).copied().collect()

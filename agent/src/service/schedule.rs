@@ -98,7 +98,11 @@ fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger>
 fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<DateTime<Utc>>) {
     let base = &situation.state.base;
     let interval = interval(desired, situation.jitter);
-    let is_open = |command: &&Command| command.order.needs_cycle() && !situation.done.contains(&command.id);
+    // Whom another reading can settle is counted as awaiting; whom none can settle must not make us read without end.
+    let is_question = |command: &Command| matches!(command.order, Order::Confirm { .. });
+    let is_open = |command: &&Command| {
+        command.order.needs_cycle() && !is_question(command) && !situation.done.contains(&command.id)
+    };
     let waits = desired.commands.iter().any(|command| is_open(&command));
     match situation.last_try {
         Some(Try { at, outcome: Outcome::Refused }) => return (Trigger::Schedule, Some(at + interval)),
@@ -227,6 +231,20 @@ mod tests {
         let wanted = desired(vec![import(11, &[ou(21)], &[])]);
 
         assert_eq!(decide(&situation(&wanted, &synced(2)), at(1)), Next::Sleep(at(5)));
+    }
+
+    #[test]
+    fn a_question_that_no_reading_can_answer_is_asked_again_with_the_next_cycle_only() {
+        let mut wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        wanted.commands = vec![order(31, Order::Confirm { guids: vec![id(5)] })];
+        let last_try = Some(Try { at: at(0), outcome: Outcome::Complete });
+        let next = |awaiting| {
+            let state = synced(awaiting);
+            decide(&Situation { last_try, tried: &[id(31)], ..situation(&wanted, &state) }, at(1))
+        };
+
+        assert_eq!((next(0), next(1)), (Next::Sleep(at(180)), Next::Sleep(at(5))));
+        assert_eq!(run(&wanted, Trigger::Schedule).confirm, vec![id(5)]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::cycle::scope;
 use crate::diagnostic::Diagnostic;
 use crate::identity::Identity;
+use crate::previous_key;
 use crate::spool::outgoing::{Acknowledged, Waiting};
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
@@ -255,6 +256,7 @@ impl<'a> Worker<'a> {
     }
 
     async fn rotate_if_due(&mut self, desired: &Wanted) {
+        previous_key::forget_if_over(self.folder, self.identity.agent, self.link.clock.now());
         let is_open = |command: &&Command| command.order == Order::RotateKey && !self.done.contains(&command.id);
         let ordered: Vec<Uuid> = desired
             .borrow()

@@ -96,9 +96,15 @@ impl CycleWriter<'_> {
         guids.iter().try_for_each(|guid| snapshot::note_missed(&self.transaction, *guid, at, dc))
     }
 
-    /// Forgets that people were missed who have been found in this reading.
-    pub fn forget_found(&self) -> Result<(), SpoolError> {
-        self.transaction.execute("delete from missed where guid in (select guid from reading.found)", [])?;
+    /// Forgets that anybody else was missed: who was found, seen elsewhere or let go since then is missed anew, and two
+    /// readings that do not follow each other are no two that agree.
+    pub fn forget_missed_but(&self, guids: &HashSet<Uuid>) -> Result<(), SpoolError> {
+        let mut list = self.transaction.prepare("select guid from missed")?;
+        let noted: Vec<[u8; 16]> = list.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut forget = self.transaction.prepare("delete from missed where guid = ?1")?;
+        for guid in noted.iter().filter(|guid| !guids.contains(&Uuid::from_bytes(**guid))) {
+            forget.execute([guid])?;
+        }
         Ok(())
     }
 
@@ -262,6 +268,23 @@ mod tests {
 
             assert!(matches!(seen, Err(SpoolError::Damaged(_))), "{sql}: {seen:?}");
         }
+    }
+
+    #[test]
+    fn only_who_is_missed_now_stays_noted() {
+        let (_folder, mut spool) = spool();
+        let dc = DcIdentity { dns_name: "dc1".into(), ntds_guid: Uuid::nil(), invocation_id: Uuid::nil(), usn: 1 };
+        let missed = |numbers: &[u128]| numbers.iter().map(|number| Uuid::from_u128(*number)).collect::<HashSet<_>>();
+        spool.begin_reading().unwrap();
+        spool.finish_reading().unwrap();
+
+        let writer = spool.begin_commit().unwrap();
+        writer.note_missed(&missed(&[1, 2]), DateTime::UNIX_EPOCH, &dc).unwrap();
+        writer.forget_missed_but(&missed(&[2, 3])).unwrap();
+        writer.commit(&State::default()).unwrap();
+
+        assert!(spool.find_missed(Uuid::from_u128(1)).unwrap().is_none());
+        assert!(spool.find_missed(Uuid::from_u128(2)).unwrap().is_some());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Spool, SpoolError, witness};
+use crate::directory::broken::{Broken, Experience};
 
 /// One row, replaced whole inside the transaction that changes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +30,17 @@ pub struct State {
     /// People about whom the cloud asked and whom the cycle in the spool answers for.
     #[serde(default)]
     pub asked: BTreeSet<Uuid>,
+    /// Domain controllers that broke off in the middle of a reading.
+    #[serde(default, skip_serializing_if = "Broken::is_empty")]
+    pub broken: Broken,
 }
 
 impl State {
+    /// What the last cycles say of the domain controllers.
+    pub fn experience(&self, now: DateTime<Utc>) -> Experience<'_> {
+        Experience { last: self.base.dc.as_ref().map(|dc| dc.dns_name.as_str()), broke: self.broken.lately(now) }
+    }
+
     /// What will have been acknowledged when the spool is empty.
     pub fn newest(&self) -> &Base {
         self.next.as_ref().unwrap_or(&self.base)
@@ -86,6 +95,13 @@ impl Spool {
         write(&transaction, &state)?;
         transaction.commit()?;
         witness::note(&self.folder, epoch.head())
+    }
+
+    /// Remembers a controller that broke off, so that the next reading begins with another one.
+    pub fn note_broken(&mut self, host: &str, now: DateTime<Utc>) -> Result<(), SpoolError> {
+        let state = self.state()?;
+        let broken = state.broken.clone().and(host, now);
+        write(&self.db, &State { broken, ..state })
     }
 
     /// Forgets the place in the chain, so that the next check-in asks for a new epoch.

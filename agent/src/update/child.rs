@@ -12,8 +12,10 @@ use tokio::sync::oneshot;
 
 use crate::log::Reader;
 
-/// How long a version may take to end once it is told to, before it is killed.
-pub const GRACE: Duration = Duration::from_secs(5);
+/// How long a version may take to end once it is told to, before it is killed. Shorter than the four seconds after which
+/// the service ends itself: nothing of it may be left running when it says that it has stopped, or an uninstallation
+/// would find the folder in use.
+pub const GRACE: Duration = Duration::from_secs(3);
 
 /// A started version.
 #[derive(Debug)]
@@ -65,6 +67,9 @@ pub async fn told_by_parent() {
         let mut ignored = [0; 64];
         while io::stdin().read(&mut ignored).is_ok_and(|read| read > 0) {}
         let _ = told.send(());
+        // Whoever would kill us may be gone.
+        std::thread::sleep(GRACE);
+        std::process::exit(0);
     });
     let _ = hears.await;
 }

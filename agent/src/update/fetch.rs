@@ -88,7 +88,7 @@ pub async fn fetch(
     files: &mut impl Files,
     wish: Wish<'_>,
 ) -> Result<Installed, FetchError> {
-    let current = read_publication(source, store, pinned::ROOT, wish.now).await?;
+    let current = read_publication(source, store, pinned::root(), wish.now).await?;
     store.remember(files, &current.remembered)?;
     let release = current.release(wish.wanted, &Platform::here(), wish.running)?;
     let installed = Installed { version: release.version.clone(), length: release.length, sha256: release.sha256 };

@@ -49,7 +49,7 @@ impl Files for Disk {
     }
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        private_file::rename(from, to)
     }
 
     fn sync_folder(&mut self, path: &Path) -> io::Result<()> {

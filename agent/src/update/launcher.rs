@@ -236,10 +236,13 @@ fn judge(status: Option<ExitStatus>) -> Ended {
     }
 }
 
+/// Longer than a version that was left behind lives on.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// Waits a little for a version that an earlier launcher left behind: it ends by itself, but not in no time.
 pub async fn wait_for_lock(config: &Config) {
     let store = Store::new(&config.data_dir);
-    let deadline = tokio::time::Instant::now() + super::child::GRACE;
+    let deadline = tokio::time::Instant::now() + LINGER;
     while store.remembered().is_some() && keeping::is_locked(&config.data_dir) && tokio::time::Instant::now() < deadline
     {
         tokio::time::sleep(Duration::from_millis(100)).await;

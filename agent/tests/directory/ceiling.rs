@@ -1,8 +1,9 @@
 //! What the customer's own file keeps back stays back, whatever the cloud wants.
 
-use rollcall_agent::cycle::CycleError;
+use rollcall_agent::cycle::{CycleError, Extent};
 use rollcall_agent::directory::ceiling::NeverRead;
 use rollcall_agent::directory::people::AttributeList;
+use rollcall_lab::directory::GroupKind;
 use rollcall_protocol::evidence::{Evidence, LOCAL_CEILING, Stance};
 use rollcall_protocol::structure::Blocked;
 use uuid::Uuid;
@@ -117,6 +118,59 @@ async fn while_a_place_of_the_ceiling_is_not_there_nobody_joins_and_nobody_leave
             .iter()
             .any(|person| !site.seen().contains_key(person) || site.cloud.stances().contains(&Stance::Held))
     );
+}
+
+// proves: N-7
+#[tokio::test]
+async fn while_a_place_of_the_ceiling_is_not_there_nothing_is_told_of_what_may_lie_in_it() {
+    let mut site = Site::new(300);
+    site.select_ous(&["Staff"]);
+    let (place, guid) = branch(&site);
+    let inside = site.directory.add_ou(guid, "Inner circle").unwrap();
+    site.directory.add_group(inside, "Board only", GroupKind::GlobalSecurity).unwrap();
+    bar(&mut site, std::slice::from_ref(&place));
+    site.directory.rename(guid, "Renamed").unwrap();
+
+    site.sync().await.unwrap();
+    site.sync_with(Extent::Everybody, &[]).await.unwrap();
+
+    assert!(site.cloud.ous.is_empty() && site.cloud.groups.is_empty());
+
+    bar(&mut site, &[guid.to_string()]);
+    site.sync().await.unwrap();
+    let names: Vec<_> = site.cloud.ous.iter().map(|ou| &ou.name).collect();
+    assert!(
+        names.iter().any(|name| *name == "Staff") && !names.iter().any(|name| *name == "Inner circle"),
+        "{names:?}"
+    );
+}
+
+// proves: N-7
+#[tokio::test]
+async fn a_manager_who_is_never_read_is_not_named_in_the_records_of_others() {
+    let mut site = Site::synced(300, &["Staff"]).await;
+    let (place, guid) = branch(&site);
+    let chief = people_in(&site, guid)[0];
+    let others: Vec<Uuid> = site.seen().into_keys().filter(|person| !people_in(&site, guid).contains(person)).collect();
+    site.directory
+        .change(|forest| {
+            let chief = forest.get_guid(chief)?;
+            for person in &others {
+                let person = forest.get_guid(*person)?;
+                forest.set_manager(person, Some(chief));
+            }
+            Ok(())
+        })
+        .unwrap();
+    site.sync().await.unwrap();
+    let named = |site: &Site| others.iter().filter(|person| site.cloud.people[person].contains(&place)).count();
+    assert_eq!(named(&site), others.len());
+    bar(&mut site, std::slice::from_ref(&place));
+
+    let summary = site.sync().await.unwrap();
+
+    assert_eq!(named(&site), 0, "not even as a value that vanished from many");
+    assert!(summary.concerns.is_empty(), "{summary:?}");
 }
 
 // proves: N-7

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use rollcall_agent::cycle::Extent;
-use rollcall_lab::directory::{GroupKind, Person, Setup, rules::DeletedObjects};
+use rollcall_lab::directory::{Attr, GroupKind, Person, Setup, Trouble, When, rules::DeletedObjects};
 use rollcall_protocol::desired::{Pause, Selection, SelectionKind};
 use rollcall_protocol::evidence::{Evidence, Stance};
 use uuid::Uuid;
@@ -163,7 +163,8 @@ async fn an_ou_replaced_by_its_parent_that_cannot_be_found_loses_nobody() {
 
     let summary = site.sync().await.unwrap();
 
-    assert_eq!((summary.counts.departed, summary.counts.awaiting as usize), (0, before.len()));
+    assert_eq!((summary.counts.departed, summary.counts.undecided as usize), (0, before.len()));
+    assert_eq!(summary.counts.awaiting, 0, "another reading would say the same");
     assert_eq!(site.seen(), before);
 }
 
@@ -177,8 +178,69 @@ async fn somebody_who_moves_to_a_selection_that_cannot_be_found_stays() {
 
     let summary = site.sync().await.unwrap();
 
-    assert_eq!((summary.counts.departed, summary.counts.awaiting), (0, 1));
+    assert_eq!((summary.counts.departed, summary.counts.awaiting, summary.counts.undecided), (0, 0, 1));
     assert!(site.seen().contains_key(&ana.guid));
+}
+
+#[tokio::test]
+async fn somebody_whom_another_domain_of_the_forest_has_now_stops_nobody_and_leaves_after_a_second_reading() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let (ana, ben) = (somebody(&site, 3), somebody(&site, 4));
+    site.directory.delete(ana.guid).unwrap();
+    site.directory.trouble(When::single_read().asking(&ana.guid.to_string()), Trouble::Referral);
+    site.directory.move_to(ben.guid, site.ou("Contractors")).unwrap();
+
+    let first = site.sync().await.unwrap();
+    assert_eq!((first.counts.departed, first.counts.awaiting), (1, 1));
+    let second = site.sync().await.unwrap();
+
+    assert_eq!((second.counts.departed, second.counts.awaiting), (1, 0));
+    assert!(matches!(site.evidence_for(ana.guid), Some(Evidence::Absent { .. })));
+    assert_eq!(site.seen(), site.expected());
+}
+
+#[tokio::test]
+async fn somebody_missed_long_ago_and_seen_since_is_missed_anew() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let ana = somebody(&site, 3);
+    site.directory.hide_object(ana.guid);
+    assert_eq!(site.sync().await.unwrap().counts.awaiting, 1);
+    site.directory.heal();
+    // Seen, and nobody can say whether she has left: she stays without being found.
+    site.directory.deny(ana.guid, Attr::UserAccountControl);
+    assert_eq!(site.sync().await.unwrap().counts.undecided, 1);
+    site.directory.heal();
+    site.directory.hide_object(ana.guid);
+
+    let again = site.sync().await.unwrap();
+
+    assert_eq!((again.counts.departed, again.counts.awaiting), (0, 1));
+}
+
+#[tokio::test]
+async fn people_of_a_deselected_ou_are_looked_for_many_at_a_time() {
+    let mut site = Site::synced(400, &["Staff", "Contractors"]).await;
+    let before = site.seen().len();
+    site.select_ous(&["Contractors"]);
+    site.directory.reset_tally();
+
+    let summary = site.sync().await.unwrap();
+
+    let tally = site.directory.tally();
+    assert!(summary.counts.departed > 200, "{summary:?}");
+    assert!(tally.base_reads < 50, "{} reads for {} of {before} people", tally.base_reads, summary.counts.departed);
+    assert!(site.cloud.departures.iter().all(|departure| departure.evidence == Evidence::Deselected));
+}
+
+#[tokio::test]
+async fn a_question_about_people_stays_open_while_nobody_can_judge_them() {
+    let mut site = Site::synced(100, &["Staff"]).await;
+    let stranger = Uuid::from_u128(0xdead);
+    site.desired.imports[0].pause = Some(Pause { until: None });
+
+    let summary = site.sync_with(Extent::AsNeeded, &[stranger]).await.unwrap();
+
+    assert_eq!((summary.counts.awaiting, summary.counts.undecided), (0, 1));
 }
 
 #[tokio::test]

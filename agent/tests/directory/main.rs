@@ -1,6 +1,7 @@
 //! The agent's readings against the scripted directory: what it sends must equal what is there, and no trouble of the
 //! directory may remove anybody.
 
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 mod site;
@@ -10,6 +11,7 @@ mod damage;
 mod mangled;
 mod departures;
 mod ceiling;
+mod withheld;
 mod troubles;
 mod refusals;
 mod controllers;

@@ -123,7 +123,7 @@ async fn somebody_who_changes_between_inner_groups_stays() {
 }
 
 #[tokio::test]
-async fn an_inner_group_that_can_no_longer_be_seen_as_one_loses_nobody() {
+async fn inner_groups_that_no_longer_say_what_they_are_in_lose_nobody() {
     let mut town = Town::new(Nesting::Nested);
     town.site.sync().await.unwrap();
     town.site.directory.hide(Attr::MemberOf, 100);
@@ -132,6 +132,38 @@ async fn an_inner_group_that_can_no_longer_be_seen_as_one_loses_nobody() {
 
     assert_eq!(Diagnostic::from(&error).fault.code, "RC-2307");
     assert_eq!(town.site.seen().len(), 30);
+}
+
+#[tokio::test]
+async fn an_inner_group_that_is_hidden_as_a_whole_loses_neither_its_people_nor_those_of_groups_inside_it() {
+    let mut town = Town::new(Nesting::Nested);
+    town.site.sync().await.unwrap();
+    town.site.directory.hide_object(town.inner);
+    town.site.directory.leave(town.people[5].guid, town.outer).unwrap();
+
+    let summary = town.site.sync().await.unwrap();
+
+    assert_eq!(town.departed(), vec![Evidence::LeftGroup { group: town.outer }], "of the group that is seen");
+    assert_eq!((town.site.seen().len(), summary.counts.undecided, summary.counts.awaiting), (29, 20, 0));
+    assert_eq!(summary.concerns, vec![Concern::GroupUnseen { memberships: 20 }]);
+    assert_eq!(Diagnostic::from(&summary.concerns[0]).fault.code, "RC-2311");
+
+    town.site.directory.heal();
+    let healed = town.site.sync().await.unwrap();
+    assert_eq!((town.site.seen().len(), healed.concerns.len()), (29, 0));
+}
+
+#[tokio::test]
+async fn a_hidden_group_that_nobody_follows_keeps_nobody() {
+    let mut town = Town::new(Nesting::Direct);
+    town.site.sync().await.unwrap();
+    town.site.directory.hide_object(town.inner);
+    town.site.directory.join(town.people[5].guid, town.inner).unwrap();
+    town.site.directory.leave(town.people[5].guid, town.outer).unwrap();
+
+    town.site.sync().await.unwrap();
+
+    assert_eq!(town.departed(), vec![Evidence::LeftGroup { group: town.outer }]);
 }
 
 #[tokio::test]

@@ -183,7 +183,10 @@ impl Cloud {
                 jti: format!("token-number-{:08}", books.spent.len() + books.checkins.len()),
                 exp: end.timestamp(),
             };
-            token.sign(&books.key).unwrap()
+            let token = token.sign(&books.key).unwrap();
+            rollcall_lab::witness::secret("an enrolment token", &token);
+            rollcall_lab::witness::secret("a token's signature", token.rsplit('.').next().unwrap());
+            token
         })
     }
 
@@ -333,6 +336,16 @@ impl Books {
     /// Tokens name this address from now on.
     pub fn call_it(&mut self, url: &str) {
         url.clone_into(&mut self.url);
+    }
+
+    pub fn known_key(&self) -> PublicKey {
+        self.agent_key.clone().unwrap()
+    }
+
+    /// As after a restore from a backup: this key is the agent's, and nothing newer was ever heard of.
+    pub fn restore_key(&mut self, key: PublicKey) {
+        self.agent_key = Some(key);
+        self.next_key = None;
     }
 
     /// The key that batches are signed with.

@@ -6,6 +6,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use rollcall_lab::directory::{Directory, Plan, Setup, Standing};
+use rollcall_lab::witness;
 use rollcall_protocol::desired::{DesiredImport, Nesting, Selection, SelectionKind};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -50,6 +51,7 @@ impl Home {
 
     pub fn write_secret_file(&self, name: &str, password: &str) {
         use std::os::unix::fs::PermissionsExt;
+        witness::secret(name, password);
         std::fs::write(self.path(name), password).unwrap();
         std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
@@ -102,7 +104,7 @@ impl Home {
     /// Runs one command to its end.
     pub async fn agent(&self, arguments: &[&str]) -> Output {
         let run = self.command(arguments).stdin(Stdio::null()).output();
-        tokio::time::timeout(Duration::from_mins(1), run).await.unwrap().unwrap()
+        heard(tokio::time::timeout(Duration::from_mins(1), run).await.unwrap().unwrap())
     }
 
     /// Runs one command and reads the JSON it prints.
@@ -116,7 +118,7 @@ impl Home {
     pub async fn agent_json_in(&self, arguments: &[&str], environment: &[(&str, &str)]) -> (i32, Value) {
         let mut command = self.command(&[&["--json"], arguments].concat());
         let run = command.envs(environment.iter().copied()).stdin(Stdio::null()).output();
-        let done = tokio::time::timeout(Duration::from_mins(1), run).await.unwrap().unwrap();
+        let done = heard(tokio::time::timeout(Duration::from_mins(1), run).await.unwrap().unwrap());
         (done.status.code().unwrap(), serde_json::from_slice(&done.stdout).unwrap_or(Value::Null))
     }
 
@@ -129,5 +131,22 @@ impl Home {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("agent.log")).unwrap_or_default()
+    }
+}
+
+/// Kept for the search of the whole run.
+fn heard(output: Output) -> Output {
+    for said in [&output.stdout, &output.stderr] {
+        witness::said("agent", said);
+    }
+    output
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        witness::said("agent", self.log().as_bytes());
+        let identity = std::fs::read(self.path("data/identity.json")).unwrap_or_default();
+        let identity: Value = serde_json::from_slice(&identity).unwrap_or_default();
+        witness::secret("an agent's key", identity["key"].as_str().unwrap_or_default());
     }
 }

@@ -1,6 +1,7 @@
 //! The agent's program as it is installed: enrolled, run, killed and asked, against a scripted directory and a stand-in
 //! for the cloud that answers over HTTP as the protocol says, or as a test wants.
 
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 mod cloud;

@@ -1,6 +1,7 @@
 //! The agent's key changes on demand, and whenever it is interrupted a working key is on the disk.
 
 use rollcall_protocol::desired::Order;
+use rollcall_protocol::key::{PrivateKey, PublicKey};
 
 use crate::cloud::HangUp;
 use crate::home::Home;
@@ -82,4 +83,47 @@ async fn a_key_that_is_known_and_not_yet_in_the_file_is_asked_for_again_and_take
     let cycles = home.cloud.books(|books| books.cycles.len());
     home.cloud.until("a further cycle", |books| books.cycles.len() > cycles).await;
     assert_eq!(home.seen(), home.expected());
+}
+
+/// The agent signs with a new key, and the cloud has seen a batch by it.
+async fn rotated() -> (Home, tokio::process::Child, PublicKey) {
+    let home = synced().await;
+    let before = home.cloud.books(|books| books.known_key());
+    let service = home.start(&["run"]);
+    home.cloud.order(Order::RotateKey);
+    home.cloud.until("the rotation", |books| books.rotations == 1).await;
+    home.cloud.order(Order::SyncNow);
+    home.cloud.until("a batch by the new key", |books| books.key() != before.id()).await;
+    (home, service, before)
+}
+
+#[tokio::test]
+async fn a_cloud_restored_from_before_the_change_learns_the_key_again_without_a_token() {
+    let (home, _service, before) = rotated().await;
+    let key = of_identity(&home, "key");
+
+    home.cloud.books(|books| books.restore_key(before.clone()));
+    home.cloud.order(Order::SyncNow);
+
+    home.cloud.until("the new key vouched for", |books| books.rotations == 2).await;
+    home.cloud.until("a batch by it", |books| books.key() != before.id()).await;
+    assert_eq!(of_identity(&home, "key"), key, "the same new key");
+    assert_eq!(home.seen(), home.expected());
+}
+
+#[tokio::test]
+async fn a_key_that_nothing_can_vouch_for_is_told_with_the_way_out() {
+    let (home, mut service, _) = rotated().await;
+    service.start_kill().unwrap();
+    service.wait().await.unwrap();
+    home.cloud.books(|books| books.restore_key(PrivateKey::from_seed(&[77; 32]).public()));
+
+    let (_, with) = home.agent_json(&["check"]).await;
+    std::fs::remove_file(home.path("data/previous-key.json")).unwrap();
+    let (_, without) = home.agent_json(&["check"]).await;
+
+    for (said, story) in [(with, "vouch for this one"), (without, "no earlier key is kept")] {
+        let said = said.to_string();
+        assert!(said.contains("RC-3104") && said.contains(story), "{said}");
+    }
 }

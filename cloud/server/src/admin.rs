@@ -12,7 +12,7 @@ use rollcall_domain::job::{JobKind, JobState};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::state::AppState;
+use crate::{readiness::Writes, state::AppState};
 
 /// On both addresses.
 pub fn health_router() -> Router<AppState> {
@@ -43,7 +43,7 @@ struct Detail {
     verbose: Option<String>,
 }
 
-/// Ready: the database answers, and the program is not about to end.
+/// Ready: the database answers and takes writes, and the program is not about to end.
 async fn readyz(State(state): State<AppState>, Query(detail): Query<Detail>) -> Response {
     let database = match state.db.ping().await {
         Ok(()) => "ok",
@@ -52,11 +52,15 @@ async fn readyz(State(state): State<AppState>, Query(detail): Query<Detail>) -> 
             "does not answer"
         }
     };
+    let disk = match state.readiness.look(state.db.refusals().count(), state.now()) {
+        Writes::Taken => "ok",
+        Writes::Refused => "full or read-only",
+    };
     let serving = if state.shutdown.has_begun() { "shutting down" } else { "ok" };
-    let ready = database == "ok" && serving == "ok";
+    let ready = [database, disk, serving].iter().all(|part| *part == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     match detail.verbose {
-        Some(_) => (status, Json(json!({ "database": database, "serving": serving }))).into_response(),
+        Some(_) => (status, Json(json!({ "database": database, "disk": disk, "serving": serving }))).into_response(),
         None => (status, if ready { "ready\n" } else { "not ready\n" }).into_response(),
     }
 }

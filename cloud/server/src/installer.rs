@@ -1,5 +1,7 @@
 //! The agent's installer as it lies on this cloud: one file for every customer, handed out with its SHA-256.
 
+mod turnstile;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -7,8 +9,11 @@ use std::time::{Duration, SystemTime};
 use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use rollcall_store::keyring::SecretHash;
 use sha2::{Digest as _, Sha256};
+
+use turnstile::Turnstile;
 
 /// The same name on disk, in addresses and at the customer's.
 pub const NAME: &str = "rollcall-agent-x64.msi";
@@ -20,10 +25,16 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Shelf(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     file: PathBuf,
     known: Mutex<Option<(Stamp, Msi)>>,
+    holders: Mutex<Turnstile<SecretHash>>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 /// By this a changed file is noticed.
@@ -42,7 +53,12 @@ pub struct Msi {
 
 impl Shelf {
     pub fn new(folder: &Path) -> Self {
-        Self(Arc::new(Inner { file: folder.join(NAME), known: Mutex::default() }))
+        Self(Arc::new(Inner { file: folder.join(NAME), known: Mutex::default(), holders: Mutex::default() }))
+    }
+
+    /// Counts a download by the holder of a token; an error is how long to wait.
+    pub fn admit(&self, token: SecretHash, now: DateTime<Utc>) -> Result<(), TimeDelta> {
+        self.0.holders.lock().unwrap_or_else(PoisonError::into_inner).pass(token, now)
     }
 
     /// The file, if there is one that can be read. While another one is copied here it is the one before.

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod live;
 pub mod installer;
 pub mod releases;
+pub mod readiness;
 pub mod state;
 pub mod services;
 pub mod ingest;
@@ -26,3 +27,5 @@ pub mod cli;
 mod testing;
 #[cfg(test)]
 mod route_matrix;
+#[cfg(test)]
+mod under_pressure;

@@ -12,6 +12,7 @@ use crate::{
     installer::Shelf,
     keys::CloudIdentity,
     live::Hub,
+    readiness::Readiness,
     releases::Releases,
 };
 
@@ -32,6 +33,7 @@ pub struct AppState {
     pub settings: Arc<[(&'static str, String)]>,
     pub installer: Shelf,
     pub shutdown: Shutdown,
+    pub readiness: Arc<Readiness>,
 }
 
 impl AppState {

@@ -86,6 +86,7 @@ impl TestCloud {
             settings: Arc::from([]),
             installer: Shelf::new(installers.path()),
             shutdown,
+            readiness: Arc::default(),
         };
         tokio::spawn(state.hub.clone().run(test.db.live().subscribe()));
         let relayed = test.db.clone();
@@ -116,8 +117,18 @@ impl TestCloud {
         self.test.run_sql(&self.who.scope, sql).await.unwrap();
     }
 
+    /// Hands out what lies on this shelf from now on.
+    pub fn put_installers(&mut self, shelf: Shelf) {
+        self.state.installer = shelf;
+        self.app = crate::http::app(self.state.clone());
+    }
+
     pub fn db(&self) -> &Db {
         &self.state.db
+    }
+
+    pub const fn test(&self) -> &TestDb {
+        &self.test
     }
 
     pub fn pass(&self, time: TimeDelta) {

@@ -35,6 +35,9 @@ pub struct Agent {
     pub clock_skew_ms: Option<i64>,
     pub desired_version: i64,
     pub applied_version: i64,
+    /// The newest desired state it was given, whether or not it has said since that it runs it.
+    pub handed_version: i64,
+    pub handed_at: Option<DateTime<Utc>>,
     pub epoch: i64,
     pub epoch_start: Vec<u8>,
     pub next_seq: i64,
@@ -54,8 +57,8 @@ pub struct Agent {
 macro_rules! columns {
     () => {
         "id, customer_id, directory_id, state, hostname, os, version, platform, facts, enrolled_at, last_seen_at, checkins,
-         clock_skew_ms, desired_version, applied_version, epoch, epoch_start, next_seq, head, queued, dc_host, transport,
-         reason_code, reason_detail, reason_since, report, quarantined_at, revoked_at"
+         clock_skew_ms, desired_version, applied_version, handed_version, handed_at, epoch, epoch_start, next_seq, head,
+         queued, dc_host, transport, reason_code, reason_detail, reason_since, report, quarantined_at, revoked_at"
     };
 }
 
@@ -152,6 +155,21 @@ pub struct Report<'a> {
     pub reason_detail: Option<&'a str>,
     pub reason_since: Option<DateTime<Utc>>,
     pub whole: Value,
+}
+
+/// A desired state is on its way to its agent: from now on nobody knows whether the agent has read it yet.
+pub async fn record_handed(tx: &mut WriteTx, scope: &AgentScope, version: i64, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "update agents
+         set handed_version = $3, handed_at = $4
+         where msp_id = $1 and id = $2 and handed_version < $3",
+        scope.agent().uuid(),
+        version,
+        now,
+    )?
+    .count();
+    Ok(())
 }
 
 /// A cycle proves which instructions its agent had: orders in them are seen, whether or not a check-in said so yet.

@@ -16,6 +16,8 @@ pub struct Command {
     pub payload: Json<Value>,
     pub created_by: String,
     pub created_at: DateTime<Utc>,
+    /// The desired state that carries it first.
+    pub first_in: i64,
 }
 
 #[derive(Debug)]
@@ -28,17 +30,21 @@ pub struct NewCommand<'a> {
     pub created_at: DateTime<Utc>,
 }
 
+/// The caller renews the agent's desired state after it: that one carries the command first.
 pub async fn insert(tx: &mut WriteTx, agent: AgentId, command: NewCommand<'_>) -> Result<()> {
+    let (desired,): (i64,) =
+        fetch_one!(tx, (i64,), "select desired_version from agents where msp_id = $1 and id = $2", agent.uuid())?;
     execute!(
         tx,
-        "insert into commands (msp_id, id, agent_id, kind, payload, created_by, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into commands (msp_id, id, agent_id, kind, payload, created_by, created_at, first_in)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         command.id.uuid(),
         agent.uuid(),
         command.kind,
         Json(command.payload),
         command.created_by,
         command.created_at,
+        desired + 1,
     )?
     .exactly(1)
 }
@@ -48,7 +54,7 @@ pub async fn list_open(tx: &mut Tx, agent: AgentId) -> Result<Vec<Command>> {
     fetch_all!(
         tx,
         Command,
-        "select id, kind, payload, created_by, created_at
+        "select id, kind, payload, created_by, created_at, first_in
          from commands
          where msp_id = $1 and agent_id = $2 and done_at is null
          order by id

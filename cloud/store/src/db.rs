@@ -10,7 +10,7 @@ use crate::{
     dialect::{self, SqliteHalves},
     live::Live,
     scope::Scope,
-    tx::{Inner, SystemTx, Tx, WriteTx},
+    tx::{Inner, Refusals, SystemTx, Tx, WriteTx},
 };
 
 /// Where the data is. Cheap to clone.
@@ -18,6 +18,7 @@ use crate::{
 pub struct Db {
     pub(crate) engine: Engine,
     live: Live,
+    refusals: Refusals,
 }
 
 #[derive(Debug, Clone)]
@@ -84,7 +85,15 @@ impl Db {
             }
             Place::Postgres(options) => Engine::Postgres(dialect::open_postgres((**options).clone(), size.0).await?),
         };
-        Ok(Self { engine, live })
+        Ok(Self { engine, live, refusals: Refusals::default() })
+    }
+
+    /// As on a disk with room for so many pages of 4 KiB.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) async fn open_with_room(file: &Path, pages: u32, size: PoolSize) -> Result<Self> {
+        let options = SqliteConnectOptions::new().filename(file).pragma("max_page_count", pages.to_string());
+        let engine = Engine::Sqlite(dialect::open_sqlite(options, size.0).await?);
+        Ok(Self { engine, live: Live::new(), refusals: Refusals::default() })
     }
 
     /// Brings the tables up to this version.
@@ -130,7 +139,28 @@ impl Db {
             }
             Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), Some(scope.msp())).await?),
         };
-        Ok(WriteTx::new(Tx::new(inner, scope.msp()), self.live.clone()))
+        Ok(self.to_write_tx(inner, scope))
+    }
+
+    /// For what may as well be written the next time: on SQLite a large cycle may hold the writer for seconds, and nobody
+    /// who only reads should wait for it. `None`: not now.
+    pub async fn write_if_free(&self, scope: &impl Scope) -> Result<Option<WriteTx>> {
+        match &self.engine {
+            Engine::Sqlite(halves) => {
+                let begun = dialect::begin_sqlite_if_free(halves.write.clone(), "begin immediate").await?;
+                Ok(begun.map(|tx| self.to_write_tx(Inner::Sqlite(tx), scope)))
+            }
+            Engine::Postgres(_) => self.write(scope).await.map(Some),
+        }
+    }
+
+    fn to_write_tx(&self, inner: Inner, scope: &impl Scope) -> WriteTx {
+        WriteTx::new(Tx::new(inner, scope.msp()), self.live.clone(), self.refusals.clone())
+    }
+
+    /// How often the disk refused a write.
+    pub const fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// For the tables without a tenant.

@@ -14,6 +14,35 @@ use crate::{Result, StoreError};
 /// Longest wait for a free connection. Longer means overload, and overload is told to the caller.
 const ACQUIRE: Duration = Duration::from_secs(10);
 
+/// Longest wait for SQLite's only writer: the cycle of a large customer holds it for some seconds, and whoever presses a
+/// button meanwhile should wait rather than fail.
+const WRITER: Duration = Duration::from_secs(30);
+
+/// What a database says went wrong, as far as the caller must tell it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Unwritable,
+    Busy,
+    Other,
+}
+
+/// SQLite numbers its results, an extended one in its low byte (sqlite.org/rescode.html); PostgreSQL has SQLSTATE
+/// (postgresql.org/docs/current/errcodes-appendix.html), which is always five letters.
+pub(crate) fn classify(code: &str) -> Trouble {
+    let primary = code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|extended| extended & 0xff);
+    match (primary, code) {
+        // BUSY, LOCKED: another program writes.
+        (Some(5 | 6), _) => Trouble::Busy,
+        // READONLY, IOERR, FULL, CANTOPEN.
+        (Some(8 | 10 | 13 | 14), _) => Trouble::Unwritable,
+        // disk_full, io_error, read_only_sql_transaction.
+        (None, "53100" | "58030" | "25006") => Trouble::Unwritable,
+        // too_many_connections, lock_not_available.
+        (None, "53300" | "55P03") => Trouble::Busy,
+        (Some(_) | None, _) => Trouble::Other,
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteHalves {
     /// One connection: SQLite has one writer, and waiting for it here is fair and needs no retry.
@@ -31,7 +60,8 @@ pub(crate) async fn open_sqlite(options: SqliteConnectOptions, readers: u32) -> 
         .statement_cache_capacity(200)
         .pragma("temp_store", "memory");
     // A large cycle is one transaction: what does not fit the writer's cache is written out and read back again.
-    let write = sqlite_pool(1).connect_with(options.clone().pragma("cache_size", "-262144")).await?;
+    let write =
+        sqlite_pool(1).acquire_timeout(WRITER).connect_with(options.clone().pragma("cache_size", "-262144")).await?;
     let readers_options = options.pragma("cache_size", "-16384").pragma("query_only", "true");
     let read = sqlite_pool(readers).connect_with(readers_options).await?;
     Ok(SqliteHalves { write, read })
@@ -96,6 +126,14 @@ pub(crate) async fn begin_sqlite(pool: SqlitePool, statement: &'static str) -> R
     finish(tokio::spawn(async move { pool.begin_with(statement).await })).await
 }
 
+/// `None` when the connection is in use: whoever asks has something that can wait for the next time.
+pub(crate) async fn begin_sqlite_if_free(
+    pool: SqlitePool,
+    statement: &'static str,
+) -> Result<Option<Transaction<'static, Sqlite>>> {
+    finish(tokio::spawn(async move { pool.try_begin_with(statement).await })).await
+}
+
 /// The tenant is set in the same round trip. The text is safe: it is printed from a typed UUID.
 pub(crate) async fn begin_postgres(pool: PgPool, msp: Option<MspId>) -> Result<Transaction<'static, Postgres>> {
     let statement = match msp {
@@ -115,6 +153,20 @@ async fn finish<T>(task: tokio::task::JoinHandle<sqlx::Result<T>>) -> Result<T> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_busy_database_on_both_engines() {
+        // 13: full, 778: an I/O error while writing, 1032: read-only because it was moved; 5, 517: busy, busy snapshot.
+        for code in ["13", "778", "1032", "53100", "25006"] {
+            assert_eq!(classify(code), Trouble::Unwritable, "{code}");
+        }
+        for code in ["5", "517", "6", "53300"] {
+            assert_eq!(classify(code), Trouble::Busy, "{code}");
+        }
+        for code in ["1", "19", "2067", "23505", "42501", "57014", "00013"] {
+            assert_eq!(classify(code), Trouble::Other, "{code}");
+        }
+    }
 
     #[tokio::test]
     async fn after_a_transaction_that_sqlite_ended_by_itself_the_next_one_begins() {

@@ -96,18 +96,35 @@ pub async fn find_holder(db: &Db, hash: SecretHash, now: DateTime<Utc>) -> Resul
     Ok(owner.map(|owner| TokenHolder { msp: owner.msp, token: owner.subject.into() }))
 }
 
-/// Whether the token could be used now. Nothing is promised: somebody else may be faster.
-pub async fn is_open(tx: &mut Tx, holder: TokenHolder, now: DateTime<Utc>) -> Result<bool> {
-    let open: Option<(Uuid,)> = fetch_optional!(
+/// How a token stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It could be used now. Nothing is promised: somebody else may be faster.
+    Open,
+    Used,
+    Revoked,
+    Expired,
+}
+
+/// When a token ends, was used, was revoked.
+type Times = (DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// Looks without using.
+pub async fn look(tx: &mut Tx, holder: TokenHolder, now: DateTime<Utc>) -> Result<Standing> {
+    let (expires, used, revoked): Times = fetch_one!(
         tx,
-        (Uuid,),
-        "select id
+        Times,
+        "select expires_at, used_at, revoked_at
          from enrol_tokens
-         where msp_id = $1 and id = $2 and used_at is null and revoked_at is null and expires_at > $3",
+         where msp_id = $1 and id = $2",
         holder.token.uuid(),
-        now,
     )?;
-    Ok(open.is_some())
+    Ok(match (used, revoked) {
+        (Some(_), _) => Standing::Used,
+        (None, Some(_)) => Standing::Revoked,
+        (None, None) if expires <= now => Standing::Expired,
+        (None, None) => Standing::Open,
+    })
 }
 
 /// What came of the attempt to use a token.

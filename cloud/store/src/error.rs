@@ -1,5 +1,7 @@
 //! Decides what a failed query means to the caller.
 
+use crate::dialect::{self, Trouble};
+
 /// Why the store could not do it. Nothing of it is fit to be shown to a person.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -15,9 +17,15 @@ pub enum StoreError {
     /// The database role could see other tenants' rows.
     #[error("the database role may bypass row-level security")]
     RoleBypassesWall,
-    /// No connection became free in time, or the database is away.
+    /// The database is away.
     #[error("the database is not available: {0}")]
     Unavailable(sqlx::Error),
+    /// It is there, but no connection became free in time: on SQLite a large cycle holds the only writer.
+    #[error("the database is busy: {0}")]
+    Busy(sqlx::Error),
+    /// The disk under the database is full or read-only: nothing was written.
+    #[error("the database cannot be written: {0}")]
+    Unwritable(sqlx::Error),
     #[error("migration failed: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error("database: {0}")]
@@ -26,14 +34,23 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) {
-            return Self::Taken;
+        if let Some(told) = error.as_database_error() {
+            if told.is_unique_violation() {
+                return Self::Taken;
+            }
+            return match told.code().map(|code| dialect::classify(&code)) {
+                Some(Trouble::Unwritable) => Self::Unwritable(error),
+                Some(Trouble::Busy) => Self::Busy(error),
+                Some(Trouble::Other) | None => Self::Database(error),
+            };
         }
-        let away = matches!(
-            error,
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed
-        );
-        if away { Self::Unavailable(error) } else { Self::Database(error) }
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            Self::Busy(error)
+        } else if matches!(error, sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed) {
+            Self::Unavailable(error)
+        } else {
+            Self::Database(error)
+        }
     }
 }
 
@@ -47,6 +64,13 @@ impl StoreError {
 impl From<rollcall_domain::words::UnknownWord> for StoreError {
     fn from(error: rollcall_domain::words::UnknownWord) -> Self {
         Self::Unreadable(error.to_string())
+    }
+}
+
+/// For a note beside the work: nobody is refused anything because it could not be written.
+pub(crate) fn forgive(what: &'static str, written: crate::Result<()>) {
+    if let Err(error) = written {
+        tracing::warn!(%error, what, "could not be noted");
     }
 }
 

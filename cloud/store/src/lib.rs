@@ -35,6 +35,7 @@ pub mod inbox;
 pub mod jobs;
 pub mod accounts;
 pub mod memberships;
+pub mod losses;
 pub mod runs;
 pub mod history;
 pub mod owners;

@@ -24,6 +24,15 @@ impl TestDb {
         Ok(Self { db, place, _folder: Some(folder) })
     }
 
+    /// On a disk with room for so many pages of 4 KiB.
+    pub async fn sqlite_with_room(pages: u32) -> Result<Self> {
+        let folder = tempfile::tempdir().map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        let file = folder.path().join("test.db");
+        let db = Db::open_with_room(&file, pages, PoolSize(4)).await?;
+        db.migrate().await?;
+        Ok(Self { db, place: Place::sqlite(file), _folder: Some(folder) })
+    }
+
     /// `url` names an empty database whose role owns it and cannot pass row-level security by.
     pub async fn postgres(url: &str) -> Result<Self> {
         let place = Place::parse(url)?;

@@ -1,11 +1,15 @@
 //! A transaction of one tenant, and the macros that run one SQL text on either engine.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use rollcall_domain::ids::MspId;
 use sqlx::{Postgres, Sqlite, Transaction};
 
-use crate::{Result, live::Event, live::Live};
+use crate::{Result, StoreError, live::Event, live::Live};
 
 #[derive(Debug)]
 pub(crate) enum Inner {
@@ -35,12 +39,36 @@ impl Tx {
 pub struct WriteTx {
     tx: Tx,
     live: Live,
+    refusals: Refusals,
     events: Vec<Event>,
 }
 
+/// How often the disk under the database refused a write since the program began.
+#[derive(Debug, Clone, Default)]
+pub struct Refusals(Arc<AtomicU64>);
+
+impl Refusals {
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, error: sqlx::Error) -> StoreError {
+        let error = StoreError::from(error);
+        if matches!(error, StoreError::Unwritable(_)) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        error
+    }
+}
+
 impl WriteTx {
-    pub(crate) const fn new(tx: Tx, live: Live) -> Self {
-        Self { tx, live, events: Vec::new() }
+    pub(crate) const fn new(tx: Tx, live: Live, refusals: Refusals) -> Self {
+        Self { tx, live, refusals, events: Vec::new() }
+    }
+
+    /// What a failed write means; a refusal of the disk is counted.
+    pub(crate) fn failed(&self, error: sqlx::Error) -> StoreError {
+        self.refusals.note(error)
     }
 
     /// The macros that write go through here, so that a read transaction cannot.
@@ -59,7 +87,7 @@ impl WriteTx {
         let events = std::mem::take(&mut self.events);
         match self.tx.inner {
             Inner::Sqlite(tx) => {
-                tx.commit().await?;
+                tx.commit().await.map_err(|error| self.refusals.note(error))?;
                 self.live.publish(events);
             }
             Inner::Postgres(mut tx) => {
@@ -71,7 +99,7 @@ impl WriteTx {
                         .execute(&mut *tx)
                         .await?;
                 }
-                tx.commit().await?;
+                tx.commit().await.map_err(|error| self.refusals.note(error))?;
             }
         }
         Ok(())
@@ -160,7 +188,7 @@ macro_rules! execute {
             }
         }
         .map($crate::error::Changed)
-        .map_err($crate::StoreError::from)
+        .map_err(|error| $tx.failed(error))
     }};
 }
 
@@ -174,7 +202,8 @@ macro_rules! bulk {
             changed += match $tx.writer() {
                 $crate::tx::Inner::Sqlite(tx) => bulk_one!(sqlx::Sqlite, tx, msp, $head, rows, |$row| [$($bind),+], $tail),
                 $crate::tx::Inner::Postgres(tx) => bulk_one!(sqlx::Postgres, tx, msp, $head, rows, |$row| [$($bind),+], $tail),
-            }?;
+            }
+            .map_err(|error| $tx.failed(error))?;
         }
         Ok::<_, $crate::StoreError>($crate::error::Changed(changed))
     }};
@@ -192,7 +221,7 @@ macro_rules! bulk_one {
         let full = $rows.len() == $crate::tx::BULK_ROWS;
         // Only the full length is worth a place in the statement cache.
         let query = query.build().persistent(full);
-        query.execute(&mut **$tx).await.map(|done| done.rows_affected()).map_err($crate::StoreError::from)
+        query.execute(&mut **$tx).await.map(|done| done.rows_affected())
     }};
 }
 

@@ -23,6 +23,10 @@ faults! {
         ["Allow port 88 (TCP and UDP) to the domain controllers.", "On Linux: see that /etc/krb5.conf or DNS (_kerberos._tcp) names the realm's key servers."], event 300;
     SEALING_REFUSED = "RC-2111", "Domain controller does not offer Kerberos sealing", "It does not grant a protection that the agent insists on, or does not take Kerberos at all.",
         ["Use LDAPS or StartTLS: set ldap.transport, or leave it out so that every way is tried.", "Check that no proxy stands between the agent and port 389."], event 301;
+    FOREIGN_CONTROLLER = "RC-2112", "Domain controller named outside its domain", "DNS names a domain controller that lies outside the domain of ldap.domain; DNS can be forged, so it was not contacted.",
+        ["If it is yours: name it in ldap.host; what stands in the file is believed.", "If you do not know it: look at the records _ldap._tcp.dc._msdcs of the domain, and at who answers for them."], event 300;
+    BIND_NOT_NOW = "RC-2113", "Domain controller cannot take a sign-in now", "It is busy, starting or shutting down, and judged neither name nor password.",
+        ["Nothing, if it passes: other controllers are tried, and the agent tries again by itself.", "If it stays: look at the domain controller's event log."], event 301;
     CERT_EXPIRING = "RC-2121", "LDAPS certificate expires soon", "The domain controller's certificate ends within 30 days; then nothing can be read over TLS.",
         ["Renew the certificate on the domain controller before that day."], event 300;
     BIND_REFUSED = "RC-2201", "Sign-in refused: name or password", "The directory does not accept the name and password (52e, 525).",
@@ -38,7 +42,7 @@ faults! {
     BIND_ANONYMOUS = "RC-2206", "Sign-in was anonymous", "The directory took the sign-in without knowing who it is.",
         ["Set a password; an empty one is never sent."], event 301;
     KERBEROS_REFUSED = "RC-2207", "Kerberos sign-in refused", "The domain does not know the account, or the key in the keytab is not its current one.",
-        ["Check ldap.principal.", "Export the keytab again: a new password of the account makes every older keytab worthless.", "The agent does not retry before that or the next cycle, so that it locks no account."], event 301;
+        ["Check ldap.principal.", "Export the keytab again: a new password of the account makes every older keytab worthless.", "On Windows: check the account of the computer (Test-ComputerSecureChannel) or gMSA (Test-ADServiceAccount).", "The agent does not retry before that or the next cycle, so that it locks no account."], event 301;
     KERBEROS_CLOCK = "RC-2208", "Clock too far off for Kerberos", "This machine and the domain controller differ by more than five minutes, and Kerberos then trusts no ticket.",
         ["Set this machine's clock, or let it follow the domain's time (w32tm /resync on Windows, chrony on Linux)."], event 301;
     SERVICE_UNKNOWN = "RC-2209", "Domain does not know this domain controller's name", "There is no Kerberos service of that name: the host is not the name under which the domain knows the controller.",
@@ -69,6 +73,10 @@ faults! {
         ["Check what listens on that port.", "Nothing was removed."], event 230;
     SEAL_BROKEN = "RC-2309", "Sealed connection was disturbed", "A buffer was changed, lost, repeated or cut off on its way, so the whole reading was discarded.",
         ["Nothing was removed; the agent tries again by itself.", "If it stays: something between agent and domain controller interferes with port 389."], event 230;
+    PEOPLE_UNREADABLE = "RC-2310", "People cannot be read", "Something without which nobody can be judged is hidden from the agent's account: of one person by an own access list, of very many by a read right that is missing.",
+        ["The detail says which attribute, and the objectGUID of the first who hides it.", "Allow the agent's account to read it, or move the account out of the selection; those people stay as they were until then.", "Of very many: give the account Read All Properties (userAccountControl is in the property set Account Restrictions; membership in Pre-Windows 2000 Compatible Access gives it)."], event 230;
+    GROUP_UNSEEN = "RC-2311", "A group inside a followed group cannot be seen", "People who would leave are in a group that is hidden from the agent's account, and it may lie inside the selected one; they stay.",
+        ["Allow the agent's account to see that group: List Contents on its OU, Read on the group.", "If the group is nobody's concern, take these people out of it, or switch inner groups off in the import."], event 230;
     OU_UNREADABLE = "RC-2321", "Nothing can be read below the domain's head", "The account signs in but sees no OU, so it would see nobody.",
         ["Give the account List Contents and Read All Properties below the domain's head; Domain Users have both unless somebody took them away."], event 310;
 }

@@ -25,6 +25,10 @@ faults! {
         ["Choose another name, or name its owner to get a fresh sign-in link."];
     DATA_FOLDER_IN_USE = "RC-8012", "Data folder in use", "Another rollcall serve works on the same SQLite database.",
         ["End the other one.", "For several programs over one database use PostgreSQL."];
+    DATABASE_BUSY = "RC-8013", "Database busy", "Nothing was changed: another large change is being written, or all connections are in use.",
+        ["Try again in a minute.", "If it happens often on SQLite: use PostgreSQL."];
+    DATABASE_UNWRITABLE = "RC-8014", "Database cannot be written", "Nothing was changed: the disk under the database is full, read-only or broken.",
+        ["Make room on the disk of the database, or mend it; nothing need be restarted.", "Agents keep what was not taken, and send it again."];
     RELEASES = "RC-8020", "Release folder unusable", "The folder of ROLLCALL_RELEASES_DIR holds no publication that can be believed.",
         ["Copy the newest publication into it again, timestamp.json last.", "Where it has expired, run cargo xtask release confirm, or fetch the newest one."];
     UNEXPECTED = "RC-9001", "Unexpected error", "Something failed that should not.",

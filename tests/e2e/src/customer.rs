@@ -1,6 +1,7 @@
 //! One customer of the cloud with an enrolled agent, driven by the API and the agent's command line.
 
 use crate::picture::Picture;
+use rollcall_lab::witness;
 use rollcall_lab::world::{Agent, AgentSetup, Api, Cloud, Problem, ProgramError};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -57,7 +58,9 @@ impl Customer {
     }
 
     pub async fn token(&self) -> Result<String, Missing> {
-        field(&self.api.post(&format!("/customers/{}/enrol-tokens", self.id), &json!({})).await?, "token")
+        let token = field(&self.api.post(&format!("/customers/{}/enrol-tokens", self.id), &json!({})).await?, "token")?;
+        witness::secret("an enrolment token", &token);
+        Ok(token)
     }
 
     /// One cycle from the command line, and its own run at the cloud. A cycle that an earlier process left in the spool

@@ -3,7 +3,9 @@
 mod customer;
 mod picture;
 mod scope;
+mod windows;
 
 pub use customer::{Customer, Missing};
 pub use picture::{Picture, Seen};
 pub use scope::{SambaScope, ScriptedScope};
+pub use windows::{Broken, WindowsSite};

@@ -124,6 +124,7 @@ impl Directory {
 
     /// Serves a domain; `password` becomes the service account's.
     pub fn serve(forest: Forest, setup: Setup, password: &str) -> Result<Self, DirectoryError> {
+        crate::witness::secret("a directory's password", password);
         let authority = setup.authority.map_or_else(|| Authority::new().map(Arc::new), Ok)?;
         let names = server_names(&forest, setup.address);
         let tls = authority.issue(&names, setup.flavour)?.server_config()?;

@@ -44,7 +44,16 @@ pub struct Dns {
 
 impl Dns {
     pub fn start() -> io::Result<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::serve_on(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?)
+    }
+
+    /// On the port where machines look, at a loopback address of its own; needs root.
+    pub fn start_on_port_53() -> io::Result<Self> {
+        let tried = (10..250).find_map(|last| UdpSocket::bind((Ipv4Addr::new(127, 0, 53, last), 53)).ok());
+        Self::serve_on(tried.ok_or(io::ErrorKind::AddrNotAvailable)?)
+    }
+
+    fn serve_on(socket: UdpSocket) -> io::Result<Self> {
         socket.set_read_timeout(Some(Duration::from_millis(50)))?;
         let address = socket.local_addr()?;
         let (zone, is_over) = (Arc::<Mutex<Zone>>::default(), Arc::<AtomicBool>::default());
@@ -111,12 +120,13 @@ fn answer(zone: &Zone, question: &[u8]) -> Option<Vec<u8>> {
     let records = records(zone, &name, kind);
     let is_known = zone.services.iter().map(|service| &service.name).chain(zone.hosts.iter().map(|(host, _)| host));
     let code = if is_known.into_iter().any(|known| known.eq_ignore_ascii_case(&name)) { 0 } else { 3 };
-    let count = u16::try_from(records.len()).ok()?;
+    let (count, beside) = (u16::try_from(records.len()).ok()?, addresses(zone, &name, kind));
     let mut answer = question.get(..2)?.to_vec();
     // A final answer of the one who knows; recursion was wished and is at hand.
     answer.extend_from_slice(&[0x85, 0x80 | code, 0, 1]);
     answer.extend_from_slice(&count.to_be_bytes());
-    answer.extend_from_slice(&[0; 4]);
+    answer.extend_from_slice(&[0; 2]);
+    answer.extend_from_slice(&u16::try_from(beside.len()).ok()?.to_be_bytes());
     answer.extend_from_slice(question.get(12..16 + end)?);
     for record in records {
         answer.extend_from_slice(&SAME_NAME);
@@ -126,7 +136,20 @@ fn answer(zone: &Zone, question: &[u8]) -> Option<Vec<u8>> {
         answer.extend_from_slice(&u16::try_from(record.len()).ok()?.to_be_bytes());
         answer.extend_from_slice(&record);
     }
+    answer.extend(beside.concat());
     Some(answer)
+}
+
+/// Where the listed hosts are: sent along unasked, as a domain controller's own name server does (RFC 2782).
+fn addresses(zone: &Zone, name: &str, kind: u16) -> Vec<Vec<u8>> {
+    let listed = zone.services.iter().filter(|service| kind == SRV && service.name.eq_ignore_ascii_case(name));
+    let hosts = listed.flat_map(|service| zone.hosts.iter().filter(|(host, _)| *host == service.host));
+    hosts
+        .map(|(host, address)| {
+            let head = [write_name(host), A.to_be_bytes().to_vec(), IN.to_vec(), TTL.to_vec()].concat();
+            [head, 4_u16.to_be_bytes().to_vec(), address.octets().to_vec()].concat()
+        })
+        .collect()
 }
 
 fn records(zone: &Zone, name: &str, kind: u16) -> Vec<Vec<u8>> {

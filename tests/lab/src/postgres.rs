@@ -22,7 +22,7 @@ pub enum PostgresError {
 
 /// The role that the product connects as: it owns its databases, and cannot pass row-level security by.
 const APP_ROLE: &str = "rollcall_app";
-const APP_PASSWORD: &str = "rollcall_app";
+const APP_PASSWORD: &str = "lab-database-1";
 
 #[derive(Debug)]
 pub struct Postgres {
@@ -65,6 +65,7 @@ impl Postgres {
     /// Starts a cluster whatever the environment says.
     pub fn start_private() -> Result<Self, PostgresError> {
         let cluster = Cluster::start()?;
+        crate::witness::secret("the database's password", APP_PASSWORD);
         let postgres = Self::on(Server::Private(cluster));
         postgres.run_sql(
             &postgres.administrator_url("postgres"),

@@ -92,6 +92,9 @@ impl Samba {
     /// Provisions a domain (or copies a provisioned one), starts its controller and waits until LDAPS answers.
     pub fn start(setup: &SambaSetup) -> Result<Self, SambaError> {
         provision::require_parts()?;
+        for password in [ADMINISTRATOR_PASSWORD, SERVICE_PASSWORD] {
+            crate::witness::secret("a domain's password", password);
+        }
         let folder = TempDir::new().map_err(SambaError::io("temporary folder"))?;
         let seat = Seat::take(setup.address)?;
         let authority = Authority::new()?;

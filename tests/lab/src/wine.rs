@@ -1,8 +1,12 @@
 //! A Windows to install things on: a Wine prefix of its own with a real service manager and a real `msiexec`, gone when
 //! dropped. It proves what programs do; what it cannot prove stands in `docs/operate/needs-a-windows-machine.md`.
 
-use crate::world::{Finished, ProgramError, finish};
+mod kerberos;
+mod proxy;
+
+use crate::world::{Finished, Program, ProgramError, finish};
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -19,12 +23,16 @@ const RANDOM: &str = "#include <windows.h>\n#include <ntsecapi.h>\n\
 #[derive(Debug)]
 pub struct Wine {
     folder: TempDir,
+    /// Of the programs that are run from here; services have that of the first start.
+    environment: Vec<(String, String)>,
+    /// The name servers of those programs, in the form of `resolv.conf`.
+    resolver: Option<PathBuf>,
 }
 
 impl Wine {
     /// A fresh machine.
     pub async fn install() -> Result<Self, ProgramError> {
-        let wine = Self { folder: tempfile::tempdir().map_err(io)? };
+        let wine = Self { folder: tempfile::tempdir().map_err(io)?, environment: Vec::new(), resolver: None };
         wine.must(wine.wine(&["wineboot", "-i"])).await?;
         fs::write(wine.folder.path().join("random.c"), RANDOM).map_err(io)?;
         let library = wine.at(r"windows\system32\bcryptprimitives.dll");
@@ -60,9 +68,22 @@ impl Wine {
         format!("Z:{}", path.display()).replace('/', "\\")
     }
 
+    /// From now on programs ask this name server, which serves port 53.
+    pub fn resolve_with(&mut self, name_server: IpAddr) -> Result<(), ProgramError> {
+        let file = self.folder.path().join("resolv.conf");
+        fs::write(&file, format!("nameserver {name_server}\n")).map_err(io)?;
+        self.resolver = Some(file);
+        Ok(())
+    }
+
     /// Runs a program of this Windows to its end.
     pub async fn run(&self, arguments: &[&str]) -> Result<Finished, ProgramError> {
         finish(&mut self.wine(arguments), PATIENCE).await
+    }
+
+    /// Starts a program of this Windows; dropping it kills it.
+    pub fn start(&self, arguments: &[&str], log: &Path) -> Result<Program, ProgramError> {
+        Program::start(&mut self.wine(arguments), log)
     }
 
     /// `msiexec` says by its status alone how it went: 0, 3010, 1603 …, of which Unix keeps the lowest eight bits.
@@ -87,9 +108,13 @@ impl Wine {
 
     /// Wine makes Windows' access lists of the file mode, so this one closes what Windows would inherit as closed.
     fn as_private(&self, program: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new("sh");
+        let mut command = match &self.resolver {
+            None => Command::new("sh"),
+            Some(resolver) => in_sight_of(resolver),
+        };
         command.args(["-c", "umask 077; exec \"$0\" \"$@\"", program]).args(arguments);
         command.env("WINEPREFIX", self.prefix()).env("WINEDEBUG", "-all").env_remove("DISPLAY");
+        command.envs(self.environment.iter().cloned());
         command
     }
 
@@ -101,6 +126,14 @@ impl Wine {
         }
         Err(ProgramError::EndedAtOnce { program, status: format!("{:?}", done.code), said: done.stdout + &done.stderr })
     }
+}
+
+/// A shell for which this file stands in the place of `/etc/resolv.conf`; needs root.
+fn in_sight_of(resolver: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    let mount = "mount --bind \"$0\" /etc/resolv.conf && exec sh \"$@\"";
+    command.args(["--mount", "--propagation", "private", "sh", "-c", mount]).arg(resolver);
+    command
 }
 
 fn io(error: std::io::Error) -> ProgramError {

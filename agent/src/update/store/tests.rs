@@ -17,16 +17,26 @@ struct Doomed {
     synced: BTreeMap<PathBuf, Vec<u8>>,
     /// Names that changed since their folder was synced: path and what lay there before.
     names: Vec<(PathBuf, Option<Vec<u8>>)>,
+    folders: Folders,
+}
+
+/// What becomes of a new name when the power goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Folders {
+    /// It stays once its folder was synced, as on Linux.
+    Synced,
+    /// It stays when the journal was written, of which nobody hears; it keeps the order. As on NTFS.
+    Journalled,
 }
 
 impl Doomed {
-    fn after(left: u32) -> Self {
-        Self { left, done: 0, synced: BTreeMap::new(), names: Vec::new() }
+    fn after(left: u32, folders: Folders) -> Self {
+        Self { left, done: 0, synced: BTreeMap::new(), names: Vec::new(), folders }
     }
 
     /// One that never loses power, and never waits for a real disk either.
     fn never() -> Self {
-        Self::after(u32::MAX)
+        Self::after(u32::MAX, Folders::Synced)
     }
 
     fn step(&mut self) -> io::Result<()> {
@@ -103,7 +113,10 @@ impl Files for Doomed {
 
     fn sync_folder(&mut self, path: &Path) -> io::Result<()> {
         self.step()?;
-        self.names.retain(|(name, _)| name.parent() != Some(path));
+        match self.folders {
+            Folders::Synced => self.names.retain(|(name, _)| name.parent() != Some(path)),
+            Folders::Journalled => {}
+        }
         Ok(())
     }
 
@@ -176,10 +189,20 @@ fn operations() -> u32 {
 
 #[test]
 fn a_power_cut_at_any_step_leaves_an_agent_that_starts_and_still_gets_there() {
+    cut_the_power(Folders::Synced);
+}
+
+// proves: R-15
+#[test]
+fn so_it_does_where_nobody_can_sync_a_folder_as_on_windows() {
+    cut_the_power(Folders::Journalled);
+}
+
+fn cut_the_power(folders: Folders) {
     let operations = operations();
     for seed in 0..1000_u32 {
         let (_folder, store) = machine();
-        let mut doomed = Doomed::after(seed % operations);
+        let mut doomed = Doomed::after(seed % operations, folders);
         let cut = update(&store, &mut doomed);
         assert!(cut.is_err(), "the power was cut");
         doomed.lose(&mut StdRng::seed_from_u64(seed.into()));

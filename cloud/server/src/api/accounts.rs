@@ -23,7 +23,10 @@ use super::{
     asking::{Asked, Id, Key, Page, PageQuery},
     problem::Problem,
 };
-use crate::{services::reach, state::AppState};
+use crate::{
+    services::{reach, switched::Switched},
+    state::AppState,
+};
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(history_of))
@@ -182,6 +185,8 @@ pub struct HistoryLine {
     pub at: DateTime<Utc>,
     /// `joined`, `updated`, `returned`, `left_import`, `departed`, `held` …
     pub change: String,
+    /// `disabled` or `enabled`, where the account was switched off or on in the directory.
+    pub reason: Option<&'static str>,
     pub run_id: Option<String>,
     pub import_id: Option<String>,
     pub before: Option<Value>,
@@ -193,7 +198,9 @@ pub struct HistoryLine {
 
 impl From<history::Line> for HistoryLine {
     fn from(line: history::Line) -> Self {
+        let (before, after) = (line.before.as_ref().map(|v| &v.0), line.after.as_ref().map(|v| &v.0));
         Self {
+            reason: Switched::of(before, after).map(Switched::as_str),
             id: line.id.to_string(),
             at: line.at,
             change: line.change.as_str().to_owned(),

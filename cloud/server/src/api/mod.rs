@@ -6,6 +6,7 @@ pub mod idempotency;
 pub mod customers;
 pub mod agents;
 pub mod bundles;
+pub mod clearings;
 pub mod updates;
 pub mod directories;
 pub mod imports;
@@ -69,6 +70,7 @@ fn described() -> OpenApiRouter<AppState> {
             .merge(customers::routes())
             .merge(agents::routes())
             .merge(bundles::routes())
+            .merge(clearings::routes())
             .merge(updates::routes())
             .merge(directories::routes())
             .merge(imports::routes())

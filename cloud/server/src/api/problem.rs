@@ -91,6 +91,8 @@ impl From<StoreError> for Problem {
         tracing::error!(%error, "an API request failed");
         match error {
             StoreError::Unavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, &catalogue::DATABASE_UNREACHABLE),
+            StoreError::Busy(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, &catalogue::DATABASE_BUSY),
+            StoreError::Unwritable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, &catalogue::DATABASE_UNWRITABLE),
             StoreError::Taken
             | StoreError::WrongCount { .. }
             | StoreError::Unreadable(_)

@@ -1,13 +1,14 @@
 //! Makes accounts of a cycle: one reading of a directory, applied whole in one transaction.
 //!
-//! Read it in the order of the `mod` lines: load the cycle, check that it continues what we have, apply people, then
-//! departures under the guard, replace the structure, compare the set, write the run.
+//! Read it in the order of the `mod` lines: load the cycle, check that it continues what we have, apply people (with what
+//! vanished from many of them left as it was), then departures under the guard, replace the structure, compare the set, write the run.
 
 mod cycle;
 mod storable;
 mod record;
 mod diff;
 mod people;
+mod vanished;
 mod departures;
 mod structure;
 mod set;

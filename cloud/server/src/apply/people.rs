@@ -9,7 +9,7 @@ use rollcall_domain::{
     membership::{Event, MembershipState},
     run::{Change, Counts},
 };
-use rollcall_protocol::{catalogue, hash::Hash, person::Person};
+use rollcall_protocol::{batch::CycleKind, catalogue, hash::Hash, loss, person::Person};
 use rollcall_store::{
     CustomerScope, Json, StoreError, WriteTx,
     accounts::{self, Row, Stored},
@@ -20,7 +20,7 @@ use rollcall_store::{
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{diff, record, storable};
+use super::{diff, record, storable, vanished::Vanished};
 use crate::clock::Entropy;
 
 /// People of one multi-row statement.
@@ -41,6 +41,8 @@ pub struct Frame<'a> {
     pub imports: HashSet<ImportId>,
     /// Of these, the ones whose policy keeps people who leave the directory.
     pub keeping: HashSet<ImportId>,
+    pub vanished: Vanished,
+    pub extent: CycleKind,
 }
 
 /// What a cycle did so far.
@@ -54,6 +56,10 @@ pub struct Tally {
     pub seen: HashSet<Uuid>,
     /// Whether the set can differ from what it was before.
     pub touched: Touched,
+    /// What a whole reading does not show of people any more.
+    pub lost: loss::Tally,
+    /// People of whom a value is read again that was held.
+    pub came_back: u64,
     /// Number of the next id, so that ids of one run sort as they were made.
     next_id: u32,
 }
@@ -162,14 +168,20 @@ fn decide(
         None => tally.mint(frame).into(),
     };
     let after = decide_memberships(frame, tally, id, &present.person, before);
+    if let Some(known) = &known {
+        watch(frame, tally, &present.person, known, &hash);
+    }
     let settled = after.changed.is_empty()
-        && known.as_ref().is_some_and(|known| {
-            known.state == AccountState::Active && known.reading_hash.as_deref() == Some(hash.as_slice())
-        });
+        && frame.vanished.is_nothing()
+        && known.as_ref().is_some_and(|known| known.state == AccountState::Active && is_as_read(known, &hash));
     if settled {
         tally.counts.unchanged += 1;
         return Ok(());
     }
+    let present = match &known {
+        Some(known) => frame.vanished.restore(present, known)?,
+        None => present,
+    };
     let difference = match &known {
         Some(known) => diff::compare(&known.person.0, &present.json)?,
         None => None,
@@ -197,6 +209,29 @@ fn decide(
     writes.memberships.extend(after.changed);
     writes.accounts.push(to_row(frame, id, after.state, present, hash, known.as_ref(), moved));
     Ok(())
+}
+
+fn is_as_read(known: &Stored, hash: &[u8; 32]) -> bool {
+    known.reading_hash.as_deref() == Some(hash.as_slice())
+}
+
+/// Compares what the cloud knows of somebody with what was read now: a whole reading shows what vanished from how many,
+/// and any shows what is back.
+fn watch(frame: &Frame<'_>, tally: &mut Tally, now: &Person, known: &Stored, hash: &[u8; 32]) {
+    let vanished = &frame.vanished;
+    if known.state == AccountState::Departed {
+        return;
+    }
+    // Nobody's values were held, so the same bytes are the same values.
+    let is_same = vanished.is_nothing() && is_as_read(known, hash);
+    let before = if is_same { None } else { serde_json::from_str::<Person>(known.person.get()).ok() };
+    match frame.extent {
+        CycleKind::Full => tally.lost.add(&now.imports, before.as_ref().map(|before| (before, now))),
+        CycleKind::Delta => {
+            let is_back = before.is_some_and(|before| vanished.held.came_back(now, &before, &now.imports));
+            tally.came_back += u64::from(is_back);
+        }
+    }
 }
 
 struct After {

@@ -4,6 +4,7 @@ use rollcall_domain::run::{Counts, RunResult};
 use rollcall_protocol::{
     batch::CyclePart,
     catalogue::{self, Fault},
+    checkin::Clearing,
 };
 
 /// Result and reason of an applied run.
@@ -21,7 +22,8 @@ pub enum Sets {
     Differ,
 }
 
-pub fn decide(told: &CyclePart, counts: &Counts, sets: Sets) -> Verdict {
+/// `lost`: what vanished from many people and was left as it was.
+pub fn decide(told: &CyclePart, counts: &Counts, sets: Sets, lost: &[Clearing]) -> Verdict {
     let verdict = |result, fault, detail: String| Verdict { result, fault: Some(fault), detail: Some(detail) };
     if counts.set_aside > 0 {
         let detail = format!("{} records were set aside", counts.set_aside);
@@ -31,8 +33,14 @@ pub fn decide(told: &CyclePart, counts: &Counts, sets: Sets) -> Verdict {
         return verdict(RunResult::Partial, &catalogue::SET_DIFFERS, "a full snapshot was ordered".to_owned());
     }
     if !told.unavailable.is_empty() {
-        let detail = format!("{} selected objects could not be found or read", told.unavailable.len());
+        let objects = told.unavailable.len() as u64 + u64::from(told.unavailable_more);
+        let detail = format!("{objects} selected objects could not be found or read");
         return verdict(RunResult::Partial, &catalogue::SCOPE_GONE, detail);
+    }
+    if !lost.is_empty() {
+        let of = |lost: &Clearing| format!("{} of {} of {} people", lost.attribute, lost.people, lost.of);
+        let detail = lost.iter().map(of).collect::<Vec<_>>().join(", ");
+        return verdict(RunResult::Partial, &catalogue::ATTRIBUTE_LOST, detail);
     }
     if counts.held > 0 {
         return verdict(RunResult::Ok, &catalogue::REMOVALS_HELD, format!("{} removals wait", counts.held));

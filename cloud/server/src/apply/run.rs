@@ -17,6 +17,7 @@ use rollcall_protocol::{
     hash::Hash,
     item::Item,
     limits,
+    loss::Losses,
 };
 use rollcall_store::{
     AgentScope, JobScope, StoreError, WriteTx,
@@ -38,6 +39,7 @@ use super::{
     people::{self, CHUNK, Frame, Present, Tally, Touched},
     reason::{self, Sets},
     refuse, set, structure,
+    vanished::{self, Vanished},
 };
 use crate::state::AppState;
 
@@ -49,12 +51,21 @@ pub enum ApplyError {
     /// Found while applying: the transaction is thrown away and the cycle refused in a fresh one.
     #[error("batch {seq}: {poison}")]
     Poisoned { epoch: i64, seq: i64, poison: Poison },
+    /// Found when everybody was applied: thrown away too, and applied once more with these values as they were.
+    #[error("{} attributes vanished from many people, or are back", .0.iter().count())]
+    Vanished(Losses),
 }
 
 /// Applies the oldest whole cycle of `agent`, if there is one, and ends the job with it.
 pub async fn apply_next(state: &AppState, job: &JobScope, agent: AgentId) -> Result<(), ApplyError> {
     let mut tx = state.db.write(job).await?;
-    match apply_in(&mut tx, state, agent).await {
+    let mut applied = apply_in(&mut tx, state, agent, None).await;
+    if let Err(ApplyError::Vanished(losses)) = applied {
+        drop(tx);
+        tx = state.db.write(job).await?;
+        applied = apply_in(&mut tx, state, agent, Some(&losses)).await;
+    }
+    match applied {
         Ok(()) => {}
         Err(ApplyError::Poisoned { epoch, seq, poison }) => {
             // Everything written so far goes; the refusal is the whole story of this cycle.
@@ -62,7 +73,7 @@ pub async fn apply_next(state: &AppState, job: &JobScope, agent: AgentId) -> Res
             tx = state.db.write(job).await?;
             refuse_poisoned(&mut tx, state, agent, epoch, seq, poison).await?;
         }
-        Err(error @ ApplyError::Store(_)) => return Err(error),
+        Err(error @ (ApplyError::Store(_) | ApplyError::Vanished(_))) => return Err(error),
     }
     follow_up(&mut tx, state, agent).await?;
     jobs::finish(&mut tx, job).await?;
@@ -78,7 +89,13 @@ async fn follow_up(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result
     jobs::enqueue(tx, NewJob::apply_cycle(&scope, state.mint(JobId::mint), state.now())).await
 }
 
-async fn apply_in(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result<(), ApplyError> {
+/// `judged`: what an earlier attempt found to have vanished in this very cycle.
+async fn apply_in(
+    tx: &mut WriteTx,
+    state: &AppState,
+    agent: AgentId,
+    judged: Option<&Losses>,
+) -> Result<(), ApplyError> {
     let Some((scope, mut agent)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
     while let Some(mut cycle) = Cycle::find_next(tx, &scope).await? {
         let Some(directory) = cycle::find_directory(tx, state, &scope, &agent, &cycle).await? else {
@@ -87,7 +104,8 @@ async fn apply_in(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result<
         // The agent as it is now: the directory may just have become its own.
         agent = Agent { directory_id: agent.directory_id.or(Some(directory.id.uuid())), ..agent };
         let Err(unfit) = cycle::decide_fit(&cycle, &agent, &directory) else {
-            return apply_cycle(tx, state, &scope, &directory, &mut cycle).await;
+            let vanished = Vanished::load(tx, directory.id, &agent, judged).await?;
+            return apply_cycle(tx, state, &scope, &directory, &mut cycle, vanished).await;
         };
         refuse::record(tx, state, &scope, Some(&directory), &cycle, &unfit).await?;
         if cycle.is_whole() {
@@ -121,24 +139,15 @@ async fn apply_cycle(
     scope: &AgentScope,
     directory: &Directory,
     cycle: &mut Cycle,
+    vanished: Vanished,
 ) -> Result<(), ApplyError> {
     directories::lock(tx, directory.id).await?;
-    let known = imports::list_of_directory(tx, directory.id).await?;
-    let keeps = |import: &&Import| import.removal_policy == RemovalPolicy::Keep && import.deleted_at.is_none();
-    let keeping = known.iter().filter(keeps).map(|import| import.id).collect();
-    let imports = known.iter().map(|import| import.id).collect();
-    let frame = Frame {
-        customer: scope.customer(),
-        directory: directory.id,
-        run: state.mint(RunId::mint),
-        now: state.now(),
-        entropy: &state.entropy,
-        imports,
-        keeping,
-    };
+    let frame = load_frame(tx, state, scope, directory, cycle, vanished).await?;
     let members = count_members(tx, directory).await?;
     let mut tally = Tally::default();
     let rest = apply_people(tx, &frame, &mut tally, scope, cycle).await?;
+    frame.vanished.check(&tally.lost, cycle).map_err(ApplyError::Vanished)?;
+    vanished::settle(tx, state, scope, &frame, cycle, &tally).await?;
     departures::apply(tx, &frame, &mut tally, &members, &rest.departures).await?;
     if cycle.told.structure == StructurePart::Included {
         structure_store::replace(tx, directory.id, &rest.nodes).await?;
@@ -148,6 +157,30 @@ async fn apply_cycle(
     write_run(tx, state, scope, &frame, cycle, &mut tally, sets).await?;
     let obeyed = i64::try_from(cycle.told.desired_version).unwrap_or(i64::MAX);
     Ok(agents::record_obeyed(tx, scope, obeyed).await?)
+}
+
+/// What stays the same for the whole cycle.
+async fn load_frame<'a>(
+    tx: &mut WriteTx,
+    state: &'a AppState,
+    scope: &AgentScope,
+    directory: &Directory,
+    cycle: &Cycle,
+    vanished: Vanished,
+) -> Result<Frame<'a>, StoreError> {
+    let known = imports::list_of_directory(tx, directory.id).await?;
+    let keeps = |import: &&Import| import.removal_policy == RemovalPolicy::Keep && import.deleted_at.is_none();
+    Ok(Frame {
+        customer: scope.customer(),
+        directory: directory.id,
+        run: state.mint(RunId::mint),
+        now: state.now(),
+        entropy: &state.entropy,
+        keeping: known.iter().filter(keeps).map(|import| import.id).collect(),
+        imports: known.iter().map(|import| import.id).collect(),
+        vanished,
+        extent: cycle.told.kind,
+    })
 }
 
 async fn count_members(tx: &mut WriteTx, directory: &Directory) -> Result<Members, StoreError> {
@@ -301,7 +334,7 @@ async fn write_run(
     let people = i64::try_from(told.set.people).unwrap_or(i64::MAX);
     let unchanged = people - tally.counts.added - tally.counts.updated - tally.counts.returned;
     let counts = Counts { people, unchanged: unchanged.max(0), ..tally.counts };
-    let verdict = reason::decide(told, &counts, compared.sets);
+    let verdict = reason::decide(told, &counts, compared.sets, &vanished::tell(cycle, &frame.vanished.held));
     let run = NewRun {
         id: frame.run,
         directory: Some(frame.directory),

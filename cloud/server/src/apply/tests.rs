@@ -19,6 +19,7 @@ use crate::{
     services::{
         ServiceError,
         held::{self, Decision, Seen, Which},
+        switched::Switched,
     },
     testing::{TestAgent, TestCloud, ana, crowd, person, stories},
 };
@@ -28,6 +29,7 @@ const STAFF: Uuid = Uuid::from_u128(0x0f);
 stories! { every_story_of_apply_holds_on_postgres: [
     a_new_hire_becomes_an_account,
     a_changed_person_keeps_the_account_and_its_history,
+    somebody_who_is_disabled_stays_and_the_history_says_why_they_changed,
     a_leaver_departs_with_the_evidence,
     an_import_that_keeps_its_people_keeps_them,
     a_returning_person_is_the_same_account,
@@ -92,6 +94,23 @@ async fn a_changed_person_keeps_the_account_and_its_history(cloud: TestCloud) {
         serde_json::json!({ "display_name": "Ana Huber", "title": "Head of Sales" })
     );
     assert_eq!(cloud.runs().await[0].counts.updated, 1);
+}
+
+// proves: M-21, L-15
+async fn somebody_who_is_disabled_stays_and_the_history_says_why_they_changed(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, vec![ana(import)], &Evidence::Deleted).await;
+
+    let mut disabled = ana(import);
+    disabled.status.enabled = false;
+    agent.sync(&cloud, vec![disabled], &Evidence::Deleted).await;
+
+    let listed = cloud.list(None).await;
+    assert_eq!((listed[0].state.as_str(), listed[0].enabled), ("active", false));
+    assert_eq!(cloud.changes_of("Ana Bauer").await, ["joined", "updated"]);
+    let line = &cloud.history_of("Ana Bauer").await[0];
+    let fields = (line.before.as_ref().map(|v| &v.0), line.after.as_ref().map(|v| &v.0));
+    assert_eq!(Switched::of(fields.0, fields.1), Some(Switched::Off));
 }
 
 async fn a_leaver_departs_with_the_evidence(cloud: TestCloud) {

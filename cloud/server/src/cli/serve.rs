@@ -50,6 +50,7 @@ pub async fn run(config: &Config, roles: &[Role], clock: Clock, entropy: Entropy
         settings: Arc::from(config.redacted()),
         installer: Shelf::new(&config.installer_dir),
         shutdown,
+        readiness: Arc::default(),
     };
     tokio::spawn(state.hub.clone().run(db.live().subscribe()));
     tokio::spawn(relay(state.clone()));

@@ -24,7 +24,8 @@ use rollcall_store::{
 use super::{refuse::Refused, updating, verify::protocol};
 use crate::state::AppState;
 
-/// The signed document, if the agent's is older.
+/// The signed document, if the agent's is older. That it was given is written down before it leaves: whoever asks for a
+/// sync from then on means another one than it may carry.
 pub async fn document_if_newer(state: &AppState, scope: &AgentScope, has: u64) -> Result<Option<String>, Refused> {
     let mut tx = state.db.read(scope).await?;
     let agent = agents::get(&mut tx, scope).await?;
@@ -37,6 +38,9 @@ pub async fn document_if_newer(state: &AppState, scope: &AgentScope, has: u64) -
         tracing::error!(%error, agent = %agent.id, "a desired state could not be signed");
         Refusal::Unavailable { retry_after_seconds: 60 }
     })?;
+    let mut tx = state.db.write(scope).await?;
+    agents::record_handed(&mut tx, scope, agent.desired_version, state.now()).await?;
+    tx.commit().await?;
     Ok(Some(signed))
 }
 

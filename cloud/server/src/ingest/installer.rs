@@ -5,8 +5,12 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
+use chrono::TimeDelta;
 use rollcall_protocol::answer::{Refusal, TokenFault};
-use rollcall_store::enrol_tokens;
+use rollcall_store::{
+    enrol_tokens::{self, Standing},
+    keyring::SecretHash,
+};
 
 use super::{enroll, refuse::Refused, verify};
 use crate::state::AppState;
@@ -15,12 +19,25 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap) -> Result
     let token = verify::bearer(&headers)?;
     let holder = enroll::find_holder(&state, token).await?;
     let mut tx = state.db.read(&holder).await?;
-    if !enrol_tokens::is_open(&mut tx, holder, state.now()).await? {
-        return Err(Refusal::Token { reason: TokenFault::Used }.into());
-    }
+    judge(enrol_tokens::look(&mut tx, holder, state.now()).await?)?;
     drop(tx);
+    state.installer.admit(SecretHash::of(token.as_bytes()), state.now()).map_err(wait)?;
     Ok(match state.installer.find(state.now()).await {
         Some(msi) => msi.into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     })
+}
+
+fn judge(standing: Standing) -> Result<(), Refusal> {
+    let reason = match standing {
+        Standing::Open => return Ok(()),
+        Standing::Used => TokenFault::Used,
+        Standing::Revoked => TokenFault::Revoked,
+        Standing::Expired => TokenFault::Expired,
+    };
+    Err(Refusal::Token { reason })
+}
+
+fn wait(time: TimeDelta) -> Refusal {
+    Refusal::Busy { retry_after_seconds: u32::try_from(time.num_seconds()).unwrap_or(u32::MAX) }
 }

@@ -48,3 +48,5 @@ mod tests;
 mod bundle_tests;
 #[cfg(test)]
 mod room_tests;
+#[cfg(test)]
+mod installer_tests;

@@ -23,6 +23,7 @@ use crate::{
     services::{
         ServiceError,
         agents::{self, Ask},
+        clearings,
         pauses::{self, Target, Wish},
         tokens,
     },
@@ -67,6 +68,7 @@ stories! { every_answer_is_the_same_on_postgres: [
     an_incomplete_reading_becomes_one_failed_run,
     a_finished_command_is_not_given_again,
     whoever_asks_after_the_reading_gets_another_one,
+    whoever_asks_once_an_order_is_handed_out_gets_another_reading,
     what_vanished_is_accepted_only_by_name_and_only_while_it_is_told,
     an_agent_ahead_of_a_restored_cloud_is_heard_and_obeys_again,
 ] }
@@ -534,7 +536,7 @@ async fn what_vanished_is_accepted_only_by_name_and_only_while_it_is_told(cloud:
     let mut agent = TestAgent::enrol(&cloud, 1).await;
     let id = AgentId::from(agent.id);
     let mail = Clearing { attribute: "mail".into(), people: 240, of: 300 };
-    let accept = async |name: &str| agents::accept_clearing(&cloud.state, &cloud.who, id, &[name.to_owned()]).await;
+    let accept = async |name: &str| clearings::accept(&cloud.state, &cloud.who, id, &[name.to_owned()]).await;
     agent.check_in_saying(&cloud, EpochWish::Keep, |request| request.status.clearings = vec![mail]).await;
 
     assert!(matches!(accept("title").await, Err(ServiceError::Invalid { .. })), "nobody told of this one");
@@ -556,6 +558,25 @@ async fn whoever_asks_after_the_reading_gets_another_one(cloud: TestCloud) {
 
     let desired = agent.check_in(&cloud).await.unwrap();
     assert_eq!(desired.commands.len(), 2, "the first may still be open, but it was read before the second was asked");
+}
+
+async fn whoever_asks_once_an_order_is_handed_out_gets_another_reading(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let ask = async || agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap();
+    let import = cloud.import(STAFF).await;
+    ask().await;
+    // Handed out, and the agent has not been heard since: it may be reading already.
+    agent.check_in(&cloud).await.unwrap();
+
+    ask().await;
+    ask().await;
+    // The desired state gets another number, and the order asked for above is still not handed out.
+    let wish = Wish { reason: "move".into(), until: None };
+    pauses::pause(&cloud.state, &cloud.who, Target::Import(cloud.customer, import), wish).await.unwrap();
+    ask().await;
+
+    let desired = agent.check_in(&cloud).await.unwrap();
+    assert_eq!(desired.commands.len(), 2, "one that may be under way, and one for all who asked since");
 }
 
 async fn a_finished_command_is_not_given_again(cloud: TestCloud) {

@@ -35,7 +35,7 @@ use super::{
     view::{Frame, Link, Moment, Pill, Tone, Trouble, grouped},
 };
 use crate::{
-    services::{agents, bundles, reach, told},
+    services::{agents, bundles, clearings, reach, told},
     state::AppState,
 };
 
@@ -166,6 +166,7 @@ async fn show(
     let mut opened = open(&state, &signed, &slug, place).await?;
     opened.frame.notice = done.notice();
     let keys = agent_keys::list(&mut opened.tx, &scope).await?;
+    let vanished = clearings::list(&mut opened.tx, &agent).await?;
     let now = opened.now;
     let shelf = if signed.may(Act::InstallAgent) { Some(shelf(&state, &signed, &agent, now).await?) } else { None };
     Ok(page(&AgentPage {
@@ -180,7 +181,7 @@ async fn show(
         ceiling: told::ceiling(&agent).map(CeilingView::of),
         bundles: shelf,
         may_revoke: signed.may(Act::RevokeAgent) && agent.state != AgentState::Revoked,
-        clearings: agents::clearings(&agent).into_iter().map(lost).collect(),
+        clearings: vanished.into_iter().map(lost).collect(),
         may_accept: signed.may(Act::DecideHeldRemovals),
         may_release: signed.may(Act::RevokeAgent) && agent.state == AgentState::Quarantined,
         may_rotate: signed.may(Act::RevokeAgent) && matches!(agent.state, AgentState::Active | AgentState::Standby),
@@ -219,7 +220,11 @@ fn health_facts(agent: &Agent) -> Vec<Fact> {
         late if late > 0 => format!("{} s behind", late / 1000),
         early => format!("{} s ahead", -early / 1000),
     });
-    let wanted = if agent.applied_version >= agent.desired_version { "in force" } else { "on their way" };
+    let wanted = match (agent.applied_version, agent.handed_version, agent.desired_version) {
+        (applied, _, desired) if applied >= desired => "in force",
+        (_, handed, desired) if handed >= desired => "handed out",
+        (_, _, _) => "on their way",
+    };
     vec![
         Fact::new("Domain controller", agent.dc_host.clone().unwrap_or_else(unknown)),
         Fact::new("Transport", agent.transport.clone().unwrap_or_else(unknown)),
@@ -283,7 +288,7 @@ async fn accept_clearing(
     if attributes.is_empty() {
         return Err(PageError::Odd("Tick what was cleared on purpose.".to_owned()));
     }
-    agents::accept_clearing(&state, &signed.who, id, &attributes).await?;
+    clearings::accept(&state, &signed.who, id, &attributes).await?;
     Ok(see(&format!("/agents/{id}?done=clearing-accepted")))
 }
 

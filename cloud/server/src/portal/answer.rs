@@ -47,7 +47,8 @@ pub enum PageError {
     Changed,
     /// An input that no form of ours sends.
     Odd(String),
-    Away,
+    /// The database cannot do it now.
+    Away(&'static Fault),
     Internal,
 }
 
@@ -72,7 +73,9 @@ impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a page failed");
         match error {
-            StoreError::Unavailable(_) => Self::Away,
+            StoreError::Unavailable(_) => Self::Away(&catalogue::DATABASE_UNREACHABLE),
+            StoreError::Busy(_) => Self::Away(&catalogue::DATABASE_BUSY),
+            StoreError::Unwritable(_) => Self::Away(&catalogue::DATABASE_UNWRITABLE),
             StoreError::Taken
             | StoreError::WrongCount { .. }
             | StoreError::Unreadable(_)
@@ -90,7 +93,7 @@ impl PageError {
             Self::Forbidden => (StatusCode::FORBIDDEN, &catalogue::FORBIDDEN),
             Self::Changed => (StatusCode::CONFLICT, &catalogue::CHANGED_MEANWHILE),
             Self::Odd(_) => (StatusCode::UNPROCESSABLE_ENTITY, &catalogue::INVALID),
-            Self::Away => (StatusCode::SERVICE_UNAVAILABLE, &catalogue::DATABASE_UNREACHABLE),
+            Self::Away(fault) => (StatusCode::SERVICE_UNAVAILABLE, fault),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, &catalogue::UNEXPECTED),
         }
     }
@@ -101,7 +104,7 @@ impl IntoResponse for PageError {
         let (status, fault) = self.face();
         let detail = match &self {
             Self::Odd(message) => message.clone(),
-            Self::NotFound | Self::Forbidden | Self::Changed | Self::Away | Self::Internal => fault.cause.to_owned(),
+            Self::NotFound | Self::Forbidden | Self::Changed | Self::Away(_) | Self::Internal => fault.cause.to_owned(),
         };
         dead_end(status, fault, detail, Link::to("Go to the dashboard", "/"))
     }

@@ -11,9 +11,11 @@ use super::{
     states,
     view::Moment,
 };
+use crate::services::switched::Switched;
 
 pub fn show(line: &Line, slug: &str, import_name: &impl Fn(Uuid) -> Option<String>) -> HistoryLine {
     let (pill, icon) = states::change(line.change);
+    let (before, after) = (line.before.as_ref().map(|v| &v.0), line.after.as_ref().map(|v| &v.0));
     let import = line.import_id.and_then(import_name);
     let what = match (line.change, &import) {
         (Change::LeftImport, Some(import)) => format!("Left {import}"),
@@ -34,13 +36,17 @@ pub fn show(line: &Line, slug: &str, import_name: &impl Fn(Uuid) -> Option<Strin
     };
     HistoryLine {
         at: Moment::exact(line.at),
-        what,
+        what: match Switched::of(before, after) {
+            Some(Switched::Off) => "Disabled in the directory".to_owned(),
+            Some(Switched::On) => "Enabled in the directory".to_owned(),
+            None => what,
+        },
         tone: pill.tone,
         icon,
         by: line.actor.as_ref().map(|actor| format!("by {actor}")).unwrap_or_default(),
         run: line.run_id.map(|run| format!("/c/{slug}/runs/{}", RunId::from(run))),
         why: line.evidence.as_ref().map(|value| evidence::sentence(&value.0)).unwrap_or_default(),
-        fields: differences(line.before.as_ref().map(|v| &v.0), line.after.as_ref().map(|v| &v.0)),
+        fields: differences(before, after),
     }
 }
 

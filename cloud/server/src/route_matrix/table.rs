@@ -141,6 +141,8 @@ pub const ROUTES: &[Route] = &[
     api("POST", "/api/v1/agents/{id}/bundles", InstallAgent, ""),
     api("GET", "/api/v1/agents/{id}/bundles", InstallAgent, ""),
     api("GET", "/api/v1/agents/{id}/bundles/{bundle}", InstallAgent, ""),
+    api("GET", "/api/v1/agents/{id}/clearings", ViewCustomers, ""),
+    api("POST", "/api/v1/agents/{id}/accept-clearing", DecideHeldRemovals, r#"{"attributes":["mail"]}"#),
     api("GET", "/api/v1/updates", ViewCustomers, ""),
     api("POST", "/api/v1/updates/pause", ManageUpdates, r#"{"version":"9.9.9","reason":"look"}"#),
     api("POST", "/api/v1/updates/resume", ManageUpdates, r#"{"version":"9.9.9"}"#),

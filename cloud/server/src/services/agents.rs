@@ -6,7 +6,6 @@ use rollcall_domain::{
     ids::{AgentId, CommandId, CustomerId, DirectoryId},
     role::Act,
 };
-use rollcall_protocol::checkin::Clearing;
 use rollcall_protocol::desired::Order;
 use rollcall_store::{
     AgentScope, StoreError, WriteTx,
@@ -72,8 +71,8 @@ pub async fn ask(state: &AppState, who: &Who, customer: CustomerId, ask: Ask) ->
     Ok(asked)
 }
 
-/// An order that the agent has not seen yet is not doubled: pressing a button twice is one sync. One that it is already
-/// carrying out is: it began before whatever made somebody press again.
+/// An order that was not handed out yet is not doubled: pressing a button twice is one sync. One that the agent may be
+/// carrying out already is: it began before whatever made somebody press again.
 pub(super) async fn give(
     tx: &mut WriteTx,
     state: &AppState,
@@ -84,8 +83,8 @@ pub(super) async fn give(
     let Some((scope, _)) = agents::find(tx, &who.scope, agent.id).await? else { return Ok(false) };
     let payload = json!(ask.order());
     let open = commands::list_open(tx, agent.id).await?;
-    let is_unseen = agent.applied_version < agent.desired_version;
-    if is_unseen && open.iter().any(|command| command.payload.0 == payload) {
+    let handed = agent.handed_version.max(agent.applied_version);
+    if open.iter().any(|command| command.payload.0 == payload && command.first_in > handed) {
         return Ok(true);
     }
     let command = NewCommand {
@@ -98,45 +97,6 @@ pub(super) async fn give(
     commands::insert(tx, agent.id, command).await?;
     agents::renew_desired(tx, &scope).await?;
     Ok(true)
-}
-
-/// A human has seen that these attributes vanished from many people at once, and says that it is meant so. Only what the
-/// agent told of can be accepted: a page that was open for long accepts nothing new.
-pub async fn accept_clearing(
-    state: &AppState,
-    who: &Who,
-    agent: AgentId,
-    attributes: &[String],
-) -> Result<(), ServiceError> {
-    who.may(Act::DecideHeldRemovals)?;
-    let mut tx = state.db.write(&who.scope).await?;
-    let (scope, agent) = find(&mut tx, who, agent).await?;
-    let told = clearings(&agent);
-    let is_told = |name: &&String| told.iter().any(|clearing| clearing.attribute == **name);
-    let attributes: Vec<String> = attributes.iter().filter(is_told).cloned().collect();
-    if attributes.is_empty() {
-        return Err(ServiceError::invalid("attribute", "has come back, or was accepted already"));
-    }
-    let note = Note::of(agent.id).after(json!({ "attributes": attributes }));
-    let command = NewCommand {
-        id: state.mint(CommandId::mint),
-        kind: ACCEPT_CLEARING,
-        payload: json!(Order::AcceptClearing { attributes }),
-        created_by: &who.actor.name,
-        created_at: state.now(),
-    };
-    commands::insert(&mut tx, agent.id, command).await?;
-    agents::renew_desired(&mut tx, &scope).await?;
-    who.note(&mut tx, state.now(), ACCEPT_CLEARING, Some(agent.customer_id), note).await?;
-    Ok(tx.commit().await?)
-}
-
-const ACCEPT_CLEARING: &str = "clearing.accept";
-
-/// Attributes that vanished from many people at once, as the agent last told.
-pub fn clearings(agent: &Agent) -> Vec<Clearing> {
-    let told = agent.report.as_ref().and_then(|report| report.0.get("clearings"));
-    told.and_then(|told| serde_json::from_value(told.clone()).ok()).unwrap_or_default()
 }
 
 /// The agent makes itself a new key; the old one holds until the first batch by the new one.

@@ -53,54 +53,62 @@ fn msiexec(token: &str) -> String {
 }
 
 /// Into a folder that nobody else knows: a file in a shared folder could be exchanged between check and installation.
+/// Every line is one that Windows PowerShell 5.1 takes, as every Windows Server has it.
 fn download(public_url: &str, token: &str, sha256: &str) -> String {
     format!(
         "$ErrorActionPreference = 'Stop'; $ProgressPreference = 'SilentlyContinue'\n\
          [Net.ServicePointManager]::SecurityProtocol = 'Tls12'\n\
          $token = '{token}'\n\
-         $folder = New-Item -ItemType Directory -Path (Join-Path $env:TEMP ([guid]::NewGuid()))\n\
-         $msi = Join-Path $folder 'rollcall-agent-x64.msi'\n\
-         Invoke-WebRequest -UseBasicParsing '{public_url}/agent/v1/installer' -Headers @{{ Authorization = \"Bearer $token\" }} \
+         $folder = Join-Path $env:TEMP ([guid]::NewGuid())\n\
+         $null = New-Item -ItemType Directory -Path $folder\n\
+         try {{\n\
+         \x20 $msi = Join-Path $folder 'rollcall-agent-x64.msi'\n\
+         \x20 Invoke-WebRequest -UseBasicParsing '{public_url}/agent/v1/installer' -Headers @{{ Authorization = \"Bearer $token\" }} \
          -OutFile $msi\n\
-         if ((Get-FileHash $msi -Algorithm SHA256).Hash -ne '{sha256}') {{ throw 'The download is damaged.' }}\n\
-         $p = Start-Process msiexec -Wait -PassThru -ArgumentList '/i', \"`\"$msi`\"\", '/qn', '/norestart', \
+         \x20 if ((Get-FileHash $msi -Algorithm SHA256).Hash -ne '{sha256}') {{ throw 'The download is damaged.' }}\n\
+         \x20 $p = Start-Process msiexec.exe -Wait -PassThru -ArgumentList '/i', \"`\"$msi`\"\", '/qn', '/norestart', \
          \"ENROLLTOKEN=$token\"\n\
-         Remove-Item -Recurse -Force $folder\n"
+         }} finally {{ Remove-Item -Recurse -Force $folder }}\n\
+         if ($p.ExitCode -notin 0, 1641, 3010) {{ throw \"msiexec ended with $($p.ExitCode).\" }}\n"
     )
 }
 
 fn powershell(public_url: &str, token: &str, sha256: &str) -> String {
-    download(public_url, token, sha256)
-        + "if ($p.ExitCode -notin 0, 1641, 3010) { throw \"msiexec ended with $($p.ExitCode).\" }"
+    // In braces: pasted line by line, a failed line would not stop the next.
+    format!("& {{\n{}}}", download(public_url, token, sha256))
 }
 
+/// The agent is where 64-bit programs are, also for a 32-bit RMM tool; and what it writes to its standard error while it
+/// still waits must not end the script, as Windows PowerShell would have it.
 fn rmm(public_url: &str, token: &str, sha256: &str) -> String {
     let download = download(public_url, token, sha256);
     format!(
         "try {{\n{download}\
-         if ($p.ExitCode -notin 0, 1641, 3010) {{ throw \"msiexec ended with $($p.ExitCode).\" }}\n\
+         $programs = if ($env:ProgramW6432) {{ $env:ProgramW6432 }} else {{ $env:ProgramFiles }}\n\
+         $ErrorActionPreference = 'Continue'\n\
          foreach ($try in 1..30) {{\n\
-         \x20 & \"$env:ProgramFiles\\Rollcall Agent\\rollcall-agent.exe\" status *> $null\n\
-         \x20 if ($LASTEXITCODE -eq 0) {{ if ($p.ExitCode -eq 3010) {{ exit 3010 }}; exit 0 }}\n\
+         \x20 & \"$programs\\Rollcall Agent\\rollcall-agent.exe\" status 2>&1 | Out-Null\n\
+         \x20 if ($LASTEXITCODE -eq 0) {{ if ($p.ExitCode -in 1641, 3010) {{ exit 3010 }}; exit 0 }}\n\
          \x20 Start-Sleep -Seconds 2\n\
          }}\n\
          throw 'Installed, but not enrolled yet.'\n\
-         }} catch {{ Write-Output $_; exit 1 }}"
+         }} catch {{ Write-Output $_.Exception.Message; exit 1 }}"
     )
 }
 
 fn linux(token: &str) -> Way {
     Way {
         label: "Linux",
-        command: format!("rollcall-agent enroll --token {token}\nrollcall-agent run"),
-        hint: "As the agent's account, on a host that reaches a domain controller and where agent.toml is written. The second \
-               line stays running; a service starts the same line.",
+        command: format!("runuser -u rollcall-agent -- rollcall-agent enroll --token {token}"),
+        hint: "As root, after installing the Debian package and writing agent.toml. The service notices by itself; where there is \
+               none, rollcall-agent run works until it is stopped.",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rollcall_lab::powershell;
 
     const SHA256: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
 
@@ -123,6 +131,18 @@ mod tests {
             let installed = way.command.find("Start-Process msiexec").unwrap();
             assert!(downloaded < checked && checked < installed, "{}", way.label);
         }
+    }
+
+    #[test]
+    fn every_powershell_line_is_one_that_every_windows_server_takes() {
+        let mut read = 0;
+        for way in ways("https://rollcall.example", "eyJ0.a-b_c.d", Some(SHA256)) {
+            if way.command.contains("Invoke-WebRequest") {
+                assert_eq!(powershell::mistakes(&way.command), Vec::<String>::new(), "{}\n{}", way.label, way.command);
+                read += 1;
+            }
+        }
+        assert_eq!(read, 2);
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub async fn invite(state: &AppState, who: &Who, invitation: &Invitation) -> Res
         | StoreError::Unreadable(_)
         | StoreError::RoleBypassesWall
         | StoreError::Unavailable(_)
+        | StoreError::Busy(_)
+        | StoreError::Unwritable(_)
         | StoreError::Migration(_)
         | StoreError::Database(_)) => ServiceError::Store(other),
     })?;

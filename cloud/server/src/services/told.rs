@@ -1,6 +1,9 @@
 //! What an agent last said of itself, beyond what stands in columns. A report of another version is read as far as it goes.
 
-use rollcall_protocol::{ceiling::Ceiling, checkin::Problem};
+use rollcall_protocol::{
+    ceiling::Ceiling,
+    checkin::{Clearing, Problem},
+};
 use rollcall_store::agents::Agent;
 use serde::de::DeserializeOwned;
 
@@ -12,6 +15,11 @@ pub fn ceiling(agent: &Agent) -> Option<Ceiling> {
 /// Everything that is wrong, worst first.
 pub fn problems(agent: &Agent) -> Vec<Problem> {
     part(agent, "problems").unwrap_or_default()
+}
+
+/// Attributes that vanished from many people at once.
+pub fn clearings(agent: &Agent) -> Vec<Clearing> {
+    part(agent, "clearings").unwrap_or_default()
 }
 
 fn part<T: DeserializeOwned>(agent: &Agent, name: &str) -> Option<T> {

@@ -16,7 +16,7 @@ use rollcall_protocol::{
     bundle::{BundleLink, BundleReceipt, Farewell},
     ceiling::Ceiling,
     chain::ChainHead,
-    checkin::{AgentStatus, CheckinRequest, CheckinResponse, EpochWish, Phase},
+    checkin::{AgentStatus, CheckinRequest, CheckinResponse, Clearing, EpochWish, Phase},
     desired::{DesiredState, Order, Reader},
     digest::SetDigester,
     directory::{DcIdentity, DomainPin},
@@ -48,6 +48,8 @@ pub struct TestAgent {
     /// What the agent's snapshot holds.
     pub people: BTreeMap<Uuid, PersonRecord>,
     pub snapshot: u64,
+    /// What its batches say of values that vanished.
+    pub lost: Vec<Clearing>,
     requests: u128,
 }
 
@@ -88,7 +90,7 @@ impl TestAgent {
         Self::enrol_with(cloud, seed, &cloud.token().await).await
     }
 
-    /// At the customer the token is for.
+    /// Enrols at the customer that this token is for, and tells its domain.
     pub async fn enrol_with(cloud: &TestCloud, seed: u8, token: &str) -> Self {
         let key = PrivateKey::from_seed(&[seed; 32]);
         let request = enrol_request(cloud, &key, token);
@@ -106,6 +108,7 @@ impl TestAgent {
             domain,
             people: BTreeMap::new(),
             snapshot: 0,
+            lost: vec![],
             requests: u128::from(seed) << 64,
         };
         agent.check_in(cloud).await;
@@ -290,6 +293,8 @@ impl TestAgent {
             structure: StructurePart::Unchanged,
             awaiting_second_reading: 0,
             unavailable: vec![],
+            unavailable_more: 0,
+            clearings: self.lost.clone(),
             desired_version: self.desired,
         }
     }

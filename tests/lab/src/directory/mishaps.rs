@@ -1,11 +1,17 @@
 //! What befalls a running directory: faults, lost permissions, another certificate, another identity.
 
 use super::{
-    Directory, DirectoryError, Fault, Trouble, When, attribute::Attr, entry::Values, rules::DeletedObjects,
-    server_names, sid::Sid, view::Unreadable,
+    Directory, DirectoryError, Fault, Trouble, When,
+    attribute::Attr,
+    entry::Values,
+    rules::DeletedObjects,
+    server_names,
+    sid::Sid,
+    view::{Denied, Unreadable},
 };
 use crate::authority::Flavour;
 use std::sync::PoisonError;
+use uuid::Uuid;
 
 impl Directory {
     pub fn fault(&self, fault: Fault) {
@@ -22,6 +28,7 @@ impl Directory {
         self.set_rules(|rules| {
             rules.faults.clear();
             rules.unreadable.clear();
+            rules.denied = Denied::default();
             (rules.max_page_size, rules.max_values) = (1_000, 1_500);
         });
     }
@@ -33,6 +40,20 @@ impl Directory {
     /// Takes an attribute from sight on this many of a hundred objects.
     pub fn hide(&self, attr: Attr, percent: u8) {
         self.set_rules(|rules| rules.unreadable.push(Unreadable { attr, percent }));
+    }
+
+    /// Takes one object from sight; links to it stay.
+    pub fn hide_object(&self, guid: Uuid) {
+        self.set_rules(|rules| {
+            rules.denied.objects.insert(guid);
+        });
+    }
+
+    /// Takes one attribute of one object from sight.
+    pub fn deny(&self, guid: Uuid, attr: Attr) {
+        self.set_rules(|rules| {
+            rules.denied.attributes.insert((guid, attr));
+        });
     }
 
     pub fn set_deleted_objects(&self, access: DeletedObjects) {

@@ -2,7 +2,7 @@
 
 use super::{
     fault::Faults,
-    view::{Tombstones, Unreadable, View},
+    view::{Denied, Tombstones, Unreadable, View},
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -14,6 +14,7 @@ pub struct Rules {
     /// `MaxValRange` (KB315071): longer values come in ranges.
     pub max_values: usize,
     pub unreadable: Vec<Unreadable>,
+    pub denied: Denied,
     pub deleted_objects: DeletedObjects,
     pub passwords: HashMap<Uuid, String>,
     pub faults: Faults,
@@ -32,6 +33,7 @@ impl Default for Rules {
             max_page_size: 1_000,
             max_values: 1_500,
             unreadable: Vec::new(),
+            denied: Denied::default(),
             deleted_objects: DeletedObjects::Closed,
             passwords: HashMap::new(),
             faults: Faults::default(),
@@ -46,6 +48,6 @@ impl Rules {
             DeletedObjects::Closed => Tombstones::Hidden,
             DeletedObjects::Readable => asked,
         };
-        View { unreadable: self.unreadable.clone(), tombstones }
+        View { unreadable: self.unreadable.clone(), denied: self.denied.clone(), tombstones }
     }
 }

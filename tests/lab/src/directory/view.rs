@@ -4,6 +4,8 @@ use super::{
     attribute::Attr,
     entry::{Entry, Life},
 };
+use std::collections::HashSet;
+use uuid::Uuid;
 
 /// An attribute that a share of the objects does not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +22,25 @@ pub enum Tombstones {
     Shown,
 }
 
+/// What single objects keep from those who look. Links to a hidden object still name it, as on a domain controller.
+#[derive(Debug, Clone, Default)]
+pub struct Denied {
+    pub objects: HashSet<Uuid>,
+    pub attributes: HashSet<(Uuid, Attr)>,
+}
+
 #[derive(Debug, Clone)]
 pub struct View {
     pub unreadable: Vec<Unreadable>,
+    pub denied: Denied,
     pub tombstones: Tombstones,
 }
 
 impl View {
     pub fn shows(&self, entry: &Entry) -> bool {
+        if self.denied.objects.contains(&entry.guid) {
+            return false;
+        }
         match entry.life {
             Life::Live => true,
             Life::Deleted => self.tombstones == Tombstones::Shown,
@@ -37,6 +50,7 @@ impl View {
     pub fn may_read(&self, entry: &Entry, attr: Attr) -> bool {
         // An object's share is drawn from its GUID, so that the same objects hide the attribute in every search.
         let draw = entry.guid.as_bytes()[0] % 100;
-        !self.unreadable.iter().any(|hidden| hidden.attr == attr && draw < hidden.percent)
+        let is_hidden = self.unreadable.iter().any(|hidden| hidden.attr == attr && draw < hidden.percent);
+        !is_hidden && !self.denied.attributes.contains(&(entry.guid, attr))
     }
 }

@@ -4,6 +4,7 @@ use super::program::{self, Finished, Program, ProgramError};
 use crate::authority::AuthorityError;
 use crate::directory::Directory;
 use crate::samba::{Samba, SambaError};
+use crate::witness;
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -126,6 +127,7 @@ impl Agent {
         let folder = self.folder.path();
         let password = folder.join("bind-password");
         let _ = fs::remove_file(&password);
+        witness::secret("a directory's password", &setup.binding.password);
         if !setup.binding.user.is_empty() {
             write_private(&password, &setup.binding.password).map_err(io)?;
         }
@@ -148,6 +150,8 @@ impl Agent {
     }
 
     pub async fn enrol(&self, token: &str) -> Result<Finished, ProgramError> {
+        witness::secret("an enrolment token", token);
+        witness::secret("a token's signature", token.rsplit('.').next().unwrap_or_default());
         self.finish(&["enroll", "--token", token], Duration::from_mins(1)).await
     }
 
@@ -213,6 +217,18 @@ impl Agent {
             command.env("KRB5_CONFIG", config);
         }
         Ok(command)
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let data = self.folder.path().join("data");
+        witness::logs_in("agent", &data.join("logs"));
+        let identity = fs::read(data.join("identity.json")).unwrap_or_default();
+        let identity: serde_json::Value = serde_json::from_slice(&identity).unwrap_or_default();
+        for name in ["key", "next_key"] {
+            witness::secret("an agent's key", identity[name].as_str().unwrap_or_default());
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::api::Api;
 use super::program::{self, Finished, Program, ProgramError};
+use crate::witness;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,8 +75,18 @@ impl Cloud {
             environment,
             program: None,
         };
+        cloud.tell_secrets();
         cloud.serve().await?;
         Ok(cloud)
+    }
+
+    /// The key and the link that `init` handed out. The link's last part is what signs in.
+    fn tell_secrets(&self) {
+        witness::secret("an API key", &self.api_key);
+        let link = self.signin_link.rsplit('/').next().unwrap_or_default();
+        witness::secret("a sign-in link", link);
+        let master = fs::read_to_string(self.data.path().join("master.key")).unwrap_or_default();
+        witness::secret("the master key", master.trim());
     }
 
     /// Starts serving, after a kill or a stop.

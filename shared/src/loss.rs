@@ -1,17 +1,18 @@
 //! Decides whether an attribute vanished from so many people at once that it is a lost permission and no change.
 //!
-//! The directory says the same of an attribute that was cleared and of one that this account may no longer read.
+//! The directory says the same of an attribute that was cleared and of one that this account may no longer read. The
+//! agent and the cloud both ask: an agent whose spool was lost knows nothing of before, and the cloud does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_protocol::person::{InImport, Person};
+use crate::person::{InImport, Person};
 use uuid::Uuid;
-
-use crate::directory::people::AttributeList;
 
 /// One attribute and where a record keeps it.
 struct Field {
     attribute: &'static str,
+    /// The member of the record, as it travels.
+    member: &'static str,
     is_set: fn(&Person) -> bool,
     restore: fn(&mut Person, &Person),
 }
@@ -20,6 +21,7 @@ macro_rules! fields {
     ($($attribute:literal $field:ident $is_set:expr;)*) => {
         &[$(Field {
             attribute: $attribute,
+            member: stringify!($field),
             is_set: |person| ($is_set)(&person.$field),
             restore: |now, before| now.$field.clone_from(&before.$field),
         }),*]
@@ -46,7 +48,7 @@ const FIELDS: &[Field] = fields! {
 };
 
 /// A loss is one from which more than this many people suffer …
-const AT_LEAST: u64 = 3;
+pub const AT_LEAST: u64 = 3;
 /// … and more than this share of an import.
 const PERCENT: u64 = 20;
 
@@ -73,20 +75,25 @@ impl Tally {
         }
     }
 
-    /// What vanished from too many. Not what this machine withholds, nor what a human has accepted.
-    pub fn judge(&self, attributes: &AttributeList, accepted: &[String]) -> Losses {
-        let is_accepted = |name: &str| accepted.iter().any(|accepted| accepted.eq_ignore_ascii_case(name));
+    /// What vanished from too many, among the attributes that `can_be_lost`: neither withheld on purpose, nor accepted by
+    /// a human.
+    pub fn judge(&self, can_be_lost: impl Fn(&'static str) -> bool) -> Losses {
         let mut losses = Vec::new();
         for (import, lost) in &self.0 {
             for (index, (count, field)) in lost.by_field.iter().zip(FIELDS).enumerate() {
                 let is_loss = *count > AT_LEAST && *count * 100 > lost.people * PERCENT;
-                if is_loss && attributes.holds(field.attribute) && !is_accepted(field.attribute) {
+                if is_loss && can_be_lost(field.attribute) {
                     losses.push(Loss { import: *import, field: index, people: *count, of: lost.people });
                 }
             }
         }
         Losses(losses)
     }
+}
+
+/// Whether a list of attributes names this one. LDAP does not tell capitals apart.
+pub fn is_among(attributes: &[String], attribute: &str) -> bool {
+    attributes.iter().any(|named| named.eq_ignore_ascii_case(attribute))
 }
 
 /// One attribute that many people of one import lost at once.
@@ -99,6 +106,16 @@ pub struct Loss {
 }
 
 impl Loss {
+    /// A loss that was judged before; `None` if this version does not watch the attribute.
+    pub fn known(import: Uuid, attribute: &str, people: u64, of: u64) -> Option<Self> {
+        let field = FIELDS.iter().position(|field| field.attribute == attribute)?;
+        Some(Self { import, field, people, of })
+    }
+
+    pub const fn import(&self) -> Uuid {
+        self.import
+    }
+
     /// As LDAP spells it.
     pub fn attribute(&self) -> &'static str {
         FIELDS.get(self.field).map_or("", |field| field.attribute)
@@ -109,7 +126,27 @@ impl Loss {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Losses(Vec<Loss>);
 
+impl FromIterator<Loss> for Losses {
+    fn from_iter<I: IntoIterator<Item = Loss>>(losses: I) -> Self {
+        Self(losses.into_iter().collect())
+    }
+}
+
 impl Losses {
+    pub fn iter(&self) -> impl Iterator<Item = &Loss> {
+        self.0.iter()
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the same attributes of the same imports are concerned, whatever the numbers.
+    pub fn are_of_the_same(&self, other: &Self) -> bool {
+        let of = |losses: &Self| losses.iter().map(|loss| (loss.import, loss.field)).collect::<BTreeSet<_>>();
+        of(self) == of(other)
+    }
+
     pub fn concern(&self, imports: &[InImport]) -> bool {
         self.0.iter().any(|loss| is_in(loss, imports))
     }
@@ -121,6 +158,18 @@ impl Losses {
                 (field.restore)(now, before);
             }
         }
+    }
+
+    /// Whether the directory shows again what it did not show: the person has a value as before.
+    pub fn came_back(&self, now: &Person, before: &Person, imports: &[InImport]) -> bool {
+        let mut concerned = self.0.iter().filter(|loss| is_in(loss, imports)).filter_map(|loss| FIELDS.get(loss.field));
+        concerned.any(|field| (field.is_set)(now) && (field.is_set)(before))
+    }
+
+    /// The members of a record that may have been given back.
+    pub fn members(&self, imports: &[InImport]) -> Vec<&'static str> {
+        let concerned = self.0.iter().filter(|loss| is_in(loss, imports)).filter_map(|loss| FIELDS.get(loss.field));
+        concerned.map(|field| field.member).collect()
     }
 
     /// Each attribute once, with the import that lost most.
@@ -162,7 +211,7 @@ mod tests {
     }
 
     fn losses(lost: u64, of: u64) -> usize {
-        tally(lost, of).judge(&AttributeList::without(&[]).unwrap(), &[]).by_attribute().len()
+        tally(lost, of).judge(|_| true).by_attribute().len()
     }
 
     #[test]
@@ -176,13 +225,49 @@ mod tests {
     }
 
     #[test]
-    fn what_is_withheld_here_or_accepted_by_a_human_is_no_loss() {
-        let all = AttributeList::without(&[]).unwrap();
-        let narrowed = AttributeList::without(&["mail".into()]).unwrap();
+    fn what_is_withheld_on_purpose_or_accepted_by_a_human_is_no_loss() {
+        let accepted = ["MAIL".to_owned()];
 
-        assert_eq!(tally(50, 100).judge(&narrowed, &[]), Losses::default());
-        assert_eq!(tally(50, 100).judge(&all, &["MAIL".into()]), Losses::default());
-        assert_eq!(tally(50, 100).judge(&all, &["title".into()]).by_attribute()[0].attribute(), "mail");
+        assert_eq!(tally(50, 100).judge(|name| name != "mail"), Losses::default());
+        assert_eq!(tally(50, 100).judge(|name| !is_among(&accepted, name)), Losses::default());
+        assert_eq!(tally(50, 100).judge(|name| name != "title").by_attribute()[0].attribute(), "mail");
+    }
+
+    #[test]
+    fn every_member_is_one_of_a_record() {
+        let full = Person {
+            user_principal_name: Some("a".into()),
+            display_name: Some("a".into()),
+            given_name: Some("a".into()),
+            surname: Some("a".into()),
+            phone: Some("a".into()),
+            mobile: Some("a".into()),
+            title: Some("a".into()),
+            department: Some("a".into()),
+            company: Some("a".into()),
+            office: Some("a".into()),
+            employee_id: Some("a".into()),
+            manager: Some("a".into()),
+            description: vec!["a".into()],
+            ..with_mail()
+        };
+
+        let record = serde_json::to_value(&full).unwrap();
+
+        for field in FIELDS {
+            assert!(record.get(field.member).is_some(), "{}", field.member);
+        }
+    }
+
+    #[test]
+    fn a_loss_that_was_noted_is_known_again() {
+        let judged = tally(50, 100).judge(|_| true);
+        let noted = judged.iter().map(|loss| (loss.import(), loss.attribute().to_owned()));
+
+        let known: Losses = noted.filter_map(|(import, attribute)| Loss::known(import, &attribute, 1, 2)).collect();
+
+        assert!(known.are_of_the_same(&judged) && !known.are_of_the_same(&Losses::default()));
+        assert_eq!(Loss::known(Uuid::nil(), "shoeSize", 1, 2), None);
     }
 
     #[test]
@@ -193,14 +278,14 @@ mod tests {
             tally.add(&small, Some((&with_mail(), &Person::default())));
         }
 
-        let losses = tally.judge(&AttributeList::without(&[]).unwrap(), &[]);
+        let losses = tally.judge(|_| true);
 
         assert!(losses.concern(&small) && !losses.concern(&imports()));
     }
 
     #[test]
     fn only_what_vanished_is_given_back() {
-        let losses = tally(50, 100).judge(&AttributeList::without(&[]).unwrap(), &[]);
+        let losses = tally(50, 100).judge(|_| true);
         let before = Person { title: Some("Nurse".into()), ..with_mail() };
         let mut gone = Person::default();
         let mut new = Person { mail: Some("new@lab.example".into()), ..Person::default() };

@@ -1,111 +1,21 @@
 //! The MSI on a Windows (Wine): installed, enrolled, read with, upgraded, uninstalled; against a real cloud and a real
 //! domain controller.
 
-#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
-
-use rollcall_e2e::{Customer, SambaScope};
+use crate::site::{EXE, HOME, MSI, SERVICE, SOURCE, Site, build, with_version};
+use rollcall_e2e::SambaScope;
 use rollcall_lab::samba::{Filling, Samba, SambaSetup};
-use rollcall_lab::wine::Wine;
-use rollcall_lab::world::{Agent, AgentSetup, Api, Binding, Cloud, CloudSetup, find, finish};
-use serde_json::Value;
+use rollcall_lab::world::{Api, Binding, CloudSetup};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-use tokio::process::Command;
 
-const MSI: &str = "rollcall-agent-x64.msi";
-const HOME: &str = r"ProgramData\Rollcall";
-const EXE: &str = r"Program Files\Rollcall Agent\rollcall-agent.exe";
-const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\RollcallAgent";
-const SOURCE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\Rollcall Agent";
-
-/// Builds the MSI with this version; the program in it is built first, unless it lies where the other programs lie.
-async fn build(out: &Path, version: &str) -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["xtask", "windows", "--msi-version", version, "--out"]).arg(out);
-    if let Ok(exe) = find("rollcall-agent.exe") {
-        cargo.arg("--exe").arg(exe);
-    }
-    let done = finish(&mut cargo, Duration::from_mins(30)).await.unwrap();
-    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
-    out.join(MSI)
-}
-
-/// A customer whose agent runs in Wine, and everything around it.
-struct Site {
-    wine: Wine,
-    samba: Samba,
-    cloud: Cloud,
-    customer: Customer,
-}
-
-impl Site {
-    async fn found() -> Self {
-        let samba = Samba::start(&SambaSetup::default()).unwrap();
-        samba.fill(&Filling::company(60, 7)).unwrap();
-        let cloud = Cloud::start(&CloudSetup::default()).await.unwrap();
-        let api = cloud.api();
-        let made = api.post("/customers", &serde_json::json!({"name": "Alder & Finch"})).await.unwrap();
-        let id = made["id"].as_str().unwrap().to_owned();
-        // Prepared for its helpers; the agent that runs is the one in Wine.
-        let agent = Agent::prepare(&AgentSetup::new(Binding::to_samba(&samba))).unwrap();
-        let wine = Wine::install().await.unwrap();
-        let site = Self { wine, customer: Customer { id, api, agent }, samba, cloud };
-        site.prepare_configuration();
-        site
-    }
-
-    /// What an administrator writes before a silent installation.
-    fn prepare_configuration(&self) {
-        let home = self.wine.at(HOME);
-        fs::create_dir_all(&home).unwrap();
-        fs::copy(self.samba.ca_file(), home.join("ca.pem")).unwrap();
-        fs::write(home.join("password"), self.samba.password()).unwrap();
-        let text = format!(
-            "[ldap]\nhost = '{}'\naddress = '{}'\nca_file = 'C:\\ProgramData\\Rollcall\\ca.pem'\nbind_user = '{}'\n\
-             password_file = 'C:\\ProgramData\\Rollcall\\password'\n\n[cycle]\nsecond_reading_seconds = 1\n",
-            self.samba.host_name(),
-            self.samba.address(),
-            self.samba.bind_name()
-        );
-        fs::write(home.join("agent.toml"), text).unwrap();
-        for file in ["password", "agent.toml", "ca.pem"] {
-            fs::set_permissions(home.join(file), fs::Permissions::from_mode(0o600)).unwrap();
-        }
-    }
-
-    async fn install(&self, msi: &Path, properties: &[&str]) {
-        let log = self.wine.at(r"install.log");
-        let (msi, log_seen) = (self.wine.seen(msi), self.wine.seen(&log));
-        let arguments = [&["/i", &msi, "/qn", "/norestart", "/l*v", &log_seen], properties].concat();
-        let done = self.wine.msiexec(&arguments).await.unwrap();
-        assert_eq!(done.code, Some(0), "{}\n{}", self.log(), fs::read_to_string(log).unwrap_or_default());
-    }
-
-    /// What the service wrote.
-    fn log(&self) -> String {
-        fs::read_to_string(self.wine.at(HOME).join("logs/rollcall-agent.log")).unwrap_or_default()
-    }
-
-    async fn agent(&self, wanted: impl Fn(&Value) -> bool) -> Value {
-        let found = self.customer.until("the agent", async || {
-            let agents = self.customer.api.list(&format!("/customers/{}/agents", self.customer.id)).await?;
-            Ok(agents.into_iter().find(&wanted))
-        });
-        let found = found.await;
-        found.unwrap_or_else(|missing| panic!("{missing}\n{}", self.log()))
-    }
-
-    async fn ask_agent(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let exe = format!(r"C:\{EXE}");
-        let done = self.wine.run(&[&[exe.as_str()], arguments].concat()).await.unwrap();
-        (done.code, done.stdout + &done.stderr)
-    }
-
-    fn identity(&self) -> Option<Value> {
-        serde_json::from_slice(&fs::read(self.wine.at(HOME).join("identity.json")).ok()?).ok()
-    }
+/// A customer's network with a real domain controller.
+async fn with_samba() -> (Site, Samba) {
+    let samba = Samba::start(&SambaSetup::default()).unwrap();
+    samba.fill(&Filling::company(60, 7)).unwrap();
+    // Which way it is reached is left to the agent.
+    let binding = Binding { transport: String::new(), ..Binding::to_samba(&samba) };
+    let site = Site::found(&binding, &CloudSetup::default(), "").await;
+    (site, samba)
 }
 
 // proves: R-15, M-53, L-24
@@ -113,9 +23,9 @@ impl Site {
 async fn the_msi_installs_an_agent_that_enrols_reads_survives_an_upgrade_and_leaves_nothing() {
     // given: a built installer that the cloud hands out, and a customer's network
     let folder = tempfile::tempdir().unwrap();
-    let first = build(&folder.path().join("first"), "0.1.0").await;
-    let second = build(&folder.path().join("second"), "0.1.1").await;
-    let site = Site::found().await;
+    let first = build(&folder.path().join("first"), &with_version("0.1.0")).await;
+    let second = build(&folder.path().join("second"), &with_version("0.1.1")).await;
+    let (site, samba) = with_samba().await;
     let token = site.customer.token().await.unwrap();
     let downloaded = download(&site, &first, &token, folder.path()).await;
 
@@ -130,12 +40,12 @@ async fn the_msi_installs_an_agent_that_enrols_reads_survives_an_upgrade_and_lea
 
     // when: an operator chooses people
     site.customer.directory().await.unwrap();
-    let staff = site.samba.at("OU=Staff").unwrap();
+    let staff = samba.at("OU=Staff").unwrap();
     site.customer.import("Staff", &[("ou", staff)], &[]).await.unwrap();
 
     // then: they appear, exactly those that ldapsearch sees
     let scope = SambaScope { ous: vec![staff], groups: Vec::new() };
-    wait_for_everybody(&site, &scope).await;
+    wait_for_everybody(&site, &samba, &scope).await;
 
     // when: it is upgraded
     let identity = site.identity().unwrap();
@@ -147,7 +57,7 @@ async fn the_msi_installs_an_agent_that_enrols_reads_survives_an_upgrade_and_lea
     let since = agent["last_seen_at"].as_str().unwrap().to_owned();
     let again = site.agent(|agent| agent["last_seen_at"].as_str().is_some_and(|seen| seen > since.as_str())).await;
     assert_eq!(again["id"], agent["id"]);
-    assert_stops_quickly(&site).await;
+    site.stop_quickly().await;
 
     // when: it is uninstalled
     let done = site.wine.msiexec(&["/x", &site.wine.seen(&second), "/qn"]).await.unwrap();
@@ -165,8 +75,8 @@ async fn the_msi_installs_an_agent_that_enrols_reads_survives_an_upgrade_and_lea
 async fn a_token_waits_while_the_cloud_is_away_and_an_uninstallation_keeps_what_it_was_told_to_keep() {
     // given: a cloud that is away
     let folder = tempfile::tempdir().unwrap();
-    let msi = build(folder.path(), "0.1.0").await;
-    let mut site = Site::found().await;
+    let msi = build(folder.path(), &with_version("0.1.0")).await;
+    let (mut site, _samba) = with_samba().await;
     let token = site.customer.token().await.unwrap();
     site.cloud.kill().await.unwrap();
 
@@ -232,6 +142,12 @@ async fn assert_service(site: &Site) {
     assert!(said.contains("RC-1011"), "{said}");
 }
 
+impl Drop for Site {
+    fn drop(&mut self) {
+        rollcall_lab::witness::said("windows-agent", self.log().as_bytes());
+    }
+}
+
 /// Not in the installation's log by a step of ours, not in the agent's folder, in whatever file.
 fn assert_token_is_nowhere(site: &Site, token: &str) {
     let secret = token.rsplit('.').next().unwrap();
@@ -250,8 +166,8 @@ fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-async fn wait_for_everybody(site: &Site, scope: &SambaScope) {
-    let expected = scope.people(&site.samba).unwrap();
+async fn wait_for_everybody(site: &Site, samba: &Samba, scope: &SambaScope) {
+    let expected = scope.people(samba).unwrap();
     assert!(expected.len() >= 60);
     let arrived = site.customer.until("everybody", async || {
         let here = site.customer.picture().await?;
@@ -269,12 +185,4 @@ async fn installed_versions(site: &Site) -> Vec<String> {
         .filter(|version| version.starts_with("0.1."))
         .map(str::to_owned)
         .collect()
-}
-
-async fn assert_stops_quickly(site: &Site) {
-    let begun = Instant::now();
-    let done = site.wine.run(&["net", "stop", "RollcallAgent"]).await.unwrap();
-    assert_eq!(done.code, Some(0), "{}", done.stdout);
-    assert!(begun.elapsed() < Duration::from_secs(15), "stopping took {:?} on a busy machine", begun.elapsed());
-    assert!(site.log().trim_end().ends_with("stopped") || site.log().contains("stopped"), "{}", site.log());
 }

@@ -1,0 +1,9 @@
+//! The agent on a Windows (Wine): its installer, its service, its updates.
+
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
+mod site;
+mod installing;
+mod updating;
+mod stopping;
+mod describing;
