@@ -220,6 +220,28 @@ mod tests {
     }
 
     #[test]
+    fn a_full_part_of_texts_that_do_not_compress_is_no_larger_than_the_cloud_takes() {
+        let mut noise = 1_u64;
+        let mut text = || -> String {
+            let letter = |_| {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                char::from(u8::try_from(35 + (noise >> 33) % 57).unwrap())
+            };
+            (0..1_000).map(letter).collect()
+        };
+        let mut writer = Writer::new().unwrap();
+        while !writer.is_full() {
+            writer.push(&text()).unwrap();
+        }
+        writer.push(&"x".repeat(limits::ITEM)).unwrap();
+
+        let body = writer.finish().unwrap();
+
+        assert!(body.bytes.len() <= limits::BODY_COMPRESSED, "{}", body.bytes.len());
+        const { assert!(limits::PART_TARGET + limits::ITEM + limits::BODY_COMPRESSED / 16 <= limits::BODY_COMPRESSED) };
+    }
+
+    #[test]
     fn a_bomb_is_refused_by_its_ratio_before_it_fills_memory() {
         let zeros = vec![b' '; 64 * 1024 * 1024];
         let bomb = zstd::encode_all(zeros.as_slice(), 3).unwrap();

@@ -6,10 +6,12 @@ use chrono::TimeDelta;
 use rollcall_protocol::desired::SelectionKind;
 use rollcall_protocol::evidence::Evidence;
 use rollcall_protocol::person::InImport;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::CycleError;
 use super::evidence::{self, Circumstances, DcContinuity, Live, Looked, Standing, Verdict};
+use super::pace::Pace;
 use super::scope::{ImportScope, Scope};
 use super::survey::Ended;
 use super::withheld::Withheld;
@@ -24,6 +26,7 @@ use crate::directory::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Re
 use crate::directory::values;
 use crate::spool::Spool;
 use crate::spool::reading::{Draft, HoldIndex};
+use crate::spool::snapshot::Missed;
 
 /// What the second look brought.
 #[derive(Debug, Default)]
@@ -43,6 +46,7 @@ pub struct SecondLook<'a> {
     pub continuity: DcContinuity,
     pub clock: &'a Clock,
     pub second_reading_after: TimeDelta,
+    pub pace: Option<&'a Pace>,
 }
 
 impl SecondLook<'_> {
@@ -93,6 +97,7 @@ impl SecondLook<'_> {
             missed: missed.as_ref(),
             now: self.clock.cloud_now(),
             second_reading_after: self.second_reading_after,
+            waited: missed.as_ref().and_then(|missed| self.waited(missed)),
         };
         let mut verdicts = Vec::new();
         for before in &person.memberships {
@@ -103,6 +108,10 @@ impl SecondLook<'_> {
             verdicts.push((before.import, verdict));
         }
         Ok(verdicts)
+    }
+
+    fn waited(&self, missed: &Missed) -> Option<TimeDelta> {
+        self.pace.map(|pace| pace.since(missed.first_missed_at, Instant::now()))
     }
 
     /// Those of a few who are there, wherever they are now. Whoever is not among them is looked for one by one.

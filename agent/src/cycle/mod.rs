@@ -10,6 +10,7 @@ pub mod withheld;
 pub mod read;
 pub mod survey;
 pub mod evidence;
+pub mod pace;
 pub mod confirm;
 pub mod guard;
 pub mod concern;
@@ -25,12 +26,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::{CycleKind, Trigger};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::jws::JwsError;
+use rollcall_protocol::loss::Accepted;
 use uuid::Uuid;
 
 use self::compose::Counts;
 use self::concern::Concern;
 use self::confirm::{Judged, SecondLook};
 use self::evidence::DcContinuity;
+use self::pace::Pace;
 use self::scope::Scope;
 use self::survey::Survey;
 use self::withheld::Withheld;
@@ -91,7 +94,7 @@ pub struct Wish {
     /// People whom the cloud wants to hear about.
     pub confirm: Vec<Uuid>,
     /// Attributes of which a human said that their disappearance is meant.
-    pub accepted: Vec<String>,
+    pub accepted: Vec<Accepted>,
     pub purpose: Purpose,
 }
 
@@ -158,6 +161,8 @@ pub struct Cycle<'a> {
     pub chance: &'a Chance,
     /// How far apart two readings must be that both do not find somebody.
     pub second_reading_after: TimeDelta,
+    /// The readings of this process. `None` for a single reading by hand, which knows of no other.
+    pub pace: Option<&'a Pace>,
     /// Told how many people have been read so far.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -165,7 +170,8 @@ pub struct Cycle<'a> {
 const DEADLINE: Duration = Duration::from_mins(15);
 
 impl Cycle<'_> {
-    /// Runs one cycle. On `Ok` its batches are in the spool (unless it was a dry run); on `Err` nothing happened.
+    /// Runs one cycle. On `Ok` its batches are in the spool (unless it was a dry run); on `Err` nothing happened. Only if
+    /// the very last step fails, noting the place beside the spool, the cycle is in the spool all the same.
     pub async fn run(mut self, wish: &Wish) -> Result<Summary, CycleError> {
         if self.spool.waiting()?.batches > 0 && wish.purpose == Purpose::Publish && !self.spool.may_be_replaced()? {
             return Err(CycleError::Unsent);
@@ -222,6 +228,7 @@ impl Cycle<'_> {
             continuity,
             clock: self.clock,
             second_reading_after: self.second_reading_after,
+            pace: self.pace,
         };
         let judged = look.judge_all(&mut reader, self.spool, &survey.ended, &mut withheld).await?;
         reader.close().await;

@@ -6,7 +6,6 @@ use rollcall_protocol::chain::{ChainHead, Epoch};
 use rollcall_protocol::digest::SetSummary;
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
-use rollcall_protocol::loss;
 
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
@@ -22,7 +21,9 @@ const FULL_EVERY: TimeDelta = TimeDelta::hours(24);
 pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Summary, CycleError> {
     let plan = Plan::make(cycle, wish, read)?;
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
-    let can_be_lost = |name| cycle.access.attributes.holds(name) && !loss::is_among(&wish.accepted, name);
+    let accepted = [wish.accepted.as_slice(), &read.state.accepted].concat();
+    let is_accepted = |name: &str, people| accepted.iter().any(|accepted| accepted.is_of(name, people));
+    let can_be_lost = |name: &str, people| cycle.access.attributes.holds(name) && !is_accepted(name, people);
     let losses = read.survey.tally.judge(can_be_lost);
     let decided = Decided {
         scope: &read.scope,
@@ -60,6 +61,8 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
                 awaiting: counts.awaiting,
                 asked: read.asked.clone(),
                 broken: read.state.broken.clone().without(&read.host, plan.finished_at),
+                accepted,
+                obeyed: read.state.obeyed,
             })?;
         }
     }

@@ -194,18 +194,24 @@ pub fn take(bytes: &[u8], tag: u8) -> Result<Taken<'_>, Malformed> {
 
 /// One element built from its tag and content.
 pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = head(tag, content.len());
+    out.extend_from_slice(content);
+    out
+}
+
+/// What stands before a content of this length.
+pub fn head(tag: u8, content: usize) -> Vec<u8> {
     let mut out = vec![tag];
-    match u8::try_from(content.len()) {
+    match u8::try_from(content) {
         Ok(short) if short < 0x80 => out.push(short),
         _ => {
-            let digits = (content.len() as u64).to_be_bytes();
+            let digits = (content as u64).to_be_bytes();
             let first = digits.iter().position(|digit| *digit != 0).unwrap_or(digits.len() - 1);
             let used = digits.get(first..).unwrap_or_default();
             out.push(0x80 | u8::try_from(used.len()).unwrap_or(8));
             out.extend_from_slice(used);
         }
     }
-    out.extend_from_slice(content);
     out
 }
 

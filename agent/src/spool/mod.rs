@@ -32,6 +32,14 @@ pub struct Spool {
     folder: PathBuf,
     /// Which file was opened; a file of the same name may be another one by now.
     opened: FileId,
+    right: Right,
+}
+
+/// What may be done with an open spool. Who only looks must leave alone what the one that writes is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Right {
+    Look,
+    Write,
 }
 
 /// How the spool was found.
@@ -50,6 +58,10 @@ impl Spool {
     /// Opens or makes the spool in the agent's data folder. A damaged one is put aside; one that is older than what was
     /// sent keeps its people but loses its place in the chain.
     pub fn open(folder: &Path, now: DateTime<Utc>) -> Result<(Self, Found), SpoolError> {
+        // A killed process could not throw its reading away, and it holds people.
+        for file in reading::files(folder) {
+            let _ = fs::remove_file(file);
+        }
         let was_there = folder.join(FILE).exists();
         match Self::open_sound(folder) {
             Ok(mut spool) if was_there => {
@@ -74,7 +86,7 @@ impl Spool {
         let opened = private_file::id(&path)?;
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.busy_timeout(BUSY)?;
-        Ok(Some(Self { db, folder: folder.to_owned(), opened }))
+        Ok(Some(Self { db, folder: folder.to_owned(), opened, right: Right::Look }))
     }
 
     fn open_sound(folder: &Path) -> Result<Self, SpoolError> {
@@ -95,7 +107,7 @@ impl Spool {
             return Err(SpoolError::Damaged(verdict));
         }
         make_tables(&db)?;
-        let spool = Self { db, folder: folder.to_owned(), opened };
+        let spool = Self { db, folder: folder.to_owned(), opened, right: Right::Write };
         spool.state()?;
         Ok(spool)
     }
@@ -135,6 +147,28 @@ impl Spool {
     pub fn last_epoch(&self) -> u64 {
         witness::find(&self.folder).map_or(0, |head| head.epoch)
     }
+}
+
+/// Whatever ends the process that reads, nobody it has read stays behind.
+impl Drop for Spool {
+    fn drop(&mut self) {
+        match self.right {
+            Right::Look => {}
+            Right::Write => self.drop_reading(),
+        }
+    }
+}
+
+/// Removes the files themselves: for a disk on which nothing can be written, so that nothing can be deleted inside them.
+pub fn remove_files(folder: &Path) -> std::io::Result<()> {
+    let absent = |error: std::io::Error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
+    let own = [FILE, "spool.sqlite-wal", "spool.sqlite-shm", "spool.damaged.sqlite"].map(|name| folder.join(name));
+    let reading = reading::files(folder);
+    let removed = own.iter().chain(&reading).map(|file| fs::remove_file(file).or_else(absent));
+    // All of them are tried, whatever becomes of one.
+    let failed: Vec<std::io::Error> = removed.filter_map(Result::err).collect();
+    witness::forget(folder);
+    failed.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Short, since the check-in waits meanwhile; whoever needs longer is met by trying again.

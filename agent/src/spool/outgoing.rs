@@ -108,6 +108,7 @@ impl Spool {
                 state.base = next;
             }
             state.asked.clear();
+            state.accepted.clear();
             state::write(&transaction, &state)?;
             Acknowledged::Cycle
         } else {

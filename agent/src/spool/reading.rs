@@ -2,7 +2,7 @@
 //! without any durability, since an interrupted reading is worth nothing.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::person::Person;
@@ -98,11 +98,18 @@ impl Spool {
             let _ = self.db.execute_batch("rollback");
         }
         let _ = self.db.execute_batch("detach database reading");
-        let _ = fs::remove_file(self.folder.join(READING_FILE));
+        for file in files(&self.folder) {
+            let _ = fs::remove_file(file);
+        }
     }
 }
 
 const READING_FILE: &str = "reading.sqlite";
+
+/// Where a reading lies, beside the spool.
+pub fn files(folder: &Path) -> [PathBuf; 1] {
+    [folder.join(READING_FILE)]
+}
 
 impl Reading<'_> {
     /// Adds a person, or another selection that holds them. `hash` is that of the finished record if nothing but these
@@ -127,7 +134,7 @@ impl Reading<'_> {
     }
 
     /// Where it lies, for reports.
-    pub fn file(&self) -> &std::path::Path {
+    pub fn file(&self) -> &Path {
         &self.file
     }
 }
@@ -216,5 +223,39 @@ mod tests {
         spool.begin_reading().unwrap();
 
         assert_eq!(spool.reading().count().unwrap(), 0);
+    }
+
+    fn begun(folder: &Path) -> Spool {
+        let (mut spool, _) = Spool::open(folder, chrono::DateTime::UNIX_EPOCH).unwrap();
+        spool.begin_reading().unwrap();
+        spool
+    }
+
+    fn is_left(folder: &Path) -> bool {
+        files(folder).iter().any(|file| file.exists())
+    }
+
+    #[test]
+    fn a_reading_goes_with_its_spool_with_a_wipe_and_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(begun(folder.path()));
+        assert!(!is_left(folder.path()), "after its process let go of it");
+
+        begun(folder.path()).wipe().unwrap();
+        assert!(!is_left(folder.path()), "after a wipe");
+
+        fs::write(folder.path().join(READING_FILE), b"of a process that was killed").unwrap();
+        Spool::open(folder.path(), chrono::DateTime::UNIX_EPOCH).unwrap();
+        assert!(!is_left(folder.path()), "after the next start");
+    }
+
+    #[test]
+    fn who_only_looks_at_a_spool_leaves_its_reading_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let _reads = begun(folder.path());
+
+        drop(Spool::open_to_look(folder.path()).unwrap());
+
+        assert!(is_left(folder.path()));
     }
 }

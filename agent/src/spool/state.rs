@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rollcall_protocol::chain::{ChainHead, Epoch};
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
 use rollcall_protocol::hash::Hash;
+use rollcall_protocol::loss::Accepted;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -33,6 +34,12 @@ pub struct State {
     /// Domain controllers that broke off in the middle of a reading.
     #[serde(default, skip_serializing_if = "Broken::is_empty")]
     pub broken: Broken,
+    /// The newest instructions that were ever obeyed here: older ones are not, wherever they come from.
+    #[serde(default)]
+    pub obeyed: u64,
+    /// What a human accepted, until a reading that was made with it has arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Accepted>,
 }
 
 impl State {
@@ -110,8 +117,18 @@ impl Spool {
         write(&self.db, &state)
     }
 
+    /// Instructions of this number are in force.
+    pub fn note_obeyed(&mut self, version: u64) -> Result<(), SpoolError> {
+        let state = self.state()?;
+        if version <= state.obeyed {
+            return Ok(());
+        }
+        write(&self.db, &State { obeyed: version, ..state })
+    }
+
     /// After a revocation nothing of the customer's people stays on this machine.
     pub fn wipe(&mut self) -> Result<(), SpoolError> {
+        self.drop_reading();
         self.db.execute_batch(
             "begin;
              delete from person; delete from staged; delete from missed; delete from batch; delete from sent;
@@ -151,7 +168,6 @@ pub(super) fn write(db: &rusqlite::Connection, state: &State) -> Result<(), Spoo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollcall_protocol::hash::Hash;
 
     #[test]
     fn a_new_epoch_asks_for_everybody_and_forgets_nobody() {

@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn ask(&self, request: Request<Body>) -> (u16, Vec<u8>) {
-        let answer = tokio::time::timeout(Duration::from_secs(60), self.cloud.ask(request)).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_mins(1), self.cloud.ask(request)).await.unwrap();
         let status = answer.status().as_u16();
         (status, to_bytes(answer.into_body(), 4 << 20).await.unwrap().to_vec())
     }

@@ -137,6 +137,7 @@ impl TestAgent {
         change: impl FnOnce(&mut CheckinRequest),
     ) -> Request<Body> {
         let mut request = CheckinRequest {
+            kind: rollcall_protocol::checkin::Kind::Report,
             desired_version: self.desired,
             wait_seconds: 0,
             done: vec![],
