@@ -104,6 +104,7 @@ id! {
     JobId = "job",
     CommandId = "cmd",
     BundleId = "bun",
+    MailId = "mai",
 }
 
 /// Exactly the form that `Display` writes: one spelling per id, so that an id can be compared as text.

@@ -7,6 +7,7 @@ use crate::words::words;
 words! {
     pub enum JobKind {
         ApplyCycle = "apply_cycle",
+        SendMail = "send_mail",
     }
 }
 

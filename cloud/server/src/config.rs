@@ -19,7 +19,8 @@ pub struct Config {
     /// `None`: the address it listens on.
     pub public_url: Option<String>,
     pub master_key: MasterKeySource,
-    pub smtp_url: Option<SmtpUrl>,
+    /// Without one nobody is told anything by mail.
+    pub smtp: Option<Relay>,
     pub tls: Option<TlsFiles>,
     /// Where the agent's installer lies.
     pub installer_dir: PathBuf,
@@ -29,13 +30,26 @@ pub struct Config {
     pub log: String,
 }
 
-/// May hold a password, so it is never printed.
+/// The mail relay, and in whose name it is asked. The address may hold a password, so it is never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SmtpUrl(String);
+pub struct Relay {
+    url: String,
+    pub from: String,
+}
 
-impl std::fmt::Debug for SmtpUrl {
+impl Relay {
+    pub const fn new(url: String, from: String) -> Self {
+        Self { url, from }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SmtpUrl(…)")
+        f.debug_struct("Relay").field("from", &self.from).finish_non_exhaustive()
     }
 }
 
@@ -66,7 +80,7 @@ impl std::fmt::Debug for MasterKeySource {
 }
 
 const PREFIX: &str = "ROLLCALL_";
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "ROLLCALL_DATABASE_URL",
     "ROLLCALL_DATA_DIR",
     "ROLLCALL_LISTEN",
@@ -75,6 +89,7 @@ const KNOWN: [&str; 13] = [
     "ROLLCALL_MASTER_KEY",
     "ROLLCALL_MASTER_KEY_FILE",
     "ROLLCALL_SMTP_URL",
+    "ROLLCALL_MAIL_FROM",
     "ROLLCALL_TLS_CERT",
     "ROLLCALL_TLS_KEY",
     "ROLLCALL_INSTALLER_DIR",
@@ -103,7 +118,7 @@ impl Config {
             admin_listen: address("ROLLCALL_ADMIN_LISTEN", get("ROLLCALL_ADMIN_LISTEN"), "127.0.0.1:9090")?,
             public_url: get("ROLLCALL_PUBLIC_URL").map(public_url).transpose()?,
             master_key: master_key(get("ROLLCALL_MASTER_KEY"), get("ROLLCALL_MASTER_KEY_FILE"))?,
-            smtp_url: get("ROLLCALL_SMTP_URL").map(SmtpUrl),
+            smtp: relay(get("ROLLCALL_SMTP_URL"), get("ROLLCALL_MAIL_FROM"))?,
             tls: tls(get("ROLLCALL_TLS_CERT"), get("ROLLCALL_TLS_KEY"))?,
             installer_dir: get("ROLLCALL_INSTALLER_DIR").map_or_else(|| data_dir.join("installer"), PathBuf::from),
             releases_dir: get("ROLLCALL_RELEASES_DIR").map(PathBuf::from),
@@ -124,7 +139,8 @@ impl Config {
                 self.public_url.clone().unwrap_or_else(|| "(the address it listens on)".to_owned()),
             ),
             ("ROLLCALL_MASTER_KEY", format!("{:?}", self.master_key)),
-            ("ROLLCALL_SMTP_URL", if self.smtp_url.is_some() { "(set)" } else { "(not set)" }.to_owned()),
+            ("ROLLCALL_SMTP_URL", if self.smtp.is_some() { "(set)" } else { "(not set)" }.to_owned()),
+            ("ROLLCALL_MAIL_FROM", self.smtp.as_ref().map_or("(not set)".to_owned(), |relay| relay.from.clone())),
             (
                 "ROLLCALL_TLS_CERT",
                 self.tls.as_ref().map_or("(not set)".to_owned(), |tls| tls.certificate.display().to_string()),
@@ -174,6 +190,21 @@ fn master_key(given: Option<String>, file: Option<String>) -> Result<MasterKeySo
         (None, Some(file)) => Ok(MasterKeySource::File(file.into())),
         (None, None) => Ok(MasterKeySource::DataFolder),
     }
+}
+
+/// A password leaves this machine under TLS or not at all.
+fn relay(url: Option<String>, from: Option<String>) -> Result<Option<Relay>, StartError> {
+    let url = match (url, &from) {
+        (Some(url), _) => url,
+        (None, Some(_)) => return Err(invalid("ROLLCALL_SMTP_URL", "is missing; ROLLCALL_MAIL_FROM is set")),
+        (None, None) => return Ok(None),
+    };
+    let Some(from) = from else { return Err(invalid("ROLLCALL_MAIL_FROM", "is missing; ROLLCALL_SMTP_URL is set")) };
+    let is_bare = url.starts_with("smtp://") && !url.contains("tls=required");
+    if is_bare && url.contains('@') {
+        return Err(invalid("ROLLCALL_SMTP_URL", "a password needs smtps://, or ?tls=required at the end"));
+    }
+    Ok(Some(Relay::new(url, from)))
 }
 
 fn tls(certificate: Option<String>, key: Option<String>) -> Result<Option<TlsFiles>, StartError> {
@@ -245,8 +276,20 @@ mod tests {
 
     #[test]
     fn the_password_of_the_mail_server_is_never_printed() {
-        let config = parse(&[("ROLLCALL_SMTP_URL", "smtps://rollcall:c0ffee@mail.example")]).unwrap();
+        let from = ("ROLLCALL_MAIL_FROM", "rollcall@northwind.example");
+        let config = parse(&[("ROLLCALL_SMTP_URL", "smtps://rollcall:c0ffee@mail.example"), from]).unwrap();
         assert!(!format!("{config:?} {:?}", config.redacted()).contains("c0ffee"));
+    }
+
+    #[test]
+    fn a_mail_relay_is_named_whole_and_gets_its_password_under_tls_alone() {
+        let from = ("ROLLCALL_MAIL_FROM", "rollcall@northwind.example");
+        let with = |url| parse(&[("ROLLCALL_SMTP_URL", url), from]);
+
+        assert!(with("smtp://u:p@mail.example:587?tls=required").is_ok() && with("smtp://mail.example:25").is_ok());
+        assert_eq!(with("smtp://u:p@mail.example:587").unwrap_err().fault.code, "RC-8002");
+        assert_eq!(parse(&[from]).unwrap_err().fault.code, "RC-8002");
+        assert_eq!(parse(&[("ROLLCALL_SMTP_URL", "smtp://mail.example")]).unwrap_err().fault.code, "RC-8002");
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod installer;
 pub mod releases;
 pub mod readiness;
 pub mod state;
+pub mod mail;
 pub mod services;
 pub mod ingest;
 pub mod jobs;

@@ -12,6 +12,7 @@ use crate::{
     installer::Shelf,
     keys::CloudIdentity,
     live::Hub,
+    mail::Postman,
     readiness::Readiness,
     releases::Releases,
 };
@@ -34,6 +35,7 @@ pub struct AppState {
     pub installer: Shelf,
     pub shutdown: Shutdown,
     pub readiness: Arc<Readiness>,
+    pub postman: Postman,
 }
 
 impl AppState {

@@ -41,6 +41,7 @@ use crate::{
     jobs,
     keys::CloudIdentity,
     live::Hub,
+    mail::Postman,
     releases::Releases,
     services::{Who, imports, tokens},
     state::{AppState, Shutdown, ShutdownSwitch},
@@ -87,6 +88,7 @@ impl TestCloud {
             installer: Shelf::new(installers.path()),
             shutdown,
             readiness: Arc::default(),
+            postman: Postman::default(),
         };
         tokio::spawn(state.hub.clone().run(test.db.live().subscribe()));
         let relayed = test.db.clone();
@@ -125,6 +127,12 @@ impl TestCloud {
 
     pub fn db(&self) -> &Db {
         &self.state.db
+    }
+
+    /// From now on mail goes this way, also out of requests.
+    pub fn set_postman(&mut self, postman: Postman) {
+        self.state.postman = postman;
+        self.app = crate::http::app(self.state.clone());
     }
 
     pub const fn test(&self) -> &TestDb {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{
-    ids::{JobId, MspId},
+    ids::{JobId, MailId, MspId},
     job::JobKind,
 };
 use serde_json::Value;
@@ -37,6 +37,12 @@ impl NewJob {
             payload: serde_json::json!({ "agent": scope.agent() }),
             due_at,
         }
+    }
+
+    /// Brings one letter to the relay. No letter waits for another.
+    pub fn send_mail(id: JobId, mail: MailId, due_at: DateTime<Utc>) -> Self {
+        let payload = serde_json::json!({ "mail": mail });
+        Self { id, kind: JobKind::SendMail, lane: mail.uuid(), payload, due_at }
     }
 }
 

@@ -31,6 +31,7 @@ pub mod imports;
 pub mod commands;
 pub mod bundles;
 pub mod updates;
+pub mod mails;
 pub mod inbox;
 pub mod jobs;
 pub mod accounts;

@@ -87,6 +87,24 @@ pub async fn list(tx: &mut Tx, _whole: &MspScope) -> Result<Vec<Operator>> {
     )
 }
 
+/// Addresses of those who can sign in, reach every customer and whose role is one of the wanted; each once.
+pub async fn list_mails_of_whole_reach(tx: &mut Tx, is_wanted: impl Fn(Role) -> bool) -> Result<Vec<String>> {
+    let rows: Vec<Operator> = fetch_all!(
+        tx,
+        Operator,
+        concat!(
+            "select ",
+            columns!(),
+            " from operators where msp_id = $1 and disabled_at is null and all_customers = true order by id limit 1000"
+        )
+    )?;
+    let mut mails: Vec<String> =
+        rows.into_iter().filter(|operator| is_wanted(operator.role)).map(|operator| operator.email).collect();
+    mails.sort();
+    mails.dedup();
+    Ok(mails)
+}
+
 pub async fn find(tx: &mut Tx, _whole: &MspScope, id: OperatorId) -> Result<Option<Operator>> {
     find_row(tx, id).await
 }

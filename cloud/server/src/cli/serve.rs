@@ -17,6 +17,7 @@ use crate::{
     installer::Shelf,
     jobs,
     live::Hub,
+    mail::Postman,
     releases::Releases,
     start::StartError,
     state::{AppState, Shutdown, ShutdownSwitch},
@@ -51,6 +52,7 @@ pub async fn run(config: &Config, roles: &[Role], clock: Clock, entropy: Entropy
         installer: Shelf::new(&config.installer_dir),
         shutdown,
         readiness: Arc::default(),
+        postman: Postman::of(config.smtp.as_ref())?,
     };
     tokio::spawn(state.hub.clone().run(db.live().subscribe()));
     tokio::spawn(relay(state.clone()));

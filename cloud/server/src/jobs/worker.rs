@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use rollcall_domain::{
-    ids::{AgentId, MspId},
+    ids::{AgentId, MailId, MspId},
     job::{self, JobKind},
 };
 use rollcall_store::{
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::lease;
-use crate::{apply, state::AppState};
+use crate::{apply, mail, state::AppState};
 
 /// Longest time without a look, in case a wake-up was lost or a lease ran out elsewhere.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -86,12 +86,21 @@ struct ApplyPayload {
     agent: AgentId,
 }
 
+#[derive(Deserialize)]
+struct MailPayload {
+    mail: MailId,
+}
+
 async fn run(state: &AppState, claimed: Claimed) {
     let job = claimed.scope;
     let done = async {
         match claimed.kind {
             JobKind::ApplyCycle => match serde_json::from_value::<ApplyPayload>(claimed.payload.clone()) {
                 Ok(payload) => apply::apply_next(state, &job, payload.agent).await.map_err(|error| error.to_string()),
+                Err(error) => Err(format!("payload: {error}")),
+            },
+            JobKind::SendMail => match serde_json::from_value::<MailPayload>(claimed.payload.clone()) {
+                Ok(payload) => mail::send(state, &job, payload.mail).await.map_err(|error| error.to_string()),
                 Err(error) => Err(format!("payload: {error}")),
             },
         }

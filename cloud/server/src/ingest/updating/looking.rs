@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{
     ids::MspId,
-    rollout::{Bounds, Member, Next, RolloutState, Step, Tally, advance, begin as first_cutoff, decide, place},
+    rollout::{Bounds, Member, Next, Ring, RolloutState, Step, Tally, advance, begin as first_cutoff, decide, place},
 };
 use rollcall_protocol::{checkin::AgentStatus, update::Version};
 use rollcall_store::{
@@ -23,7 +23,11 @@ use rollcall_store::{
 };
 use serde_json::json;
 
-use crate::{releases::Shelf, state::AppState};
+use crate::{
+    mail::{self, RolloutStopped},
+    releases::Shelf,
+    state::AppState,
+};
 
 /// How often a rollout is looked at, however many agents check in.
 const LOOK_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -136,7 +140,26 @@ async fn stop(tx: &mut WriteTx, state: &AppState, before: Rollout, tally: Tally)
     let after = Rollout { state: RolloutState::Stopped, reason: Some(reason), ..before.waiting_for(None) };
     rollouts::save(tx, &after).await?;
     asked::renew_desired(tx, &after.version, &after.platform).await?;
-    note(tx, "update.stop", &after, state.now()).await
+    note(tx, "update.stop", &after, state.now()).await?;
+    tell_of_stop(tx, state, &after).await
+}
+
+/// A mail to whoever may decide what comes of it; each stop of a version is told once.
+async fn tell_of_stop(tx: &mut WriteTx, state: &AppState, rollout: &Rollout) -> Result<()> {
+    let page = format!("{}/updates", state.public_url);
+    let reason = rollout.reason.as_deref().unwrap_or_default();
+    let version = format!("{} ({})", rollout.version, rollout.platform);
+    let letter = RolloutStopped { version: &version, ring: ring_words(rollout.ring), reason, page: &page }.write()?;
+    let about = format!("{version} {}", rollout.looked_at.to_rfc3339());
+    mail::tell_managers(tx, state, "rollout_stopped", &about, &letter).await
+}
+
+const fn ring_words(ring: Ring) -> &'static str {
+    match ring {
+        Ring::First => "one agent in a hundred",
+        Ring::Tenth => "one agent in ten",
+        Ring::All => "all agents",
+    }
 }
 
 async fn list_members(tx: &mut Tx, newest: &Version, platform: &str, now: DateTime<Utc>) -> Result<Vec<Member>> {

@@ -5,7 +5,11 @@ use axum::{
     http::{Request, header},
 };
 use chrono::TimeDelta;
-use rollcall_domain::rollout::{Bounds, Ring, RolloutState, Wait, Window};
+use rollcall_domain::{
+    ids::OperatorId,
+    role::{Reach, Role},
+    rollout::{Bounds, Ring, RolloutState, Wait, Window},
+};
 use rollcall_protocol::{
     checkin::Problem,
     hash::{BodyDigest, Hash},
@@ -21,10 +25,14 @@ use rollcall_protocol::{
         report::{UpdateOutcome, UpdateReport},
     },
 };
-use rollcall_store::updates::rollouts::Rollout;
+use rollcall_store::{
+    operators::{self, NewOperator},
+    updates::rollouts::Rollout,
+};
 
 use super::*;
 use crate::{
+    mail::relay::{Mood, Relay},
     services::{
         customers, rollouts as shown, tokens,
         updates::{self as acts, Decision},
@@ -144,6 +152,7 @@ async fn agents(cloud: &TestCloud, number: u8) -> Vec<TestAgent> {
 stories! { updates_go_the_same_way_on_postgres: [
     a_version_goes_to_one_agent_then_to_all_that_follow,
     one_that_goes_back_stops_the_rest_until_a_person_says_go_on,
+    each_stop_is_one_mail_to_whoever_may_decide,
     agents_that_fall_silent_with_the_new_version_stop_the_rest,
     an_outage_of_the_cloud_stops_nothing,
     a_machine_switched_off_long_after_its_update_stops_nothing,
@@ -200,6 +209,34 @@ async fn one_that_goes_back_stops_the_rest_until_a_person_says_go_on(cloud: Test
     acts::decide(&cloud.state, &cloud.who, "0.2.0", Decision::Resume).await.unwrap();
     let asked_again = as_version(&cloud, &mut agents[0], "0.1.0").await;
     assert_eq!((asked_again.as_deref(), rollout(&cloud, "0.2.0").await.state), (Some("0.2.0"), RolloutState::Running));
+}
+
+// proves: M-42
+async fn each_stop_is_one_mail_to_whoever_may_decide(mut cloud: TestCloud) {
+    let relay = Relay::open(Mood::Takes).await;
+    cloud.set_postman(relay.postman());
+    let (id, email) = (cloud.state.mint(OperatorId::mint), "olga@northwind.example");
+    let reach = &Reach::All;
+    let new = NewOperator { id, email, name: "Olga Owner", role: Role::Owner, reach, created_at: cloud.now() };
+    let mut tx = cloud.db().write(&cloud.who.scope).await.unwrap();
+    operators::insert(&mut tx, &cloud.who.scope, new).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut agents = agents(&cloud, 2).await;
+    publish(&cloud, 1, &["0.2.0"]);
+    as_version(&cloud, &mut agents[0], "0.1.0").await;
+
+    as_taken_back(&cloud, &mut agents[0], "0.2.0").await;
+    for _ in 0..3 {
+        cloud.pass(TimeDelta::minutes(2));
+        as_version(&cloud, &mut agents[1], "0.1.0").await;
+        cloud.work().await;
+    }
+
+    let mails = relay.mails();
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    for word in ["0.2.0", "1 of 1 agents went back or fell silent", "http://127.0.0.1:8080/updates"] {
+        assert!(mails[0].contains(word), "{word} in {}", mails[0]);
+    }
 }
 
 async fn agents_that_fall_silent_with_the_new_version_stop_the_rest(cloud: TestCloud) {
