@@ -14,7 +14,7 @@ impl<const LENGTH: usize> Stamp<LENGTH> {
     /// Mark, text, and zeros to the end.
     ///
     /// # Panics
-    /// When the text is too long; in a constant it then does not compile.
+    /// If the text is too long; in a `static`, where all stamps are, it then does not compile.
     pub const fn new(mark: &[u8], text: &[u8]) -> Self {
         let mut bytes = [0; LENGTH];
         let mut at = 0;

@@ -68,6 +68,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Items one a line, each with its end: what [`Writer::push`] writes of them.
+    pub fn push_lines(&mut self, lines: &[u8], items: u32) -> io::Result<()> {
+        self.zstd.write_all(lines)?;
+        self.items += items;
+        self.inflated += lines.len();
+        Ok(())
+    }
+
     /// True when the next item belongs into the next part.
     pub const fn is_full(&self) -> bool {
         is_full(self.items, self.inflated)
@@ -107,6 +115,11 @@ impl<'a> Reader<'a> {
 
     /// The next item; `None` at a clean end.
     pub fn next_item(&mut self) -> Result<Option<Result<Item, BadItem>>, Poison> {
+        Ok(self.next_text()?.map(parse))
+    }
+
+    /// The next item as it stands; `None` at a clean end.
+    pub fn next_text(&mut self) -> Result<Option<&[u8]>, Poison> {
         if !self.fill_line()? {
             return Ok(None);
         }
@@ -114,7 +127,7 @@ impl<'a> Reader<'a> {
             return Err(Poison::TooManyItems);
         }
         self.items += 1;
-        Ok(Some(parse(&self.line)))
+        Ok(Some(&self.line))
     }
 
     fn fill_line(&mut self) -> Result<bool, Poison> {

@@ -50,6 +50,12 @@ pub const CLEARED_ATTRIBUTES: usize = 64;
 pub const NESTING_DEPTH: usize = 10;
 /// Groups that one selected group may hold in all.
 pub const NESTED_GROUPS: usize = 500;
+/// User objects of one directory. Beyond it a server is taken for one that never ends.
+pub const DIRECTORY_PEOPLE: u64 = 2_000_000;
+/// Other objects of one directory: units and groups, and what else is in groups.
+pub const DIRECTORY_OBJECTS: u64 = 500_000;
+/// Members of one group.
+pub const MEMBERS: usize = 1_000_000;
 /// Body of an enrolment, a check-in or a key rotation.
 pub const MESSAGE: usize = 256 * 1024;
 

@@ -4,10 +4,13 @@
 //! gone, how many may go, and what is written. An incomplete reading publishes nothing.
 
 pub mod scope;
+pub mod merged;
 pub mod locate;
 pub mod nested;
 pub mod withheld;
+pub mod way;
 pub mod read;
+mod together;
 pub mod survey;
 pub mod evidence;
 pub mod pace;
@@ -34,6 +37,7 @@ use self::concern::Concern;
 use self::confirm::{Judged, SecondLook};
 use self::evidence::DcContinuity;
 use self::pace::Pace;
+use self::read::Reads;
 use self::scope::Scope;
 use self::survey::Survey;
 use self::withheld::Withheld;
@@ -45,7 +49,7 @@ use crate::directory::domain::{Domain, NotOurs};
 use crate::directory::method::Method;
 use crate::directory::people::AttributeList;
 use crate::directory::reader::Incomplete;
-use crate::directory::structure::{self, Structure};
+use crate::directory::structure::{Skeleton, Structure};
 use crate::signer::Signer;
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
@@ -209,14 +213,17 @@ impl Cycle<'_> {
         let barred = Barred::locate(&mut reader, &domain, &self.access.never_read).await?;
         let mut scope = Scope::plan(self.desired, started_at).under(barred);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
-        let (structure, groups) = structure::read(&mut reader, &domain, scope.barred()).await?;
-        nested::expand_all(&mut reader, &domain, &groups, &mut scope).await?;
-        drop(groups);
-        self.spool.begin_reading()?;
+        let skeleton = Skeleton::read(&mut reader, &domain).await?;
+        nested::expand_all(&mut reader, &domain, &skeleton.map, &mut scope).await?;
         let attributes = &self.access.attributes;
-        let mut withheld = read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
+        let recipe = scope::recipe(self.desired, attributes, &self.access.never_read, crate::version::text());
+        let way = way::decide(&state.base, recipe, scope.to_read().len());
+        let reads = Reads { domain: &domain, scope: &scope, attributes };
+        let (census, mut withheld) = reads.run(&mut reader, self.spool, way).await?;
+        let structure = skeleton.list(&mut reader, &domain, &census).await?;
+        drop((skeleton, census));
         self.spool.finish_reading()?;
-        let people = self.spool.reading().count()?;
+        let people = self.spool.reading()?.count()?;
         withheld.check(people)?;
         (self.progress)(people);
         let asked: BTreeSet<Uuid> = wish.confirm.iter().chain(&state.asked).copied().collect();
@@ -282,6 +289,7 @@ fn is_the_controllers(error: &CycleError) -> bool {
             | Incomplete::TooManyPages(_) => true,
             // Of a permission, of the moment, of this machine: the next controller would say the same.
             Incomplete::Referral
+            | Incomplete::TooMany { .. }
             | Incomplete::ReadRightMissing { .. }
             | Incomplete::Contradiction
             | Incomplete::ChangedMeanwhile

@@ -152,6 +152,7 @@ impl Plan {
             recipe: Some(self.recipe),
             finished_at: Some(self.finished_at),
             people: part.set.people,
+            people_seen: part.people_seen,
             rows,
         }
     }

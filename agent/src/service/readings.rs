@@ -48,7 +48,14 @@ impl Worker<'_> {
         keeping::save_report(self.folder, &report);
         self.desk.set_last_cycle(report);
         match result {
-            Err(Failure::Spool(error)) => Err(error),
+            Err(Failure::Spool(error)) => {
+                match error {
+                    // It is put aside, and everybody is read for the new one as soon as there is an epoch.
+                    SpoolError::Damaged(_) | SpoolError::Unreadable | SpoolError::Gone => self.last_try = None,
+                    SpoolError::Unwritable(_) => {}
+                }
+                Err(error)
+            }
             Ok(_) | Err(Failure::Told(_) | Failure::Overtaken) => Ok(()),
         }
     }

@@ -8,9 +8,12 @@ pub mod witness;
 pub mod state;
 pub mod memberships;
 pub mod snapshot;
+mod drafts;
+mod ticks;
 pub mod reading;
 pub mod commit;
 pub mod outgoing;
+pub mod fold;
 pub mod ledger;
 
 use std::fs;
@@ -32,6 +35,7 @@ pub struct Spool {
     folder: PathBuf,
     /// Which file was opened; a file of the same name may be another one by now.
     opened: FileId,
+    reading: Option<reading::OpenReading>,
     right: Right,
 }
 
@@ -86,7 +90,7 @@ impl Spool {
         let opened = private_file::id(&path)?;
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.busy_timeout(BUSY)?;
-        Ok(Some(Self { db, folder: folder.to_owned(), opened, right: Right::Look }))
+        Ok(Some(Self { db, folder: folder.to_owned(), opened, reading: None, right: Right::Look }))
     }
 
     fn open_sound(folder: &Path) -> Result<Self, SpoolError> {
@@ -98,16 +102,13 @@ impl Spool {
         db.execute_batch(
             "pragma journal_mode = wal;
              pragma synchronous = full;
-             pragma cache_size = -4096;
+             pragma cache_size = -12288;
+             pragma cell_size_check = on;
              pragma journal_size_limit = 16777216;",
         )?;
         db.pragma_update(None, "max_page_count", MOST_PAGES)?;
-        let verdict: String = db.query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
-        if verdict != "ok" {
-            return Err(SpoolError::Damaged(verdict));
-        }
         make_tables(&db)?;
-        let spool = Self { db, folder: folder.to_owned(), opened, right: Right::Write };
+        let spool = Self { db, folder: folder.to_owned(), opened, reading: None, right: Right::Write };
         spool.state()?;
         Ok(spool)
     }
@@ -280,7 +281,7 @@ mod tests {
         fs::write(folder.path().join(FILE), b"").unwrap();
 
         let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
-        spool.begin_reading().unwrap();
+        spool.begin_reading(reading::Visits::Once).unwrap();
 
         for file in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
             assert!(!private_file::is_readable_by_others(&file.path()).unwrap(), "{file:?}");

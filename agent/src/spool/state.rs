@@ -68,6 +68,9 @@ pub struct Base {
     pub recipe: Option<Hash>,
     pub finished_at: Option<DateTime<Utc>>,
     pub people: u64,
+    /// People in the whole domain.
+    #[serde(default)]
+    pub people_seen: u64,
     /// Over every row of the acknowledged people. `None` when there are none.
     pub rows: Option<Hash>,
 }
@@ -174,12 +177,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
         let epoch = Epoch { number: 3, start: Hash::of(b"start") };
+        let ana = "insert into person (guid, hash, imports, json) values (zeroblob(16), zeroblob(32), x'', '{}')";
+        spool.db.execute(ana, []).unwrap();
 
         spool.begin_epoch(epoch).unwrap();
 
         let state = spool.state().unwrap();
         assert_eq!(state.chain, Some(epoch.head()));
-        assert_eq!(state.base.snapshot, 0);
+        assert_eq!((state.base.snapshot, spool.count_people().unwrap()), (0, 1));
     }
 
     #[test]
