@@ -34,7 +34,10 @@ const LOOK_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 /// When this process last looked at which rollout. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Looks(Arc<Mutex<HashMap<(MspId, String, String), DateTime<Utc>>>>);
+pub struct Looks(Arc<Mutex<HashMap<Subject, DateTime<Utc>>>>);
+
+/// Version and platform at one tenant.
+type Subject = (MspId, String, String);
 
 impl Looks {
     /// Whether it is time; if so, it has been done.
