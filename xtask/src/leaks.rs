@@ -94,7 +94,8 @@ impl Search {
 }
 
 fn forms(secret: &str) -> Vec<(Vec<u8>, &'static str)> {
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let digits = secret.bytes().flat_map(|byte| [byte >> 4, byte & 15]);
+    let hex: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
     let mut forms = vec![
         (secret.as_bytes().to_vec(), ""),
         (BASE64_STANDARD_NO_PAD.encode(secret).into_bytes(), ", in base64"),
@@ -127,7 +128,7 @@ fn positions(text: &[u8], word: &[u8]) -> Vec<usize> {
 }
 
 fn line_of(text: &[u8], at: usize) -> usize {
-    text[..at].iter().filter(|byte| **byte == b'\n').count() + 1
+    text[..at].split(|byte| *byte == b'\n').count()
 }
 
 /// Each secret once, with whose it is.
@@ -193,12 +194,7 @@ mod tests {
 
     #[test]
     fn a_planted_secret_is_found_in_every_form_and_not_repeated() {
-        let forms = [
-            TOKEN.to_owned(),
-            BASE64_STANDARD_NO_PAD.encode(TOKEN),
-            BASE64_URL_SAFE_NO_PAD.encode(TOKEN),
-            TOKEN.bytes().map(|byte| format!("{byte:02x}")).collect(),
-        ];
+        let forms = forms(TOKEN).into_iter().map(|(form, _)| String::from_utf8(form).unwrap());
         for form in forms {
             let told = checked(&[("agent.log", format!("INFO well\nERROR refused token={form}\n"))]).unwrap_err();
 

@@ -45,12 +45,10 @@ impl From<sqlx::Error> for StoreError {
             };
         }
         if matches!(error, sqlx::Error::PoolTimedOut) {
-            Self::Busy(error)
-        } else if matches!(error, sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed) {
-            Self::Unavailable(error)
-        } else {
-            Self::Database(error)
+            return Self::Busy(error);
         }
+        let away = matches!(error, sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed);
+        if away { Self::Unavailable(error) } else { Self::Database(error) }
     }
 }
 

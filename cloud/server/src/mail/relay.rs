@@ -19,6 +19,7 @@ pub enum Mood {
     HangsUp,
 }
 
+#[derive(Debug)]
 pub struct Relay {
     pub port: u16,
     heard: Arc<Mutex<(Mood, Vec<String>)>>,

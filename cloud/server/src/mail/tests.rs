@@ -103,7 +103,9 @@ async fn a_relay_that_is_away_or_refuses_for_now_is_tried_again(mut cloud: TestC
     set_up(&mut cloud, &relay).await;
     tell(&cloud, "1.4.0").await;
 
-    cloud.set_postman(Relay { port: 1, ..Relay::open(Mood::Takes).await }.postman());
+    let mut away = Relay::open(Mood::Takes).await;
+    away.port = 1;
+    cloud.set_postman(away.postman());
     work(&cloud).await;
     cloud.set_postman(relay.postman());
     work(&cloud).await;
