@@ -32,6 +32,9 @@ pub const DESIRED: usize = 4 * 1024 * 1024;
 pub const DESIRED_VERSION: u64 = 1 << 32;
 /// Parts of one cycle.
 pub const PARTS: u32 = 1_000;
+/// Parts of one agent that wait at the cloud to be applied; beyond it, or beyond the bytes, the agent keeps them.
+pub const WAITING_PARTS: u32 = 2 * PARTS;
+pub const WAITING_BYTES: i64 = 256 * 1024 * 1024;
 /// Imports of one directory.
 pub const IMPORTS: usize = 64;
 /// Selections and excludes of one import, each.

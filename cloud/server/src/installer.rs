@@ -4,7 +4,7 @@ mod turnstile;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -38,7 +38,10 @@ impl std::fmt::Debug for Inner {
 }
 
 /// By this a changed file is noticed.
-type Stamp = (u64, Option<SystemTime>);
+type Stamp = (u64, SystemTime);
+
+/// A file that changed less than this ago may still be on its way here.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// The file as it was read.
 #[derive(Debug, Clone)]
@@ -58,23 +61,36 @@ impl Shelf {
         self.0.holders.lock().unwrap_or_else(PoisonError::into_inner).pass(token, now)
     }
 
-    /// The file, if there is one that can be read.
-    pub async fn find(&self) -> Option<Msi> {
-        let found = tokio::fs::metadata(&self.0.file).await.ok()?;
-        if !found.is_file() || found.len() > LARGEST {
-            return None;
-        }
-        let stamp = (found.len(), found.modified().ok());
-        if let Some((known, msi)) = &*self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
-            && *known == stamp
-        {
-            return Some(msi.clone());
+    /// The file, if there is one that can be read. While another one is copied here it is the one before.
+    pub async fn find(&self, now: DateTime<Utc>) -> Option<Msi> {
+        let stamp = self.stamp().await?;
+        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let before = known.as_ref().map(|(_, msi)| msi.clone());
+        if known.is_some_and(|(known, _)| known == stamp) || !is_settled(stamp.1, now) {
+            return before;
         }
         let bytes = Bytes::from(tokio::fs::read(&self.0.file).await.ok()?);
+        if self.stamp().await != Some(stamp) {
+            return before;
+        }
         let sha256 = crate::keys::to_hex(&Sha256::digest(&bytes));
         let msi = Msi { bytes, sha256 };
         *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamp, msi.clone()));
         Some(msi)
+    }
+
+    async fn stamp(&self) -> Option<Stamp> {
+        let found = tokio::fs::metadata(&self.0.file).await.ok()?;
+        let is_one = found.is_file() && found.len() <= LARGEST;
+        is_one.then_some((found.len(), found.modified().ok()?))
+    }
+}
+
+/// A time in the future comes from another machine's clock and says nothing of the copying.
+fn is_settled(changed: SystemTime, now: DateTime<Utc>) -> bool {
+    match SystemTime::from(now).duration_since(changed) {
+        Ok(age) => age >= SETTLED,
+        Err(ahead) => ahead.duration() >= SETTLED,
     }
 }
 
@@ -101,18 +117,42 @@ impl IntoResponse for Msi {
 mod tests {
     use super::*;
 
+    /// Writes as a copy does: the time is that of the last byte.
+    fn write(folder: &Path, bytes: &str, at: DateTime<Utc>) {
+        let mut file = std::fs::File::create(folder.join(NAME)).unwrap();
+        std::io::Write::write_all(&mut file, bytes.as_bytes()).unwrap();
+        file.set_modified(SystemTime::from(at)).unwrap();
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
     #[tokio::test]
     async fn a_new_file_takes_effect_without_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::new(folder.path());
-        assert!(shelf.find().await.is_none());
+        assert!(shelf.find(at(0)).await.is_none());
 
-        std::fs::write(folder.path().join(NAME), "one").unwrap();
-        let one = shelf.find().await.unwrap();
-        std::fs::write(folder.path().join(NAME), "three").unwrap();
-        let three = shelf.find().await.unwrap();
+        write(folder.path(), "one", at(0));
+        let one = shelf.find(at(10)).await.unwrap();
+        write(folder.path(), "two", at(20));
+        let two = shelf.find(at(30)).await.unwrap();
 
         assert_eq!(one.sha256, "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed");
-        assert_eq!(&three.bytes[..], b"three");
+        assert_eq!(&two.bytes[..], b"two");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_still_copied_is_not_handed_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::new(folder.path());
+        write(folder.path(), "on", at(0));
+        assert!(shelf.find(at(1)).await.is_none(), "it may go on");
+        write(folder.path(), "one", at(2));
+        assert_eq!(&shelf.find(at(5)).await.unwrap().bytes[..], b"one");
+
+        write(folder.path(), "tw", at(10));
+        assert_eq!(&shelf.find(at(11)).await.unwrap().bytes[..], b"one", "the one before, until the new one is whole");
     }
 }

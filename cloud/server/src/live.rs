@@ -16,9 +16,17 @@ pub struct Hub(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    agents: Mutex<HashMap<AgentId, Arc<Notify>>>,
+    agents: Mutex<HashMap<AgentId, Arc<Place>>>,
     tenants: Mutex<HashMap<MspId, broadcast::Sender<Event>>>,
     jobs: Notify,
+}
+
+/// Where the check-ins of one agent wait.
+#[derive(Debug, Default)]
+struct Place {
+    news: Notify,
+    /// Ends the one that waits now.
+    parked: Mutex<Option<Arc<Notify>>>,
 }
 
 impl Hub {
@@ -38,7 +46,7 @@ impl Hub {
         match event.topic {
             Topic::Desired => {
                 if let Some(waiting) = event.agent.and_then(|agent| lock(&self.0.agents).get(&agent).cloned()) {
-                    waiting.notify_waiters();
+                    waiting.news.notify_waiters();
                 }
             }
             Topic::Job => self.0.jobs.notify_one(),
@@ -52,15 +60,15 @@ impl Hub {
 
     fn wake_everybody(&self) {
         for waiting in lock(&self.0.agents).values() {
-            waiting.notify_waiters();
+            waiting.news.notify_waiters();
         }
         self.0.jobs.notify_one();
     }
 
     /// To be taken before looking whether something is new, so that nothing is missed between.
     pub fn wait_for_agent(&self, agent: AgentId) -> AgentWait {
-        let notify = Arc::clone(lock(&self.0.agents).entry(agent).or_default());
-        AgentWait { hub: self.clone(), agent, notify }
+        let place = Arc::clone(lock(&self.0.agents).entry(agent).or_default());
+        AgentWait { hub: self.clone(), agent, place, end: Arc::default() }
     }
 
     /// Everything that happens at one tenant from now on.
@@ -81,12 +89,25 @@ impl Hub {
 pub struct AgentWait {
     hub: Hub,
     agent: AgentId,
-    notify: Arc<Notify>,
+    place: Arc<Place>,
+    end: Arc<Notify>,
 }
 
 impl AgentWait {
     pub fn notified(&self) -> tokio::sync::futures::Notified<'_> {
-        self.notify.notified()
+        self.place.news.notified()
+    }
+
+    /// An agent waits once: whoever of it waited before is sent home. To be called by a request that has proved itself.
+    pub fn take_over(&self) {
+        if let Some(before) = lock(&self.place.parked).replace(Arc::clone(&self.end)) {
+            before.notify_one();
+        }
+    }
+
+    /// Until a newer check-in of this agent has taken over.
+    pub async fn taken_over(&self) {
+        self.end.notified().await;
     }
 }
 
@@ -94,7 +115,7 @@ impl Drop for AgentWait {
     fn drop(&mut self) {
         let mut agents = lock(&self.hub.0.agents);
         // The map and we: nobody else waits.
-        if Arc::strong_count(&self.notify) <= 2 {
+        if Arc::strong_count(&self.place) <= 2 {
             agents.remove(&self.agent);
         }
     }
@@ -132,6 +153,20 @@ mod tests {
         hub.hand_out(Event::of(theirs, Topic::Run));
         hub.hand_out(Event::of(ours, Topic::Run));
         assert_eq!(page.recv().await.unwrap().msp, ours);
+    }
+
+    #[tokio::test]
+    async fn a_newer_check_in_of_an_agent_ends_the_older_and_no_others() {
+        let hub = Hub::default();
+        let (ana, ben) = (AgentId::from(Uuid::from_u128(1)), AgentId::from(Uuid::from_u128(2)));
+        let (older, other, newer) = (hub.wait_for_agent(ana), hub.wait_for_agent(ben), hub.wait_for_agent(ana));
+        for wait in [&older, &other, &newer] {
+            wait.take_over();
+        }
+        older.taken_over().await;
+        for parked in [&other, &newer] {
+            assert!(tokio::time::timeout(Duration::from_millis(20), parked.taken_over()).await.is_err());
+        }
     }
 
     #[test]

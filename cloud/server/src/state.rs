@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::{
     clock::{Clock, Entropy},
+    ingest::{Looks, Room},
     installer::Shelf,
     keys::CloudIdentity,
     live::Hub,
@@ -25,6 +26,8 @@ pub struct AppState {
     pub cloud: Arc<CloudIdentity>,
     pub hub: Hub,
     pub releases: Releases,
+    pub looks: Looks,
+    pub room: Room,
     /// Scheme, host and port under which agents and browsers reach this cloud; no trailing slash.
     pub public_url: Arc<str>,
     /// What `doctor` and the system page may show.

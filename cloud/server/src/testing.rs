@@ -36,6 +36,7 @@ pub(crate) use stories::stories;
 
 use crate::{
     clock::{Clock, Entropy},
+    ingest::{Looks, Room},
     installer::{self, Shelf},
     jobs,
     keys::CloudIdentity,
@@ -80,6 +81,8 @@ impl TestCloud {
             cloud: Arc::new(CloudIdentity { id: Uuid::from_u128(0xc10d), key: PrivateKey::from_seed(&[9; 32]) }),
             hub: Hub::default(),
             releases: Releases::of(Some(releases.path().to_path_buf())),
+            looks: Looks::default(),
+            room: Room::default(),
             public_url: "http://127.0.0.1:8080".into(),
             settings: Arc::from([]),
             installer: Shelf::new(installers.path()),
@@ -109,6 +112,11 @@ impl TestCloud {
             _installers: installers,
             test,
         }
+    }
+
+    /// Any statement as this tenant: what no function of the store would do.
+    pub async fn run_sql(&self, sql: &str) {
+        self.test.run_sql(&self.who.scope, sql).await.unwrap();
     }
 
     /// Hands out what lies on this shelf from now on.

@@ -29,9 +29,10 @@ const PERSON: &str =
 const RUN: &str = "r.id, r.customer_id, r.directory_id, r.agent_id, r.cycle, r.cause, r.kind, r.result, r.reason_code,
     r.reason_detail, r.started_at, r.received_at, r.finished_at, r.epoch, r.first_seq, r.last_seq, r.batches, r.bytes,
     r.people, r.added, r.updated, r.returned, r.departed, r.held, r.unchanged, r.set_aside, r.digest_agrees, r.dc_host";
-const AGENT: &str = "a.id, a.customer_id, a.directory_id, a.state, a.hostname, a.os, a.version, a.facts, a.enrolled_at,
-    a.last_seen_at, a.checkins, a.clock_skew_ms, a.desired_version, a.applied_version, a.handed_version, a.handed_at,
-    a.epoch, a.epoch_start, a.next_seq, a.head, a.queued, a.dc_host, a.transport, a.reason_code, a.reason_detail, a.reason_since, a.report, a.quarantined_at,
+const AGENT: &str = "a.id, a.customer_id, a.directory_id, a.state, a.hostname, a.os, a.version, a.platform, a.facts,
+    a.enrolled_at, a.last_seen_at, a.checkins, a.clock_skew_ms, a.desired_version, a.applied_version, a.handed_version,
+    a.handed_at, a.epoch, a.epoch_start, a.next_seq, a.head, a.queued, a.dc_host, a.transport, a.reason_code,
+    a.reason_detail, a.reason_since, a.report, a.quarantined_at,
     a.revoked_at";
 
 /// The chosen customers as a condition on `column`, bound from number `first` on. Nothing for those who reach all.

@@ -26,6 +26,8 @@ pub struct Agent {
     pub hostname: String,
     pub os: String,
     pub version: String,
+    /// As it was built for; `None` from those too old to say.
+    pub platform: Option<String>,
     pub facts: Json<Value>,
     pub enrolled_at: DateTime<Utc>,
     pub last_seen_at: Option<DateTime<Utc>>,
@@ -54,7 +56,7 @@ pub struct Agent {
 
 macro_rules! columns {
     () => {
-        "id, customer_id, directory_id, state, hostname, os, version, facts, enrolled_at, last_seen_at, checkins,
+        "id, customer_id, directory_id, state, hostname, os, version, platform, facts, enrolled_at, last_seen_at, checkins,
          clock_skew_ms, desired_version, applied_version, handed_version, handed_at, epoch, epoch_start, next_seq, head,
          queued, dc_host, transport, reason_code, reason_detail, reason_since, report, quarantined_at, revoked_at"
     };
@@ -167,6 +169,7 @@ pub struct Report<'a> {
     pub hostname: &'a str,
     pub os: &'a str,
     pub version: &'a str,
+    pub platform: Option<&'a str>,
     pub applied_version: i64,
     pub clock_skew_ms: i64,
     pub queued: i64,
@@ -220,7 +223,7 @@ pub async fn record_checkin(
          set hostname = $3, os = $4, version = $5, applied_version = $6, clock_skew_ms = $7, queued = $8,
              dc_host = coalesce($9, dc_host), transport = coalesce($10, transport),
              reason_code = $11, reason_detail = $12, reason_since = $13, report = $14,
-             last_seen_at = $15, checkins = checkins + 1
+             last_seen_at = $15, checkins = checkins + 1, platform = $16
          where msp_id = $1 and id = $2",
         scope.agent().uuid(),
         report.hostname,
@@ -236,6 +239,7 @@ pub async fn record_checkin(
         report.reason_since.map(|since| since.trunc_subsecs(6)),
         Json(report.whole),
         now,
+        report.platform,
     )?
     .exactly(1)
 }

@@ -38,6 +38,18 @@ pub async fn insert(tx: &mut WriteTx, scope: &AgentScope, batch: NewBatch<'_>) -
     .exactly(1)
 }
 
+/// How many parts of an agent wait to be applied, and their bytes.
+pub async fn count_waiting(tx: &mut Tx, scope: &AgentScope) -> Result<(i64, i64)> {
+    fetch_one!(
+        tx,
+        (i64, i64),
+        "select count(*), cast(coalesce(sum(length(body)), 0) as bigint)
+         from inbox
+         where msp_id = $1 and agent_id = $2 and applied_at is null",
+        scope.agent().uuid(),
+    )
+}
+
 /// The hash of the batch at this place, if one is stored.
 pub async fn find_hash(tx: &mut Tx, scope: &AgentScope, epoch: i64, seq: i64) -> Result<Option<[u8; 32]>> {
     let row: Option<(Vec<u8>,)> = fetch_optional!(

@@ -66,7 +66,7 @@ async fn create_token(
 ) -> Result<(StatusCode, Json<Token>), Problem> {
     let life = new.lifetime_minutes.map(|minutes| TimeDelta::minutes(minutes.into()));
     let made = tokens::issue(&state, &who, id, life).await?;
-    let msi = state.installer.find().await;
+    let msi = state.installer.find(state.now()).await;
     let commands = installing::ways(&state.public_url, &made.token, msi.as_ref().map(|msi| msi.sha256.as_str()));
     Ok((StatusCode::CREATED, Json(Token { id: made.id, token: made.token, expires_at: made.expires_at, commands })))
 }

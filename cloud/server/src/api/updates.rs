@@ -2,12 +2,8 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use rollcall_domain::{
-    ids::CustomerId,
-    role::Act,
-    rollout::{ANSWER_WITHIN, HEARD_WITHIN, Window},
-};
-use rollcall_store::updates::{self as store, Silence};
+use rollcall_domain::{ids::CustomerId, role::Act, rollout::Window};
+use rollcall_store::updates::{pins, window};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -19,7 +15,10 @@ use super::{
 };
 use crate::{
     releases::Shelf,
-    services::updates::{self, Decision},
+    services::{
+        rollouts::{self, Shown},
+        updates::{self, Decision},
+    },
     state::AppState,
 };
 
@@ -42,23 +41,63 @@ pub struct Updates {
     /// Newest first.
     pub rollouts: Vec<Rollout>,
     pub window: Option<Hours>,
+    /// Customers that stay at one version.
+    pub pins: Vec<Pin>,
 }
 
-/// How far one version has gone.
+/// A customer that stays at one version, or goes straight to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Pin {
+    pub customer: String,
+    #[schema(example = "1.1.0")]
+    pub version: String,
+    pub by: String,
+    pub at: DateTime<Utc>,
+}
+
+/// How far one version has gone on one platform.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Rollout {
     #[schema(example = "1.2.0")]
     pub version: String,
+    #[schema(example = "x86_64-windows")]
+    pub platform: String,
     /// `first`, `tenth` or `all`.
     pub ring: String,
     pub ring_since: DateTime<Utc>,
-    /// `running`, `paused` or `stopped`.
+    /// `running`, `paused`, `stopped`, `done` or `replaced`.
     pub state: String,
+    /// Of a running one: `soak`, `answers`, `turn`, `listening` or `nobody`.
+    pub waits_for: Option<String>,
+    /// Why it does not run, or what it waits for.
     pub reason: Option<String>,
-    pub asked: i64,
-    pub updated: i64,
-    pub taken_back: i64,
-    pub silent: i64,
+    /// The numbers are null for a key that does not reach every customer.
+    pub asked: Option<i64>,
+    pub updated: Option<i64>,
+    pub taken_back: Option<i64>,
+    pub silent: Option<i64>,
+    /// No longer waited for: no answer within three days, or a failure that a person let pass.
+    pub left_behind: Option<i64>,
+}
+
+impl From<Shown> for Rollout {
+    fn from(shown: Shown) -> Self {
+        let Shown { rollout, tally, why, pace: _ } = shown;
+        Self {
+            waits_for: rollout.wait().map(|wait| wait.to_string()),
+            ring: rollout.ring.to_string(),
+            ring_since: rollout.ring_since,
+            state: rollout.state.to_string(),
+            version: rollout.version,
+            platform: rollout.platform,
+            reason: why,
+            asked: tally.map(|tally| tally.asked()),
+            updated: tally.map(|tally| tally.updated()),
+            taken_back: tally.map(|tally| tally.taken_back),
+            silent: tally.map(|tally| tally.silent),
+            left_behind: tally.map(|tally| tally.left_behind),
+        }
+    }
 }
 
 /// Times of day in UTC.
@@ -76,29 +115,21 @@ async fn get(State(state): State<AppState>, Key(who): Key) -> Result<Json<Update
     who.may(Act::ViewCustomers)?;
     let now = state.now();
     let mut tx = state.db.read(&who.scope).await?;
-    let silence = Silence { offered_before: now - ANSWER_WITHIN, heard_before: now - HEARD_WITHIN };
-    let mut rollouts = Vec::new();
-    for rollout in store::list(&mut tx).await? {
-        let tally = store::count(&mut tx, &rollout.version, silence).await?;
-        rollouts.push(Rollout {
-            version: rollout.version,
-            ring: rollout.ring.to_string(),
-            ring_since: rollout.ring_since,
-            state: rollout.state.to_string(),
-            reason: rollout.reason,
-            asked: tally.asked,
-            updated: tally.updated,
-            taken_back: tally.taken_back,
-            silent: tally.silent,
-        });
-    }
-    let window = store::find_window(&mut tx).await?;
-    let (releases, current_until) = match &*state.releases.shelf(now) {
+    let shelf = state.releases.shelf(now).await;
+    let rollouts = rollouts::list(&mut tx, &who.scope, &shelf, now).await?.into_iter().map(Rollout::from).collect();
+    let window = window::find(&mut tx).await?;
+    let window = window.map(|window| Hours { from: window.from(), to: window.to() });
+    let pins = pins::list(&mut tx, &who.scope).await?.into_iter().map(|pin| Pin {
+        customer: pin.customer_id.to_string(),
+        version: pin.version,
+        by: pin.pinned_by,
+        at: pin.pinned_at,
+    });
+    let (releases, current_until) = match &*shelf {
         Shelf::Open(stock) => (stock.versions().into_iter().map(ToString::to_string).collect(), Some(stock.expires)),
         Shelf::None | Shelf::Unusable(_) => (Vec::new(), None),
     };
-    let window = window.map(|window| Hours { from: window.from(), to: window.to() });
-    Ok(Json(Updates { releases, current_until, rollouts, window }))
+    Ok(Json(Updates { releases, current_until, rollouts, window, pins: pins.collect() }))
 }
 
 /// Why a rollout is paused.

@@ -45,6 +45,7 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
         Verdict::Gap { expected } => return Err(Refusal::Gap { expected }.into()),
         Verdict::WrongEpoch => return Err(Refusal::Epoch.into()),
     }
+    check_quota(&mut tx, &batch).await?;
     store(&mut tx, &state, &batch, &held, jws).await?;
     tx.commit().await?;
     Ok(Json(Receipt { head: head.then(jws) }))
@@ -56,6 +57,13 @@ fn check_part(part: &CyclePart) -> Result<(), Refused> {
     let texts = [&part.domain.dns_name, &part.domain.sid, &part.dc.dns_name];
     let storable = texts.iter().all(|text| !text.contains('\0'));
     if fits && storable && part.items <= limits::ITEMS { Ok(()) } else { Err(Refusal::Malformed.into()) }
+}
+
+/// What an agent sends faster than it is applied waits on its own disk.
+async fn check_quota(tx: &mut WriteTx, batch: &Verified<BatchLink>) -> Result<(), Refused> {
+    let (parts, bytes) = inbox::count_waiting(tx, &batch.scope).await?;
+    let is_full = parts >= i64::from(limits::WAITING_PARTS) || bytes >= limits::WAITING_BYTES;
+    if is_full { Err(Refusal::Busy { retry_after_seconds: 60 }.into()) } else { Ok(()) }
 }
 
 fn head_of(agent: &Agent) -> Result<ChainHead, Refused> {

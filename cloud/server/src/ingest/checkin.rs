@@ -36,7 +36,7 @@ use super::{
     told, updating,
     verify::{self, Route, Verified, column, protocol},
 };
-use crate::state::AppState;
+use crate::{live::AgentWait, releases::Shelf, state::AppState};
 
 const ROUTE: Route = Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE };
 
@@ -54,21 +54,43 @@ pub async fn handle(
     let woken = place.notified();
     tokio::pin!(woken);
     woken.as_mut().enable();
-    let recorded = record(&state, &verified, &request).await?;
-    if recorded.epoch.is_none() && recorded.desired_version <= request.desired_version {
-        wait(&state, woken, &request).await;
+    let shelf = state.releases.shelf(state.now()).await;
+    if let Err(error) = updating::look(&state, &verified.scope, &request.status, &shelf).await {
+        // The next check-in looks again; this one has more to say.
+        tracing::warn!(%error, "a rollout could not be looked at");
     }
-    let desired = desired::document_if_newer(&state, &verified.scope, request.desired_version).await?;
+    let recorded = record(&state, &verified, &request, &shelf).await?;
+    place.take_over();
+    let scope = verified.scope;
+    // Body and place are for others while this one waits.
+    drop(verified);
+    if recorded.epoch.is_none() && recorded.desired_version <= request.desired_version {
+        match wait(&state, woken, &place, &request).await {
+            Woken::Look => {}
+            Woken::TakenOver => {
+                return Ok(Json(CheckinResponse { server_time: state.now(), desired: None, epoch: None }));
+            }
+        }
+    }
+    let desired = desired::document_if_newer(&state, &scope, request.desired_version).await?;
     Ok(Json(CheckinResponse { server_time: state.now(), desired, epoch: recorded.epoch }))
 }
 
+/// Why a parked check-in goes on.
+enum Woken {
+    Look,
+    /// A newer one of the same agent waits now; nobody listens to this one's answer.
+    TakenOver,
+}
+
 /// Until something concerns this agent, the time is over, or the program ends.
-async fn wait(state: &AppState, woken: impl Future<Output = ()>, request: &CheckinRequest) {
+async fn wait(state: &AppState, woken: impl Future<Output = ()>, place: &AgentWait, request: &CheckinRequest) -> Woken {
     let longest = Duration::from_secs(u64::from(request.wait_seconds)).min(limits::LONG_POLL);
     tokio::select! {
-        () = woken => {}
-        () = tokio::time::sleep(longest) => {}
-        () = state.shutdown.begun() => {}
+        () = woken => Woken::Look,
+        () = tokio::time::sleep(longest) => Woken::Look,
+        () = state.shutdown.begun() => Woken::Look,
+        () = place.taken_over() => Woken::TakenOver,
     }
 }
 
@@ -78,7 +100,12 @@ struct Recorded {
 }
 
 /// One transaction for everything a check-in says.
-async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequest) -> Result<Recorded, Refused> {
+async fn record(
+    state: &AppState,
+    verified: &Verified<()>,
+    request: &CheckinRequest,
+    shelf: &Shelf,
+) -> Result<Recorded, Refused> {
     let scope = &verified.scope;
     let now = state.now();
     let mut tx = state.db.write(scope).await?;
@@ -112,7 +139,7 @@ async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequ
     if let Some(report) = &request.status.last_cycle {
         record_failed_run(&mut tx, state, scope, &before, report, &request.status).await?;
     }
-    updating::consider(&mut tx, state, scope, &before, &request.status).await?;
+    updating::consider(&mut tx, scope, &request.status, shelf, now).await?;
     if is_news(&before, &request.status) {
         let event = Event::of(tx.msp(), Topic::Agent).customer(before.customer_id).agent(before.id);
         tx.tell(event);
@@ -137,10 +164,12 @@ async fn record_status(
 ) -> Result<(), Refused> {
     let status = &request.status;
     let worst = status.problems.first();
+    let platform = status.platform.as_ref().map(ToString::to_string);
     let report = Report {
         hostname: &status.host,
         os: &status.os,
         version: &status.version,
+        platform: platform.as_deref(),
         applied_version: column(request.desired_version)?,
         clock_skew_ms: status.clock_offset_ms,
         queued: column(status.spool_batches)?,

@@ -66,7 +66,7 @@ async fn build(tx: &mut Tx, state: &AppState, scope: &AgentScope, agent: &Agent)
         pause,
         imports,
         commands: list_commands(tx, scope).await?,
-        update: updating::find_wanted(tx, scope).await?,
+        update: updating::find_wanted(tx, scope, agent).await?,
     })
 }
 

@@ -33,7 +33,7 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap) -> Result
         return Err(Refusal::Token { reason }.into());
     }
     state.installer.admit(SecretHash::of(token.as_bytes()), state.now()).map_err(wait)?;
-    Ok(match state.installer.find().await {
+    Ok(match state.installer.find(state.now()).await {
         Some(msi) => msi.into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     })

@@ -3,6 +3,7 @@
 mod refuse;
 mod note;
 mod verify;
+mod room;
 mod standing;
 mod token_trace;
 mod enroll;
@@ -18,6 +19,9 @@ mod leave;
 mod installer;
 mod updates;
 mod updating;
+
+pub use room::Room;
+pub use updating::Looks;
 
 use axum::{
     Router,
@@ -49,5 +53,7 @@ mod tests;
 mod bundle_tests;
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod room_tests;
 #[cfg(test)]
 mod installer_tests;

@@ -19,7 +19,7 @@ pub async fn handle(
     request: Request,
 ) -> Result<Response, Refused> {
     verify::verify_fetch(&state, &headers, &format!("{}/{name}", path::UPDATES)).await?;
-    let Some(file) = state.releases.find(&name) else { return Ok(StatusCode::NOT_FOUND.into_response()) };
+    let Some(file) = state.releases.find(&name).await else { return Ok(StatusCode::NOT_FOUND.into_response()) };
     Ok(match ServeFile::new(file).oneshot(request).await {
         Ok(response) => response.into_response(),
         Err(never) => match never {},

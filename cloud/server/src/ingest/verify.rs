@@ -26,7 +26,7 @@ use rollcall_store::{
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{refuse::Refused, standing};
+use super::{refuse::Refused, room::Turn, standing};
 use crate::state::AppState;
 
 /// A body that does not come in this time holds a connection for nothing.
@@ -39,6 +39,8 @@ pub struct Verified<L> {
     pub kid: SecretHash,
     pub jws: String,
     pub body: Bytes,
+    /// Held for as long as the request takes.
+    _turn: Turn,
 }
 
 /// What kind of request a handler takes.
@@ -59,9 +61,10 @@ pub async fn verify<L: DeserializeOwned>(
     check_length(headers, route.body_limit)?;
     let proven = check_signature::<L>(state, jws, route.kind).await?;
     let (scope, claims, kid) = check_sender(state, proven, "POST", route.path).await?;
+    let turn = state.room.enter(scope.agent(), &route, told_length(headers))?;
     let body = read_body(body, route.body_limit).await?;
     claims.check_body(&BodyDigest::of(&body)).map_err(|_| Refusal::Unauthorized)?;
-    Ok(Verified { scope, claims, kid, jws: jws.to_owned(), body })
+    Ok(Verified { scope, claims, kid, jws: jws.to_owned(), body, _turn: turn })
 }
 
 /// A request that only fetches: it has no body, and asking twice changes nothing.
@@ -101,8 +104,11 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, Refused> {
 
 /// What a body says of its own length is enough to refuse it; what it really has is counted while it comes.
 pub fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Refused> {
-    let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if told.is_some_and(|told| told > limit) { Err(too_large(limit)) } else { Ok(()) }
+    if told_length(headers).is_some_and(|told| told > limit) { Err(too_large(limit)) } else { Ok(()) }
+}
+
+fn told_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn too_large(limit: usize) -> Refused {

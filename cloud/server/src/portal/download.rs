@@ -19,5 +19,5 @@ pub fn routes() -> Pages {
 
 async fn installer(State(state): State<AppState>, signed: SignedIn) -> Result<Response, PageError> {
     require(&signed, Act::InstallAgent)?;
-    Ok(state.installer.find().await.ok_or(PageError::NotFound)?.into_response())
+    Ok(state.installer.find(state.now()).await.ok_or(PageError::NotFound)?.into_response())
 }

@@ -134,7 +134,7 @@ async fn draw(
     let directories = directories::list(&mut tx, &scope).await?;
     frame.refresh_without_script = issued.is_none().then_some(5);
     let newest = all_agents.iter().find(|agent| agent.revoked_at.is_none());
-    let msi = state.installer.find().await;
+    let msi = state.installer.find(state.now()).await;
     let sha256 = msi.as_ref().map(|msi| msi.sha256.as_str());
     let steps = steps(&tokens, newest, &directories, &customer.slug, now);
     let is_ready = steps.iter().all(|step| step.state == StepState::Done);

@@ -1,5 +1,7 @@
 //! Updates at one customer: which version each agent runs, and whether they go with the others or stay at one.
 
+use std::cmp::Reverse;
+
 use askama::Template;
 use axum::{
     Form,
@@ -8,7 +10,11 @@ use axum::{
     response::Response,
 };
 use rollcall_domain::{role::Act, rollout::UpdateState};
-use rollcall_store::{agents, updates};
+use rollcall_protocol::update::Version;
+use rollcall_store::{
+    agents,
+    updates::{asked, pins},
+};
 use serde::Deserialize;
 
 use super::{
@@ -76,7 +82,7 @@ async fn draw(
         if agent.revoked_at.is_some() {
             continue;
         }
-        let asked = updates::find_of_agent(&mut opened.tx, agent.id).await?;
+        let asked = asked::find_of_agent(&mut opened.tx, agent.id).await?;
         rows.push(AgentRow {
             href: format!("/agents/{}", agent.id),
             host: agent.hostname,
@@ -84,27 +90,32 @@ async fn draw(
             update: asked.map(|asked| (pill_of(&asked), asked.detail.unwrap_or_default())),
         });
     }
-    let pinned = updates::find_pin(&mut opened.tx, &opened.scope).await?;
-    let mut versions: Vec<String> = match &*state.releases.shelf(now) {
+    let pinned = pins::find(&mut opened.tx, &opened.scope).await?;
+    let mut versions: Vec<String> = match &*state.releases.shelf(now).await {
         Shelf::Open(stock) => stock.versions().into_iter().map(ToString::to_string).collect(),
         Shelf::None | Shelf::Unusable(_) => Vec::new(),
     };
     versions.extend(rows.iter().map(|row| row.version.clone()));
     versions.extend(pinned.iter().map(|pin| pin.version.clone()));
-    versions.sort_unstable();
-    versions.dedup();
     Ok(PinningPage {
         errors,
         agents: rows,
         pinned: pinned.map(|pin| (pin.version, pin.pinned_by, Moment::new(pin.pinned_at, now))),
-        versions,
+        versions: newest_first(versions),
         may_manage: signed.may(Act::ManageUpdates),
         frame: opened.frame,
         customer: opened.customer,
     })
 }
 
-fn pill_of(asked: &updates::AgentUpdate) -> Pill {
+/// Each once. 0.10.0 is newer than 0.9.0; what is no version comes last.
+fn newest_first(mut versions: Vec<String>) -> Vec<String> {
+    versions.sort_by_cached_key(|text| (Reverse(text.parse::<Version>().ok()), text.clone()));
+    versions.dedup();
+    versions
+}
+
+fn pill_of(asked: &asked::AgentUpdate) -> Pill {
     let version = &asked.version;
     match asked.state {
         UpdateState::Offered => Pill::new(Tone::Info, format!("Asked for {version}")),
@@ -136,5 +147,16 @@ async fn pin(
             let view = draw(&state, &signed, &slug, None, field_errors(error)?).await?;
             Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &view))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_stand_in_the_order_of_their_numbers() {
+        let versions = ["0.9.0", "0.10.0", "unknown", "0.9.0", "1.0.0"].map(str::to_owned).to_vec();
+        assert_eq!(newest_first(versions), ["1.0.0", "0.10.0", "0.9.0", "unknown"]);
     }
 }

@@ -10,11 +10,11 @@ use axum::{
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     role::{Act, Reach},
-    rollout::{ANSWER_WITHIN, HEARD_WITHIN, Ring, RolloutState, Tally, UpdateState, Window},
+    rollout::{Ring, RolloutState, UpdateState, Window},
 };
 use rollcall_store::{
     Tx, customers,
-    updates::{self, Rollout, Silence},
+    updates::{asked, pins, window},
 };
 use serde::Deserialize;
 
@@ -26,7 +26,10 @@ use super::{
 };
 use crate::{
     releases::Shelf,
-    services::updates::{self as acts, Decision},
+    services::{
+        rollouts::{self, Pace, Shown},
+        updates::{self as acts, Decision},
+    },
     state::AppState,
 };
 
@@ -49,16 +52,25 @@ pub struct Offer {
 #[derive(Debug, Clone)]
 pub struct RolloutView {
     pub version: String,
+    pub platform: String,
     pub state: Pill,
     pub ring: &'static str,
     pub since: Moment,
-    pub reason: Option<String>,
+    pub why: Option<String>,
+    /// For those who reach every customer.
+    pub numbers: Option<Numbers>,
+    pub can_pause: bool,
+    pub can_resume: bool,
+}
+
+/// What became of those who were asked.
+#[derive(Debug, Clone)]
+pub struct Numbers {
     pub asked: i64,
     pub updated: i64,
     pub taken_back: i64,
     pub silent: i64,
-    pub can_pause: bool,
-    pub can_resume: bool,
+    pub left_behind: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -118,18 +130,23 @@ async fn draw(state: &AppState, signed: &SignedIn, errors: Vec<FieldError>) -> R
     let may_manage = signed.may(Act::ManageUpdates) && *scope.reach() == Reach::All;
     let mut frame = signed.frame(&mut tx, "Updates", Section::Agents).await?;
     frame.live = Some("/events".into());
-    let mut rollouts = Vec::new();
-    for (at, rollout) in updates::list(&mut tx).await?.into_iter().enumerate() {
-        rollouts.push(view_of(&mut tx, &rollout, may_manage && at == 0, now).await?);
+    let shelf = state.releases.shelf(now).await;
+    let mut platforms = Vec::new();
+    let mut views = Vec::new();
+    for shown in rollouts::list(&mut tx, scope, &shelf, now).await? {
+        let is_newest = !platforms.contains(&shown.rollout.platform);
+        platforms.push(shown.rollout.platform.clone());
+        let may = if may_manage && is_newest { May::Decide } else { May::Look };
+        views.push(view_of(shown, may, now));
     }
-    let versions = updates::count_versions(&mut tx).await?;
-    let failures = updates::list_failures(&mut tx, scope).await?;
+    let versions = asked::count_versions(&mut tx, scope).await?;
+    let failures = asked::list_failures(&mut tx, scope).await?;
     Ok(UpdatesPage {
         frame,
         errors,
-        offer: offer_of(&state.releases.shelf(now)),
-        rollouts,
-        window: updates::find_window(&mut tx).await?.map(|window| (window.from(), window.to())),
+        offer: offer_of(&shelf),
+        rollouts: views,
+        window: window::find(&mut tx).await?.map(|window| (window.from(), window.to())),
         versions: versions.into_iter().map(|row| VersionRow { version: row.version, agents: row.agents }).collect(),
         failures: failures.into_iter().map(|failure| failure_row(failure, now)).collect(),
         pins: list_pins(&mut tx, signed, now).await?,
@@ -156,28 +173,46 @@ fn offer_of(shelf: &Shelf) -> Offer {
     }
 }
 
-async fn view_of(tx: &mut Tx, rollout: &Rollout, is_open: bool, now: DateTime<Utc>) -> Result<RolloutView, PageError> {
-    let silence = Silence { offered_before: now - ANSWER_WITHIN, heard_before: now - HEARD_WITHIN };
-    let tally: Tally = updates::count(tx, &rollout.version, silence).await?;
-    let state = match rollout.state {
-        RolloutState::Running => Pill::new(Tone::Info, "Running").with_icon("refresh-cw"),
-        RolloutState::Paused => Pill::new(Tone::Calm, "Paused").with_icon("circle-pause"),
-        RolloutState::Stopped => Pill::new(Tone::Bad, "Stopped by itself"),
+/// Only the newest version of a platform can still be decided about.
+#[derive(Debug, Clone, Copy)]
+enum May {
+    Look,
+    Decide,
+}
+
+fn view_of(shown: Shown, may: May, now: DateTime<Utc>) -> RolloutView {
+    let Shown { rollout, tally, why, pace } = shown;
+    let state = match (rollout.state, pace) {
+        (RolloutState::Running, Pace::Usual) => Pill::new(Tone::Info, "Running").with_icon("refresh-cw"),
+        (RolloutState::Running, Pace::Late) => Pill::new(Tone::Warn, "Waits for long"),
+        (RolloutState::Paused, _) => Pill::new(Tone::Calm, "Paused").with_icon("circle-pause"),
+        (RolloutState::Stopped, _) => Pill::new(Tone::Bad, "Stopped by itself"),
+        (RolloutState::Done, _) => Pill::new(Tone::Good, "Done"),
+        (RolloutState::Replaced, _) => Pill::new(Tone::Calm, "Replaced"),
     };
-    let is_running = rollout.state == RolloutState::Running;
-    Ok(RolloutView {
-        version: rollout.version.clone(),
+    let (can_pause, can_resume) = match (may, rollout.state) {
+        (May::Decide, RolloutState::Running | RolloutState::Done) => (true, false),
+        (May::Decide, RolloutState::Paused | RolloutState::Stopped) => (false, true),
+        (May::Decide, RolloutState::Replaced) | (May::Look, _) => (false, false),
+    };
+    let numbers = tally.map(|tally| Numbers {
+        asked: tally.asked(),
+        updated: tally.updated(),
+        taken_back: tally.taken_back,
+        silent: tally.silent,
+        left_behind: tally.left_behind,
+    });
+    RolloutView {
         state,
         ring: ring_words(rollout.ring),
         since: Moment::new(rollout.ring_since, now),
-        reason: rollout.reason.clone(),
-        asked: tally.asked,
-        updated: tally.updated,
-        taken_back: tally.taken_back,
-        silent: tally.silent,
-        can_pause: is_open && is_running,
-        can_resume: is_open && !is_running,
-    })
+        version: rollout.version,
+        platform: rollout.platform,
+        why,
+        numbers,
+        can_pause,
+        can_resume,
+    }
 }
 
 fn ring_words(ring: Ring) -> &'static str {
@@ -188,7 +223,7 @@ fn ring_words(ring: Ring) -> &'static str {
     }
 }
 
-fn failure_row(failure: updates::Failure, now: DateTime<Utc>) -> FailureRow {
+fn failure_row(failure: asked::Failure, now: DateTime<Utc>) -> FailureRow {
     let state = match failure.state {
         UpdateState::Refused => Pill::new(Tone::Warn, "Refused"),
         UpdateState::TakenBack => Pill::new(Tone::Bad, "Went back").with_icon("history"),
@@ -207,7 +242,7 @@ fn failure_row(failure: updates::Failure, now: DateTime<Utc>) -> FailureRow {
 
 async fn list_pins(tx: &mut Tx, signed: &SignedIn, now: DateTime<Utc>) -> Result<Vec<PinRow>, PageError> {
     let mut rows = Vec::new();
-    for pin in updates::list_pins(tx, &signed.who.scope).await? {
+    for pin in pins::list(tx, &signed.who.scope).await? {
         if let Some((_, customer)) = customers::find(tx, &signed.who.scope, pin.customer_id).await? {
             rows.push(PinRow {
                 href: format!("/c/{}/updates", customer.slug),

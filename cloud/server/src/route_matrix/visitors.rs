@@ -9,11 +9,12 @@ use axum::{
 use rollcall_domain::{
     ids::{ApiKeyId, CustomerId, OperatorId},
     role::{Reach, Role},
-    rollout::{Ring, RolloutState},
 };
 use rollcall_lab::postgres::Postgres;
 use rollcall_protocol::evidence::Evidence;
-use rollcall_store::{MspScope, api_keys, audit, enrol_tokens, keyring::SecretHash, operators, sessions, updates};
+use rollcall_store::{
+    MspScope, api_keys, audit, enrol_tokens, keyring::SecretHash, operators, sessions, updates::rollouts,
+};
 use uuid::Uuid;
 
 use super::table::{Door, Route};
@@ -248,19 +249,9 @@ async fn ids_of(cloud: &TestCloud, import: String, token: String, bundle: String
 
 async fn begin_rollout(cloud: &TestCloud, version: &str) -> String {
     let now = cloud.now();
-    let rollout = updates::Rollout {
-        version: version.to_owned(),
-        ring: Ring::First,
-        ring_since: now,
-        cutoff: 0,
-        state: RolloutState::Running,
-        reason: None,
-        forgiven: 0,
-        begun_at: now,
-        looked_at: now,
-    };
+    let rollout = rollouts::Rollout::begin(version, "x86_64-windows", 0, now);
     let mut tx = cloud.db().write(&cloud.who.scope).await.unwrap();
-    assert!(updates::save(&mut tx, &rollout, now).await.unwrap());
+    assert!(rollouts::insert(&mut tx, &rollout).await.unwrap());
     tx.commit().await.unwrap();
     version.to_owned()
 }

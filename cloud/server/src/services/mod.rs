@@ -20,6 +20,7 @@ pub mod bundles;
 pub mod told;
 pub mod switched;
 pub mod updates;
+pub mod rollouts;
 pub mod held;
 
 pub use who::{ServiceError, Who};

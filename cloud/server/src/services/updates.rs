@@ -3,12 +3,12 @@
 use rollcall_domain::{
     ids::CustomerId,
     role::{Act, Reach, Role},
-    rollout::{ANSWER_WITHIN, HEARD_WITHIN, RolloutState, Window},
+    rollout::{RolloutState, Window},
 };
 use rollcall_protocol::update::Version;
 use rollcall_store::{
     WriteTx, agents,
-    updates::{self, Rollout, Silence},
+    updates::{asked, pins, rollouts, window},
 };
 use serde_json::json;
 
@@ -25,40 +25,55 @@ pub enum Decision {
     Resume,
 }
 
+/// Concerns the version on every platform; where it is so already, nothing changes.
 pub async fn decide(state: &AppState, who: &Who, version: &str, decision: Decision) -> Result<(), ServiceError> {
     whole_msp(who)?;
     let now = state.now();
     let mut tx = state.db.write(&who.scope).await?;
-    let before = updates::find(&mut tx, version).await?.ok_or(ServiceError::NotFound)?;
-    let mut after = Rollout { looked_at: now, ..before.clone() };
-    let action = match decision {
-        Decision::Pause { reason } => {
-            let reason = reason.trim().to_owned();
-            if reason.is_empty() || reason.chars().count() > 200 {
-                return Err(ServiceError::invalid("reason", "say why, in at most 200 characters"));
-            }
-            after.state = RolloutState::Paused;
-            after.reason = Some(format!("{reason} ({})", who.actor.name));
-            "update.pause"
-        }
-        Decision::Resume => {
-            after.state = RolloutState::Running;
-            after.reason = None;
-            updates::ask_again(&mut tx, &who.scope, version, now).await?;
-            let silence = Silence { offered_before: now - ANSWER_WITHIN, heard_before: now - HEARD_WITHIN };
-            let left = updates::count(&mut tx, version, silence).await?;
-            after.forgiven = left.taken_back + left.silent;
-            "update.resume"
-        }
-    };
-    if !updates::save(&mut tx, &after, before.looked_at).await? {
-        return Err(ServiceError::ChangedMeanwhile);
+    let known = rollouts::list_of_version(&mut tx, version).await?;
+    if known.is_empty() {
+        return Err(ServiceError::NotFound);
     }
-    updates::renew_desired_of_asked(&mut tx, version).await?;
-    let shown = |rollout: &Rollout| json!({ "state": rollout.state, "reason": rollout.reason });
-    let note = Note::of(version).before(shown(&before)).after(shown(&after));
-    who.note(&mut tx, now, action, None, note).await?;
+    if known.iter().all(|rollout| rollout.state == RolloutState::Replaced) {
+        return Err(ServiceError::invalid("version", "is not the newest any more"));
+    }
+    let (state_after, reason, action) = match &decision {
+        Decision::Pause { reason } => (RolloutState::Paused, Some(explain(who, reason)?), "update.pause"),
+        Decision::Resume => (RolloutState::Running, None, "update.resume"),
+    };
+    for before in known.iter().filter(|before| concerns(&decision, before.state)) {
+        if !rollouts::change_state(&mut tx, before, state_after, reason.as_deref()).await? {
+            return Err(ServiceError::ChangedMeanwhile);
+        }
+        asked::renew_desired(&mut tx, version, &before.platform).await?;
+        match &decision {
+            Decision::Pause { .. } => {}
+            Decision::Resume => asked::forgive(&mut tx, &who.scope, before, now).await?,
+        }
+        let shown = |state: RolloutState, reason: Option<&str>| json!({ "state": state, "reason": reason });
+        let note = Note::of(format!("{version} {}", before.platform))
+            .before(shown(before.state, before.reason.as_deref()))
+            .after(shown(state_after, reason.as_deref()));
+        who.note(&mut tx, now, action, None, note).await?;
+    }
     Ok(tx.commit().await?)
+}
+
+const fn concerns(decision: &Decision, state: RolloutState) -> bool {
+    match (decision, state) {
+        (Decision::Pause { .. }, RolloutState::Running | RolloutState::Done)
+        | (Decision::Resume, RolloutState::Paused | RolloutState::Stopped) => true,
+        (Decision::Pause { .. }, RolloutState::Paused | RolloutState::Stopped | RolloutState::Replaced)
+        | (Decision::Resume, RolloutState::Running | RolloutState::Done | RolloutState::Replaced) => false,
+    }
+}
+
+fn explain(who: &Who, reason: &str) -> Result<String, ServiceError> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > 200 {
+        return Err(ServiceError::invalid("reason", "say why, in at most 200 characters"));
+    }
+    Ok(format!("{reason} ({})", who.actor.name))
 }
 
 /// Rollout and window concern every customer.
@@ -71,19 +86,19 @@ fn whole_msp(who: &Who) -> Result<(), ServiceError> {
 }
 
 /// `None`: at any hour.
-pub async fn set_window(state: &AppState, who: &Who, window: Option<Window>) -> Result<(), ServiceError> {
+pub async fn set_window(state: &AppState, who: &Who, hours: Option<Window>) -> Result<(), ServiceError> {
     whole_msp(who)?;
     let now = state.now();
     let mut tx = state.db.write(&who.scope).await?;
-    let before = updates::find_window(&mut tx).await?;
-    updates::set_window(&mut tx, &who.scope, window, &who.actor.name, now).await?;
-    let note = Note::default().before(json!(before)).after(json!(window));
+    let before = window::find(&mut tx).await?;
+    window::set(&mut tx, &who.scope, hours, &who.actor.name, now).await?;
+    let note = Note::default().before(json!(before)).after(json!(hours));
     who.note(&mut tx, now, "update.window", None, note).await?;
     Ok(tx.commit().await?)
 }
 
 /// Pins a customer's agents to a version, which they go to at once if it is newer than theirs, or lets them go with the
-/// others again. Nobody goes back to an older one.
+/// others again. Nobody goes back to an older one; whoever went back from this one, or refused it, is asked once more.
 pub async fn pin(state: &AppState, who: &Who, customer: CustomerId, version: Option<&str>) -> Result<(), ServiceError> {
     who.may(Act::ManageUpdates)?;
     let now = state.now();
@@ -91,14 +106,17 @@ pub async fn pin(state: &AppState, who: &Who, customer: CustomerId, version: Opt
     let version = version.map_err(|_| ServiceError::invalid("version", "is no version such as 1.2.0"))?;
     let mut tx = state.db.write(&who.scope).await?;
     let (scope, _) = who.customer(&mut tx, customer).await?;
-    let before = updates::find_pin(&mut tx, &scope).await?.map(|pin| pin.version);
+    let before = pins::find(&mut tx, &scope).await?.map(|pin| pin.version);
     match &version {
         Some(version) => {
-            updates::pin(&mut tx, &scope, &version.to_string(), &who.actor.name, now).await?;
+            pins::pin(&mut tx, &scope, &version.to_string(), &who.actor.name, now).await?;
         }
-        None => updates::unpin(&mut tx, &scope).await?,
+        None => pins::unpin(&mut tx, &scope).await?,
     }
     agents::renew_desired_of_customer(&mut tx, &scope).await?;
+    if let Some(version) = &version {
+        asked::ask_customer_again(&mut tx, &scope, &version.to_string(), now).await?;
+    }
     note_pin(tx, state, who, customer, before, version).await
 }
 

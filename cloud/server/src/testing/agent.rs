@@ -88,19 +88,22 @@ pub fn crowd(count: u128, import: ImportId) -> Vec<Person> {
 impl TestAgent {
     /// Enrols with a fresh token and tells its domain.
     pub async fn enrol(cloud: &TestCloud, seed: u8) -> Self {
-        let mut agent = Self::enrol_unheard(cloud, seed).await;
+        Self::enrol_with(cloud, seed, &cloud.token().await).await
+    }
+
+    /// Enrols at the customer that this token is for, and tells its domain.
+    pub async fn enrol_with(cloud: &TestCloud, seed: u8, token: &str) -> Self {
+        let mut agent = Self::join(cloud, seed, token).await;
         agent.check_in(cloud).await;
         agent
     }
 
     /// Enrols, and has not checked in yet.
     pub async fn enrol_unheard(cloud: &TestCloud, seed: u8) -> Self {
-        let token = cloud.token().await;
-        Self::enrol_with(cloud, seed, &token).await
+        Self::join(cloud, seed, &cloud.token().await).await
     }
 
-    /// Enrols with this token and tells its domain.
-    pub async fn enrol_with(cloud: &TestCloud, seed: u8, token: &str) -> Self {
+    async fn join(cloud: &TestCloud, seed: u8, token: &str) -> Self {
         let key = PrivateKey::from_seed(&[seed; 32]);
         let request = enrol_request(cloud, &key, token);
         let Answer::Accepted(response) = ask::<EnrolResponse>(cloud, request).await else {

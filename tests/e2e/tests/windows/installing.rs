@@ -114,6 +114,8 @@ async fn a_token_waits_while_the_cloud_is_away_and_an_uninstallation_keeps_what_
 async fn download(site: &Site, built: &Path, token: &str, folder: &Path) -> PathBuf {
     fs::create_dir_all(site.cloud.installer_dir()).unwrap();
     fs::copy(built, site.cloud.installer_dir().join(MSI)).unwrap();
+    // The cloud hands out no file that may still be on its way.
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let address = format!("{}/agent/v1/installer", site.cloud.url);
     let refused = Api::client().get(&address).send().await.unwrap();
     assert_eq!(refused.status(), 401);
