@@ -187,6 +187,10 @@ impl Cycle<'_> {
             // First, since it takes back whatever was written while it was open: what is noted now must stay.
             self.spool.drop_reading();
         }
+        if let Err(CycleError::Incomplete(Incomplete::Store(_))) = &read {
+            // A full disk is waited for, a damaged file must not be.
+            self.spool.check_sound()?;
+        }
         if let (Err(error), Some(host), Purpose::Publish) = (&read, host.get(), wish.purpose)
             && is_the_controllers(error)
         {
