@@ -20,7 +20,8 @@ use crate::{
     services::held::{self, Decision, Seen, Which},
     testing::{
         TestAgent, TestCloud,
-        agent::{ask, present, to_request},
+        agent::{ask, to_request},
+        people::present,
         crowd, person, stories,
     },
 };

@@ -10,9 +10,7 @@ use rollcall_protocol::{
 };
 
 use crate::testing::{
-    TestAgent, TestCloud,
-    agent::{ask, crowd},
-    stories,
+    TestAgent, TestCloud, agent::ask, crowd, stories,
 };
 
 stories! { agents_are_kept_apart_on_postgres: [
