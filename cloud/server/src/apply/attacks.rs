@@ -21,8 +21,9 @@ use crate::{
     testing::{
         TestAgent, TestCloud,
         agent::{ask, to_request},
+        crowd,
         people::present,
-        crowd, person, stories,
+        person, stories,
     },
 };
 
