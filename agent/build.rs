@@ -9,7 +9,6 @@ const MANIFEST: &str = "windows.manifest";
 const AMERICAN_ENGLISH: u16 = 0x0409;
 
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script by the environment alone what it builds for")]
-#[expect(clippy::print_stdout, reason = "a build script talks to cargo by printing")]
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={MANIFEST}");

@@ -1,6 +1,7 @@
 //! Decides what the agent's configuration file may say. Nothing else reads it, and nothing else configures the agent
 //! on this machine; what the cloud desires can never widen it.
 
+mod mark;
 mod sign_in;
 
 use std::net::{IpAddr, SocketAddr};

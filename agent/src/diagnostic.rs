@@ -224,6 +224,7 @@ impl From<&Incomplete> for Diagnostic {
             | Incomplete::UnreadableEntry { .. }
             | Incomplete::UnreadablePageControl { .. }
             | Incomplete::TooManyPages(_)
+            | Incomplete::TooMany { .. }
             | Incomplete::ChangedMeanwhile => catalogue::READ_INCOMPLETE,
         };
         Self::new(fault, error, Exit::DirectoryUnreachable)

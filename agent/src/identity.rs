@@ -84,11 +84,12 @@ pub struct Enrolled {
     pub at: DateTime<Utc>,
 }
 
-fn path(folder: &Path) -> PathBuf {
-    folder.join("identity.json")
-}
-
 impl Identity {
+    /// Where it lies.
+    pub fn path(folder: &Path) -> PathBuf {
+        folder.join("identity.json")
+    }
+
     pub fn new(enrolled: Enrolled, key: &PrivateKey) -> Self {
         Self {
             agent: enrolled.agent,
@@ -106,7 +107,7 @@ impl Identity {
 
     /// The identity of this installation; `None` before enrolment.
     pub fn find(folder: &Path) -> Result<Option<Self>, Diagnostic> {
-        let path = path(folder);
+        let path = Self::path(folder);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => Zeroizing::new(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -128,17 +129,12 @@ impl Identity {
     /// Writes the file whole or not at all.
     pub fn save(&self, folder: &Path) -> Result<(), Diagnostic> {
         let text = Zeroizing::new(serde_json::to_string_pretty(self).map_err(Diagnostic::unexpected)?);
-        private_file::write(&path(folder), text.as_bytes()).map_err(|error| not_writable(folder, &error))
+        private_file::write(&Self::path(folder), text.as_bytes()).map_err(|error| not_writable(folder, &error))
     }
 
-    /// After a revocation the identity opens nothing any more.
-    pub fn remove(folder: &Path) -> io::Result<()> {
-        std::fs::remove_file(path(folder))
-    }
-
-    /// The key's text as it stands in the file, to keep it out of everything else.
-    pub fn seed_text(&self) -> &str {
-        &self.key.0
+    /// The keys as text, the one in force and the one on its way in, to keep them out of everything else.
+    pub fn seed_texts(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.key).chain(&self.next_key).map(|seed| seed.0.as_str())
     }
 
     /// The means to sign for this agent.

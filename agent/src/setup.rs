@@ -17,8 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::platform::{acl, private_file};
-use crate::service::{keeping, pending};
-use crate::spool::Spool;
+use crate::service::{attempt, erasure, pending};
 
 const UPGRADING: &str = "upgrading";
 
@@ -67,6 +66,7 @@ fn write_config(path: &Path, proxy: Option<&str>) -> Result<(), Diagnostic> {
 pub fn withdraw(config: &Result<Config, Diagnostic>) {
     if let Ok(config) = config {
         pending::remove(&config.data_dir);
+        attempt::end(&config.data_dir);
     }
 }
 
@@ -94,11 +94,8 @@ pub fn remove(config: &Result<Config, Diagnostic>, config_path: &Path, clock: &C
     if let Ok(config) = config
         && !config.data_dir.starts_with(home)
     {
-        if let Ok((mut spool, _)) = Spool::open(&config.data_dir, clock.now()) {
-            let _ = spool.wipe();
-        }
-        keeping::wipe(&config.data_dir);
         pending::remove(&config.data_dir);
+        erasure::erase(&config.data_dir, clock.now())?;
     }
     match remove_patiently(home) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(not_writable(home, &error)),

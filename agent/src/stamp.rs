@@ -11,7 +11,10 @@ pub struct Stamp<const LENGTH: usize> {
 }
 
 impl<const LENGTH: usize> Stamp<LENGTH> {
-    /// Mark, text, and zeros to the end. Too long a text does not compile.
+    /// Mark, text, and zeros to the end.
+    ///
+    /// # Panics
+    /// If the text is too long; in a `static`, where all stamps are, it then does not compile.
     pub const fn new(mark: &[u8], text: &[u8]) -> Self {
         let mut bytes = [0; LENGTH];
         let mut at = 0;

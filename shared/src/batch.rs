@@ -49,12 +49,12 @@ pub struct CyclePart {
     /// Selections that could not be found or read; their people stay. The first [`crate::limits::UNAVAILABLE_TOLD`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unavailable: Vec<Uuid>,
-    /// Attributes that vanished from many people at once; their old values stay.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub clearings: Vec<Clearing>,
     /// How many more of them there are.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unavailable_more: u32,
+    /// Attributes that vanished from many people at once; their old values stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clearings: Vec<Clearing>,
     /// Version of the desired state that the reading obeyed.
     pub desired_version: u64,
 }

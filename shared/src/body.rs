@@ -68,6 +68,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Items one a line, each with its end: what [`Writer::push`] writes of them.
+    pub fn push_lines(&mut self, lines: &[u8], items: u32) -> io::Result<()> {
+        self.zstd.write_all(lines)?;
+        self.items += items;
+        self.inflated += lines.len();
+        Ok(())
+    }
+
     /// True when the next item belongs into the next part.
     pub const fn is_full(&self) -> bool {
         is_full(self.items, self.inflated)
@@ -107,6 +115,11 @@ impl<'a> Reader<'a> {
 
     /// The next item; `None` at a clean end.
     pub fn next_item(&mut self) -> Result<Option<Result<Item, BadItem>>, Poison> {
+        Ok(self.next_text()?.map(parse))
+    }
+
+    /// The next item as it stands; `None` at a clean end.
+    pub fn next_text(&mut self) -> Result<Option<&[u8]>, Poison> {
         if !self.fill_line()? {
             return Ok(None);
         }
@@ -114,7 +127,7 @@ impl<'a> Reader<'a> {
             return Err(Poison::TooManyItems);
         }
         self.items += 1;
-        Ok(Some(parse(&self.line)))
+        Ok(Some(&self.line))
     }
 
     fn fill_line(&mut self) -> Result<bool, Poison> {
@@ -217,6 +230,28 @@ mod tests {
         let deep = format!(r#"{{"present":{}{}}}"#, "[".repeat(20), "]".repeat(20));
         let (a, b) = (item(1), item(2));
         assert_eq!(read_all(&packed(&[&a, "{", &deep, r#"{"unknown":1}"#, &b])), Ok((2, 3)));
+    }
+
+    #[test]
+    fn a_full_part_of_texts_that_do_not_compress_is_no_larger_than_the_cloud_takes() {
+        let mut noise = 1_u64;
+        let mut text = || -> String {
+            let letter = |_| {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                char::from(u8::try_from(35 + (noise >> 33) % 57).unwrap())
+            };
+            (0..1_000).map(letter).collect()
+        };
+        let mut writer = Writer::new().unwrap();
+        while !writer.is_full() {
+            writer.push(&text()).unwrap();
+        }
+        writer.push(&"x".repeat(limits::ITEM)).unwrap();
+
+        let body = writer.finish().unwrap();
+
+        assert!(body.bytes.len() <= limits::BODY_COMPRESSED, "{}", body.bytes.len());
+        const { assert!(limits::PART_TARGET + limits::ITEM + limits::BODY_COMPRESSED / 16 <= limits::BODY_COMPRESSED) };
     }
 
     #[test]

@@ -13,6 +13,8 @@ use uuid::Uuid;
 /// is older than its own, else within `wait_seconds`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckinRequest {
+    #[serde(default, skip_serializing_if = "Kind::is_report")]
+    pub kind: Kind,
     /// Version of the desired state in force; 0 for none.
     pub desired_version: u64,
     pub wait_seconds: u32,
@@ -27,6 +29,24 @@ pub struct CheckinRequest {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub last_epoch: u64,
     pub status: AgentStatus,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The agent, of itself.
+    #[default]
+    Report,
+    /// A check beside it, which knows nothing of what the agent is at: it only asks, and nothing that it says is kept.
+    Question,
+}
+
+impl Kind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+    fn is_report(&self) -> bool {
+        *self == Self::Report
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]

@@ -142,6 +142,10 @@ pub enum Order {
     AcceptClearing {
         /// As LDAP spells them.
         attributes: Vec<String>,
+        /// From how many people of one import at most, each of them: as many as the human saw. If more lost it by the
+        /// next reading, that is another question. `None`, as older clouds say it: from any number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_most: Option<u64>,
     },
     /// Make a support bundle and send it; the directory's people are not read for it.
     Bundle,
@@ -206,7 +210,7 @@ impl DesiredState {
         };
         let order_fits = |command: &Command| match &command.order {
             Order::Confirm { guids } => guids.len() <= limits::CONFIRM,
-            Order::AcceptClearing { attributes } => attributes.len() <= limits::CLEARED_ATTRIBUTES,
+            Order::AcceptClearing { attributes, .. } => attributes.len() <= limits::CLEARED_ATTRIBUTES,
             Order::SyncNow
             | Order::RefreshStructure
             | Order::FullSnapshot

@@ -20,6 +20,15 @@ impl Hash {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Of texts that follow one another.
+    pub fn of_all(parts: &[&[u8]]) -> Self {
+        let mut sha = Sha256::new();
+        for part in parts {
+            sha.update(part);
+        }
+        Self(sha.finalize().into())
+    }
+
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

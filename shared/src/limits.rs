@@ -6,8 +6,9 @@ use std::time::Duration;
 pub const BODY_COMPRESSED: usize = 4 * 1024 * 1024;
 /// Largest body after inflating. The writer closes a part well before it.
 pub const BODY_INFLATED: usize = 32 * 1024 * 1024;
-/// Where the writer closes a part, so that one more item still fits under [`BODY_INFLATED`].
-pub const PART_TARGET: usize = 6 * 1024 * 1024;
+/// Where the writer closes a part, so that one more item still fits under [`BODY_COMPRESSED`] even if nothing of it can be
+/// compressed.
+pub const PART_TARGET: usize = 3 * 1024 * 1024 + 512 * 1024;
 /// Inflated bytes per compressed byte, granted once [`RATIO_FREE`] bytes are out. Directory data packs 8 to 25 times.
 pub const RATIO: usize = 200;
 /// Inflated bytes that no ratio is asked of: a few equal records pack very well.
@@ -46,6 +47,12 @@ pub const CLEARED_ATTRIBUTES: usize = 64;
 pub const NESTING_DEPTH: usize = 10;
 /// Groups that one selected group may hold in all.
 pub const NESTED_GROUPS: usize = 500;
+/// User objects of one directory. Beyond it a server is taken for one that never ends.
+pub const DIRECTORY_PEOPLE: u64 = 2_000_000;
+/// Other objects of one directory: units and groups, and what else is in groups.
+pub const DIRECTORY_OBJECTS: u64 = 500_000;
+/// Members of one group.
+pub const MEMBERS: usize = 1_000_000;
 /// Body of an enrolment, a check-in or a key rotation.
 pub const MESSAGE: usize = 256 * 1024;
 

@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::person::{InImport, Person};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::person::{InImport, Person};
 
 /// One attribute and where a record keeps it.
 struct Field {
@@ -52,6 +54,23 @@ pub const AT_LEAST: u64 = 3;
 /// … and more than this share of an import.
 const PERCENT: u64 = 20;
 
+/// A human has seen that an attribute vanished, and says that it is meant so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// As LDAP spells it.
+    pub attribute: String,
+    /// From how many people of one import: what the human saw. `None`: from any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<u64>,
+}
+
+impl Accepted {
+    /// Whether it covers this attribute, lost by so many people.
+    pub fn is_of(&self, attribute: &str, people: u64) -> bool {
+        self.attribute.eq_ignore_ascii_case(attribute) && self.at_most.is_none_or(|most| people <= most)
+    }
+}
+
 /// Compares everybody who was known with what was read of them now, import by import.
 #[derive(Debug, Default)]
 pub struct Tally(BTreeMap<Uuid, Lost>);
@@ -75,14 +94,14 @@ impl Tally {
         }
     }
 
-    /// What vanished from too many, among the attributes that `can_be_lost`: neither withheld on purpose, nor accepted by
-    /// a human.
-    pub fn judge(&self, can_be_lost: impl Fn(&'static str) -> bool) -> Losses {
+    /// What vanished from too many, among the attributes that `can_be_lost` by so many people: neither withheld on
+    /// purpose, nor accepted by a human.
+    pub fn judge(&self, can_be_lost: impl Fn(&'static str, u64) -> bool) -> Losses {
         let mut losses = Vec::new();
         for (import, lost) in &self.0 {
             for (index, (count, field)) in lost.by_field.iter().zip(FIELDS).enumerate() {
                 let is_loss = *count > AT_LEAST && *count * 100 > lost.people * PERCENT;
-                if is_loss && can_be_lost(field.attribute) {
+                if is_loss && can_be_lost(field.attribute, *count) {
                     losses.push(Loss { import: *import, field: index, people: *count, of: lost.people });
                 }
             }
@@ -228,9 +247,9 @@ mod tests {
     fn what_is_withheld_on_purpose_or_accepted_by_a_human_is_no_loss() {
         let accepted = ["MAIL".to_owned()];
 
-        assert_eq!(tally(50, 100).judge(|name| name != "mail"), Losses::default());
-        assert_eq!(tally(50, 100).judge(|name| !is_among(&accepted, name)), Losses::default());
-        assert_eq!(tally(50, 100).judge(|name| name != "title").by_attribute()[0].attribute(), "mail");
+        assert_eq!(tally(50, 100).judge(|name, _| name != "mail"), Losses::default());
+        assert_eq!(tally(50, 100).judge(|name, _| !is_among(&accepted, name)), Losses::default());
+        assert_eq!(tally(50, 100).judge(|name, _| name != "title").by_attribute()[0].attribute(), "mail");
     }
 
     #[test]
@@ -261,13 +280,22 @@ mod tests {
 
     #[test]
     fn a_loss_that_was_noted_is_known_again() {
-        let judged = tally(50, 100).judge(|_| true);
+        let judged = tally(50, 100).judge(|_, _| true);
         let noted = judged.iter().map(|loss| (loss.import(), loss.attribute().to_owned()));
 
         let known: Losses = noted.filter_map(|(import, attribute)| Loss::known(import, &attribute, 1, 2)).collect();
 
         assert!(known.are_of_the_same(&judged) && !known.are_of_the_same(&Losses::default()));
         assert_eq!(Loss::known(Uuid::nil(), "shoeSize", 1, 2), None);
+    }
+
+    #[test]
+    fn a_consent_holds_for_as_many_people_as_were_seen_and_for_no_more() {
+        let seen = Accepted { attribute: "MAIL".to_owned(), at_most: Some(50) };
+        let can_be_lost = |name: &'static str, people| !seen.is_of(name, people);
+
+        assert_eq!(tally(50, 100).judge(can_be_lost), Losses::default());
+        assert_ne!(tally(51, 100).judge(can_be_lost), Losses::default());
     }
 
     #[test]

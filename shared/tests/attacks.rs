@@ -85,8 +85,8 @@ fn batch(head: ChainHead, signer: Uuid, claimed: Uuid, cloud: Uuid) -> Sent {
         structure: StructurePart::Unchanged,
         awaiting_second_reading: 0,
         unavailable: Vec::new(),
-        clearings: Vec::new(),
         unavailable_more: 0,
+        clearings: Vec::new(),
         desired_version: 1,
     };
     let claims = BatchClaims {

@@ -152,8 +152,8 @@ fn batch(body: &[u8], items: u32) -> BatchClaims {
                 structure: StructurePart::Included,
                 awaiting_second_reading: 1,
                 unavailable: vec![id(0x23)],
-                clearings: Vec::new(),
                 unavailable_more: 0,
+                clearings: Vec::new(),
                 desired_version: 3,
             },
         },
@@ -198,6 +198,7 @@ fn checkin() -> CheckinRequest {
     let problem =
         Problem { code: "RC-2303".into(), detail: "connection lost in page 2".into(), since: at(1_750_000_001) };
     CheckinRequest {
+        kind: rollcall_protocol::checkin::Kind::Report,
         desired_version: 3,
         wait_seconds: 55,
         done: vec![id(0x31)],
@@ -244,7 +245,7 @@ fn token() -> EnrolToken {
 fn what_came_later_is_left_out_where_it_says_nothing_new() {
     let mut nested = desired().imports.swap_remove(0);
     nested.nesting = Nesting::Nested;
-    let accepted = Order::AcceptClearing { attributes: vec!["mail".into()] };
+    let accepted = Order::AcceptClearing { attributes: vec!["mail".into()], at_most: None };
     let clearing = Clearing { attribute: "mail".into(), people: 240, of: 300 };
 
     assert!(serde_json::to_string(&nested).unwrap().ends_with(r#""interval_minutes":180,"nesting":"nested"}"#));

@@ -54,13 +54,11 @@ fn build(target: &Path) -> Outcome<PathBuf> {
 fn place_program(exe: &Path, root: Option<&Path>, to: &Path) -> Outcome {
     place(exe, to, 0o755)?;
     shell::run(shell::command("strip").args(["--remove-section=.comment", "--remove-section=.note"]).arg(to))?;
-    match root {
-        Some(root) => pin::pin(to, root, to),
-        None => {
-            println!("debian: pinned to the test root; this program takes no updates");
-            Ok(())
-        }
-    }
+    let Some(root) = root else {
+        println!("debian: pinned to the test root; this program takes no updates");
+        return Ok(());
+    };
+    pin::pin(to, root, to)
 }
 
 /// The same unit as for an installation by hand, but for the program's place.

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
+use crate::service::pending::{self, Pending};
 
 /// A finished bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +71,14 @@ fn secrets(config: Result<&Config, &Diagnostic>) -> Vec<String> {
     let methods = config.access().map(|access| access.methods).unwrap_or_default();
     let passwords = methods.iter().filter_map(ways::credentials_of);
     let passwords = passwords.map(|credentials| credentials.password.expose_secret().to_owned());
+    let proxy = config.cloud.proxy_password().ok().flatten().map(|password| password.expose_secret().to_owned());
     let identity = Identity::find(&config.data_dir).ok().flatten();
-    passwords.chain(identity.map(|identity| identity.seed_text().to_owned())).collect()
+    let keys = identity.iter().flat_map(Identity::seed_texts).map(str::to_owned);
+    let token = match pending::find(&config.data_dir) {
+        Some(Pending::Waits(order)) => Some(order.token.expose_secret().to_owned()),
+        Some(Pending::Refused(_)) | None => None,
+    };
+    passwords.chain(proxy).chain(keys).chain(token).collect()
 }
 
 fn lines(lines: &[String]) -> String {
@@ -80,4 +87,52 @@ fn lines(lines: &[String]) -> String {
 
 fn pretty(json: &serde_json::Value) -> String {
     format!("{json:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Enrolled;
+    use crate::platform::private_file;
+    use chrono::DateTime;
+    use rollcall_protocol::key::PrivateKey;
+    use uuid::Uuid;
+
+    #[test]
+    fn every_secret_of_this_machine_is_known_and_so_blotted_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            private_file::write(&folder.path().join(name), text.as_bytes()).unwrap();
+            folder.path().join(name).display().to_string()
+        };
+        let config = Config::parse(&format!(
+            "data_dir = '{data}'\n[ldap]\nhost = 'dc1.lab.example'\nbind_user = 'reader'\npassword_file = '{bind}'\n\
+             [cloud]\nproxy = 'http://proxy:3128'\nproxy_user = 'agent'\nproxy_password_file = '{proxy}'\n",
+            data = folder.path().display(),
+            bind = file("bind", "canary-of-the-bind"),
+            proxy = file("proxy", "canary-of-the-proxy"),
+        ))
+        .unwrap();
+        let (key, next) = (PrivateKey::from_seed(&[7; 32]), PrivateKey::from_seed(&[8; 32]));
+        let enrolled = Enrolled {
+            agent: Uuid::from_u128(1),
+            cloud: Uuid::from_u128(2),
+            cloud_key: PrivateKey::from_seed(&[9; 32]).public(),
+            url: "https://rollcall.example".into(),
+            msp: "Northwind IT".into(),
+            customer: "Lab".into(),
+            at: DateTime::UNIX_EPOCH,
+        };
+        let identity = Identity::new(enrolled, &key).with_next_key(&next);
+        identity.save(folder.path()).unwrap();
+        pending::save(folder.path(), "canary-of-the-token", None).unwrap();
+
+        let known = secrets(Ok(&config));
+
+        let canaries = ["canary-of-the-bind", "canary-of-the-proxy", "canary-of-the-token"];
+        for canary in canaries.into_iter().chain(identity.seed_texts()) {
+            assert!(known.iter().any(|secret| secret == canary), "{canary}");
+        }
+        assert_eq!(identity.seed_texts().count(), 2);
+    }
 }

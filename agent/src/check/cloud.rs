@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::catalogue;
+use rollcall_protocol::checkin::{CheckinRequest, Kind};
 use rollcall_protocol::desired::DesiredState;
 use tokio::net::TcpStream;
 
@@ -42,7 +43,7 @@ pub async fn check(
         return None;
     };
     check_way(report, config, &identity.url).await;
-    let stored = keeping::find_desired(&config.data_dir, &identity, store.and_then(|state| state.domain.as_ref()));
+    let stored = keeping::find_desired(&config.data_dir, &identity, store);
     let newest = match ask(config, &identity, situation, store, stored.clone()).await {
         Ok(newest) => {
             report.add("cloud", Finding::Ok(format!("{} knows this agent's key", identity.url)));
@@ -106,7 +107,8 @@ async fn check_way(report: &mut Report<'_>, config: &Config, url: &str) {
     );
 }
 
-/// One check-in, as the service makes it: certificate, proxy, signature and key are all tried by it.
+/// One check-in, as the service makes it: certificate, proxy, signature and key are all tried by it. It only asks: what
+/// the agent is at and what is wrong with it is the service's to say.
 async fn ask(
     config: &Config,
     identity: &Identity,
@@ -115,13 +117,14 @@ async fn ask(
     stored: Option<DesiredState>,
 ) -> Result<Option<DesiredState>, Diagnostic> {
     let link = supervisor::open_link(config, identity, situation.clock, situation.chance)?;
-    let desk = Desk::new(stored.clone(), keeping::find_report(&config.data_dir), situation.clock.now());
+    let in_force = keeping::in_force(store);
+    let desk =
+        Desk::new(stored.clone(), in_force.version, keeping::find_report(&config.data_dir), situation.clock.now());
     if let Some(ceiling) = keeping::ceiling(config) {
         desk.set_ceiling(ceiling);
     }
-    let pinned = store.and_then(|state| state.domain.as_ref());
-    let request = desk.request(0, situation.clock.offset_ms());
-    let heard = checkin::check_in(&link, identity, &request, pinned).await;
+    let request = CheckinRequest { kind: Kind::Question, ..desk.request(0, situation.clock.offset_ms()) };
+    let heard = checkin::check_in(&link, identity, &request, in_force).await;
     match heard.map_err(|error| explain(&error, config, identity, situation))?.instructions {
         Instructions::AsBefore => Ok(stored),
         Instructions::New { desired, .. } => Ok(Some(*desired)),

@@ -35,7 +35,8 @@ pub struct Situation<'a> {
 pub enum Caution {
     /// Somebody sits here and wants to know.
     TryOnce,
-    /// Asked from afar, perhaps again and again: what the directory refused in the last cycle is not tried anew.
+    /// Asked from afar, perhaps again and again, perhaps of an agent that is paused: what the directory refused in the last
+    /// cycle is not tried anew, and nobody is read.
     RespectLastRefusal,
 }
 

@@ -1,13 +1,15 @@
 //! Checks what was chosen against what the directory shows: each selection found and counted, excludes and the local
 //! ceiling with their effect, and what can be read of the people.
 
+use std::time::Duration;
+
 use rollcall_protocol::catalogue;
 use rollcall_protocol::desired::{DesiredState, Selection};
 
 use super::coverage::{self, Coverage, Taking};
 use super::finding::{Finding, Report};
 use crate::cycle::scope::{Hold, Located, Scope, Unavailable};
-use crate::cycle::{Access, locate, nested};
+use crate::cycle::{Access, CycleError, locate, nested};
 use crate::diagnostic::Diagnostic;
 use crate::directory::ceiling::Barred;
 use crate::directory::dn::Dn;
@@ -43,8 +45,19 @@ pub async fn check(
     access: &Access,
     desired: Option<&DesiredState>,
 ) {
-    if let Err(error) = look(report, reader, domain, access, desired).await {
-        report.add("directory reading", Finding::Fail(Diagnostic::from(&error)));
+    if let Err(diagnostic) = in_time(DEADLINE, look(report, reader, domain, access, desired)).await {
+        report.add("directory reading", Finding::Fail(diagnostic));
+    }
+}
+
+/// Somebody sits here and waits, or a bundle does: a directory that trickles must not keep them for ever.
+const DEADLINE: Duration = Duration::from_mins(5);
+
+async fn in_time(limit: Duration, look: impl Future<Output = Result<(), Incomplete>>) -> Result<(), Diagnostic> {
+    let overdue = CycleError::Deadline(limit.as_secs() / 60);
+    match tokio::time::timeout(limit, look).await {
+        Ok(looked) => looked.map_err(|error| Diagnostic::from(&error)),
+        Err(_) => Err(Diagnostic::from(&overdue)),
     }
 }
 
@@ -228,4 +241,16 @@ async fn deleted_objects(reader: &mut DirectoryReader, domain: &Domain) -> Resul
         "not readable, as usual: somebody who was deleted leaves after a second reading"
     };
     Ok(Finding::Ok(words.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_directory_that_trickles_does_not_keep_the_check_for_ever() {
+        let overdue = in_time(Duration::ZERO, std::future::pending()).await.unwrap_err();
+
+        assert_eq!((overdue.fault.code, in_time(DEADLINE, async { Ok(()) }).await), ("RC-4004", Ok(())));
+    }
 }

@@ -24,7 +24,7 @@ pub struct Arguments {
 pub enum Command {
     /// Make this machine an agent with a one-time token from the portal
     Enroll {
-        /// The token; it works once
+        /// The token; it works once. "-" reads it from standard input, where no list of processes shows it
         #[arg(long)]
         token: String,
     },

@@ -11,6 +11,8 @@ pub mod bundle;
 pub mod unenroll;
 pub mod setup;
 
+use std::path::Path;
+
 use self::arguments::{Arguments, Command};
 use self::output::Output;
 use crate::clock::{Chance, Clock};
@@ -115,14 +117,39 @@ fn told(config: Result<Config, Diagnostic>) -> Result<Config, Diagnostic> {
 /// Reads the configuration; without `--config` a file that is not there is as good as an empty one.
 pub fn read_config(arguments: &Arguments) -> Result<Config, Diagnostic> {
     let path = arguments.path();
-    if arguments.config.is_none() && !path.exists() {
-        return Config::parse("").map_err(Diagnostic::unexpected);
+    match &arguments.config {
+        Some(_) => Config::read(&path),
+        None => read_if_there(&path),
     }
-    Config::read(&path)
+}
+
+/// A file that may not be looked at is not an absent one: what it keeps back would be read, and its proxy passed by.
+fn read_if_there(path: &Path) -> Result<Config, Diagnostic> {
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Config::parse("").map_err(Diagnostic::unexpected),
+        Ok(_) | Err(_) => Config::read(path),
+    }
 }
 
 impl Arguments {
     pub fn path(&self) -> std::path::PathBuf {
         self.config.clone().unwrap_or_else(config::default_path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollcall_protocol::catalogue;
+
+    #[test]
+    fn only_a_configuration_that_is_not_there_is_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("agent.toml");
+        std::fs::write(&file, "").unwrap();
+
+        assert!(read_if_there(&folder.path().join("none.toml")).is_ok());
+        // Below a file there is nothing, and asking for it is an error of another kind.
+        assert_eq!(read_if_there(&file.join("agent.toml")).unwrap_err().fault, catalogue::CONFIG_UNREADABLE);
     }
 }

@@ -20,7 +20,7 @@ use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::service::desk::Desk;
-use crate::service::{keeping, supervisor};
+use crate::service::{erasure, keeping, supervisor};
 use crate::spool::{self, Spool, SpoolError};
 
 /// What `--dry-run` means.
@@ -114,11 +114,11 @@ impl Hand<'_> {
     async fn instructions(&mut self, purpose: Purpose) -> Result<DesiredState, Diagnostic> {
         let folder = self.config.data_dir.as_path();
         let state = self.spool.state().map_err(|error| spool_failed(&error))?;
-        let pinned = state.domain.as_ref();
-        let stored = keeping::find_desired(folder, &self.identity, pinned);
-        let desk = Desk::new(stored.clone(), keeping::find_report(folder), self.link.clock.now());
-        if state.chain.is_none() {
-            desk.wish_epoch(self.spool.last_epoch());
+        let stored = keeping::find_desired(folder, &self.identity, Some(&state));
+        let desk = Desk::new(stored.clone(), state.obeyed, keeping::find_report(folder), self.link.clock.now());
+        match purpose {
+            Purpose::Publish if state.chain.is_none() => desk.wish_epoch(self.spool.last_epoch()),
+            Purpose::Publish | Purpose::DryRun => {}
         }
         if let Some(ceiling) = keeping::ceiling(self.config) {
             desk.set_ceiling(ceiling);
@@ -127,8 +127,8 @@ impl Hand<'_> {
         request.status.domain = state.domain.clone();
         request.status.dc = state.base.dc.clone();
         request.status.transport = keeping::find_reached(folder).map(|reached| reached.used);
-        match checkin::check_in(&self.link, &self.identity, &request, pinned).await {
-            Ok(heard) => self.obey(heard, stored),
+        match checkin::check_in(&self.link, &self.identity, &request, keeping::in_force(Some(&state))).await {
+            Ok(heard) => self.obey(heard, stored, purpose),
             Err(error) => match (purpose, stored) {
                 (Purpose::DryRun, Some(stored)) => Ok(stored),
                 (Purpose::DryRun | Purpose::Publish, _) => Err(self.refused(&error)),
@@ -138,19 +138,33 @@ impl Hand<'_> {
 
     fn refused(&mut self, error: &LinkError) -> Diagnostic {
         if matches!(error, LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked { .. })) {
-            let _ = self.spool.wipe();
-            keeping::wipe(&self.config.data_dir);
+            // Another start pays what this one could not.
+            if let Err(owed) = erasure::erase(&self.config.data_dir, self.link.clock.now()) {
+                return owed;
+            }
         }
         Diagnostic::from(error)
     }
 
-    fn obey(&mut self, heard: Heard, stored: Option<DesiredState>) -> Result<DesiredState, Diagnostic> {
+    /// A dry run obeys new instructions and keeps nothing of them.
+    fn obey(
+        &mut self,
+        heard: Heard,
+        stored: Option<DesiredState>,
+        purpose: Purpose,
+    ) -> Result<DesiredState, Diagnostic> {
         if let Some(epoch) = heard.epoch {
             self.spool.begin_epoch(epoch).map_err(|error| spool_failed(&error))?;
         }
         match heard.instructions {
             Instructions::New { desired, text } => {
-                keeping::save_desired(&self.config.data_dir, &text).map_err(Diagnostic::unexpected)?;
+                match purpose {
+                    Purpose::DryRun => {}
+                    Purpose::Publish => {
+                        self.spool.note_obeyed(desired.version).map_err(|error| spool_failed(&error))?;
+                        keeping::save_desired(&self.config.data_dir, &text).map_err(Diagnostic::unexpected)?;
+                    }
+                }
                 Ok(*desired)
             }
             Instructions::AsBefore => stored
@@ -176,6 +190,7 @@ impl Hand<'_> {
             clock: &self.link.clock,
             chance: &self.link.chance,
             second_reading_after: self.config.second_reading_after(),
+            pace: None,
             progress: &|_| {},
         };
         let wish = Wish { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), purpose };
@@ -215,10 +230,11 @@ impl Hand<'_> {
                     resend = None;
                 }
                 Pushed::Again(seq) => resend = Some(seq),
-                Pushed::NewEpoch => {
+                Pushed::NewEpoch(why) => {
                     self.spool.lose_place().map_err(|error| spool_failed(&error))?;
-                    let detail = "the cloud gave no place for this batch; the next sync begins a new epoch";
-                    return Err(Diagnostic::new(catalogue::CLOUD_UNREACHABLE, detail, Exit::CloudUnreachable));
+                    let Diagnostic { fault, detail, .. } = Diagnostic::from(&why);
+                    let detail = format!("{detail}; the next sync begins a new epoch");
+                    return Err(Diagnostic::new(fault, detail, Exit::CloudUnreachable));
                 }
                 Pushed::Later { after, why } => {
                     let own = backoff.failed(self.link.chance.fraction());

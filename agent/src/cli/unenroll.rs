@@ -10,8 +10,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
-use crate::service::{keeping, supervisor};
-use crate::spool::Spool;
+use crate::service::{erasure, keeping, supervisor};
 
 /// What happens when the cloud cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +35,9 @@ pub async fn run(
     output: &Output,
 ) -> Result<Exit, Diagnostic> {
     let folder = config.data_dir.as_path();
+    if erasure::is_owed(folder) {
+        return finish_earlier(config, clock, *output);
+    }
     let identity = Identity::get(folder)?;
     let _lock = keeping::lock(folder)?;
     let told = tell(config, &identity, clock, chance).await;
@@ -47,7 +49,7 @@ pub async fn run(
             false
         }
     };
-    wipe(config, clock)?;
+    erasure::erase(folder, clock.now())?;
     let rest = if is_told { "" } else { " Retire it in the portal: the cloud does not know yet." };
     let text = format!("agt_{} is no agent of {} any more.{rest}", identity.agent, identity.customer);
     output.result(text, &serde_json::json!({ "agent": format!("agt_{}", identity.agent), "cloud_told": is_told }));
@@ -63,12 +65,10 @@ async fn tell(config: &Config, identity: &Identity, clock: &Clock, chance: &Chan
     }
 }
 
-/// Nobody of the customer and no key stays on this machine.
-fn wipe(config: &Config, clock: &Clock) -> Result<(), Diagnostic> {
-    let folder = config.data_dir.as_path();
-    let (mut spool, _) = Spool::open(folder, clock.now()).map_err(|error| Diagnostic::from(&error))?;
-    spool.wipe().map_err(|error| Diagnostic::from(&error))?;
-    drop(spool);
-    keeping::wipe(folder);
-    Ok(())
+/// An agent that has left already, and could not remove everything then.
+fn finish_earlier(config: &Config, clock: &Clock, output: Output) -> Result<Exit, Diagnostic> {
+    let _lock = keeping::lock(&config.data_dir)?;
+    erasure::erase(&config.data_dir, clock.now())?;
+    output.result("What was left of an earlier agent is removed.".to_owned(), &serde_json::json!({ "erased": true }));
+    Ok(Exit::Ok)
 }

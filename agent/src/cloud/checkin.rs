@@ -34,12 +34,20 @@ pub enum Instructions {
 /// How long beyond the wait we asked for an answer may take.
 const GRACE: Duration = Duration::from_secs(15);
 
+/// What instructions must fit to.
+#[derive(Debug, Clone, Copy)]
+pub struct InForce<'a> {
+    pub domain: Option<&'a DomainPin>,
+    /// The newest number that was ever obeyed.
+    pub version: u64,
+}
+
 /// One check-in; a long poll when the request asks to wait.
 pub async fn check_in(
     link: &Link,
     identity: &Identity,
     request: &CheckinRequest,
-    pinned: Option<&DomainPin>,
+    in_force: InForce<'_>,
 ) -> Result<Heard, LinkError> {
     let body = serde_json::to_vec(request).map_err(|error| LinkError::Setup(error.to_string()))?;
     let timeout = Duration::from_secs(u64::from(request.wait_seconds)) + GRACE;
@@ -47,19 +55,19 @@ pub async fn check_in(
     link.clock.learn(answer.server_time);
     let instructions = match answer.desired {
         None => Instructions::AsBefore,
-        Some(text) => read(text, identity, request.desired_version, pinned),
+        Some(text) => read(text, identity, in_force),
     };
     Ok(Heard { instructions, epoch: answer.epoch })
 }
 
 /// Reads a signed desired state for this agent.
-pub fn read(text: String, identity: &Identity, version: u64, pinned: Option<&DomainPin>) -> Instructions {
+pub fn read(text: String, identity: &Identity, in_force: InForce<'_>) -> Instructions {
     let reader = Reader {
         agent: identity.agent,
         cloud: identity.cloud,
         cloud_key: &identity.cloud_key,
-        version,
-        domain: pinned,
+        version: in_force.version,
+        domain: in_force.domain,
     };
     match DesiredState::accept(&text, &reader) {
         Ok(desired) => Instructions::New { desired: Box::new(desired), text },

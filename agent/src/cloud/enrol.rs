@@ -8,7 +8,6 @@ use rollcall_protocol::hash::Hash;
 use rollcall_protocol::key::PrivateKey;
 use rollcall_protocol::path;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::link::{Link, LinkError, REQUEST_TIMEOUT};
 use crate::clock::{Chance, Clock};
@@ -23,22 +22,20 @@ pub struct NewAgent {
     pub epoch: Epoch,
 }
 
-/// Spends the token. Nothing is written here: the caller saves what comes back.
+/// Spends the token, or hears again what became of it: the same key with the same token is the same enrolment. Nothing is
+/// written here: the caller saves what comes back.
 pub async fn enrol(
     token: &str,
+    key: PrivateKey,
     settings: &Cloud,
     machine: MachineFacts,
     clock: &Clock,
     chance: &Chance,
 ) -> Result<NewAgent, LinkError> {
-    let token = token.trim();
     let says = EnrolToken::peek(token).map_err(|_| refused(TokenFault::Unknown))?;
-    let mut seed = Zeroizing::new([0; 32]);
-    chance.fill(seed.as_mut_slice());
-    let key = PrivateKey::from_seed(&seed);
     let request = EnrolRequest { token: token.to_owned(), public_key: key.public(), machine };
     let body = serde_json::to_vec(&request).map_err(|error| LinkError::Setup(error.to_string()))?;
-    let signer = Signer { key: PrivateKey::from_seed(&seed), agent: Uuid::nil(), cloud: says.iss };
+    let signer = Signer { key: PrivateKey::from_seed(&key.to_seed()), agent: Uuid::nil(), cloud: says.iss };
     let link = Link::new(&says.url, settings, signer, None, clock.clone(), chance.clone())?;
     let answer = send(&link, token, &body).await?;
     check(&answer, &says, token)?;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rollcall_protocol::answer::{Answer, Receipt, Refusal};
-use rollcall_protocol::chain::ChainLink;
+use rollcall_protocol::chain::{ChainHead, ChainLink};
+use rollcall_protocol::hash::Hash;
 use rollcall_protocol::path;
 
 use super::backoff;
@@ -41,16 +42,22 @@ pub enum Pause {
     Own,
 }
 
+/// What was sent: its place in the chain, and the hash of exactly these bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    pub link: ChainLink,
+    pub hash: Hash,
+}
+
 /// Decides by the answer alone.
-pub fn decide(answer: &Answer<Receipt>, sent: &ChainLink) -> Step {
+pub fn decide(answer: &Answer<Receipt>, sent: &Sent) -> Step {
+    let Sent { link, .. } = sent;
     match answer {
-        Answer::Accepted(receipt) if receipt.head.epoch == sent.epoch && receipt.head.seq > sent.seq => {
-            Step::Acknowledge
-        }
+        Answer::Accepted(receipt) if is_for(&receipt.head, sent) => Step::Acknowledge,
         // A receipt for something else proves nothing about this batch.
         Answer::Accepted(_) | Answer::Unintelligible { .. } => Step::Wait(Pause::Own),
         Answer::Refused(refusal) => match refusal {
-            Refusal::Gap { expected } if *expected < sent.seq => Step::ResendFrom(*expected),
+            Refusal::Gap { expected } if *expected < link.seq => Step::ResendFrom(*expected),
             Refusal::Gap { .. } | Refusal::Epoch => Step::NewEpoch,
             Refusal::Fork | Refusal::Quarantined => Step::Stop(refusal.clone()),
             Refusal::Unauthorized | Refusal::Token { .. } => Step::Wait(Pause::Own),
@@ -64,6 +71,13 @@ pub fn decide(answer: &Answer<Receipt>, sent: &ChainLink) -> Step {
     }
 }
 
+/// A receipt for the newest batch names its hash, which nobody can invent who has not read the batch; whoever has can only
+/// delay, since the next one shows the gap. A receipt that is further along is for a batch that was sent before.
+fn is_for(head: &ChainHead, sent: &Sent) -> bool {
+    let (epoch, seq) = (sent.link.epoch, sent.link.seq);
+    head.epoch == epoch && (head.seq > seq + 1 || (head.seq == seq + 1 && head.prev == sent.hash))
+}
+
 /// How one attempt to send ended.
 #[derive(Debug)]
 pub enum Pushed {
@@ -73,7 +87,8 @@ pub enum Pushed {
     Empty,
     /// Earlier batches are to be sent again, from this one.
     Again(u64),
-    NewEpoch,
+    /// The place in the chain is worth nothing any more, and why.
+    NewEpoch(LinkError),
     Later {
         after: Option<Duration>,
         why: LinkError,
@@ -86,9 +101,10 @@ pub enum Pushed {
 pub async fn push_one(spool: &mut Spool, link: &Link, resend: Option<u64>) -> Result<Pushed, SpoolError> {
     let Some(batch) = pick(spool, resend)? else {
         // A gap that neither spool nor ledger can fill.
-        return Ok(if resend.is_some() { Pushed::NewEpoch } else { Pushed::Empty });
+        let lost = |expected| Pushed::NewEpoch(LinkError::Refused(Refusal::Gap { expected }));
+        return Ok(resend.map_or(Pushed::Empty, lost));
     };
-    let sent = batch.link();
+    let sent = Sent { link: batch.link(), hash: Hash::of(batch.jws.as_bytes()) };
     let before = spool.mark_tried(&batch)?;
     let answer = match link.post(path::BATCHES, &batch.jws, batch.body.clone(), REQUEST_TIMEOUT).await {
         Ok(answer) => answer,
@@ -103,7 +119,7 @@ pub async fn push_one(spool: &mut Spool, link: &Link, resend: Option<u64>) -> Re
         Step::Acknowledge if is_from_ledger(spool, &batch)? => Pushed::Again(batch.seq + 1),
         Step::Acknowledge => Pushed::One(spool.acknowledge(&batch, link.clock.now())?),
         Step::ResendFrom(seq) => Pushed::Again(seq),
-        Step::NewEpoch | Step::SetAside => Pushed::NewEpoch,
+        Step::NewEpoch | Step::SetAside => Pushed::NewEpoch(reason(answer)),
         Step::Wait(pause) => {
             let after = match pause {
                 Pause::Asked(seconds) => Some(backoff::spread(seconds, link.chance.fraction())),
@@ -146,14 +162,23 @@ fn reason(answer: Answer<Receipt>) -> LinkError {
 mod tests {
     use super::*;
     use rollcall_protocol::chain::Epoch;
-    use rollcall_protocol::hash::Hash;
 
-    fn sent() -> ChainLink {
-        ChainLink { seq: 5, ..Epoch { number: 2, start: Hash::of(b"start") }.head() }
+    fn sent() -> Sent {
+        let link = ChainLink { seq: 5, ..Epoch { number: 2, start: Hash::of(b"start") }.head() };
+        Sent { link, hash: Hash::of(b"x") }
     }
 
     fn receipt(epoch: u64, seq: u64) -> Answer<Receipt> {
         Answer::Accepted(Receipt { head: ChainLink { epoch, seq, prev: Hash::of(b"x") } })
+    }
+
+    #[test]
+    fn a_receipt_that_names_another_batch_at_this_place_lets_nothing_go() {
+        let other = Receipt { head: ChainLink { epoch: 2, seq: 6, prev: Hash::of(b"invented") } };
+        let further = Receipt { head: ChainLink { epoch: 2, seq: 8, prev: Hash::of(b"of batch 7") } };
+
+        assert_eq!(decide(&Answer::Accepted(other), &sent()), Step::Wait(Pause::Own));
+        assert_eq!(decide(&Answer::Accepted(further), &sent()), Step::Acknowledge);
     }
 
     #[test]

@@ -14,12 +14,15 @@ use uuid::Uuid;
 use super::CycleError;
 use super::confirm::Judged;
 use super::evidence::Verdict;
+use super::merged::Merged;
 use super::parts::Parts;
 use super::scope::Scope;
 use crate::directory::structure::Structure;
 use crate::spool::SpoolError;
-use crate::spool::commit::{Compared, CycleWriter};
-use crate::spool::snapshot::RowsDigester;
+use crate::spool::commit::{Compared, CycleWriter, Found, FoundPerson};
+use crate::spool::fold::PRESENT;
+use crate::spool::memberships;
+use crate::spool::snapshot::{Known, RowsDigester};
 
 /// What a cycle made of the people.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -56,7 +59,7 @@ impl Decided<'_> {
     }
 }
 
-/// Writes items and staged rows, and sums up the set and the spool's rows of it.
+/// Writes items and who goes, and sums up the set and the spool's rows of it.
 pub fn write(
     writer: &CycleWriter<'_>,
     parts: &mut Parts<'_>,
@@ -66,6 +69,7 @@ pub fn write(
         writer,
         parts,
         decided,
+        merged: Merged::new(decided.scope),
         digest: SetDigester::default(),
         rows: RowsDigester::default(),
         counts: Counts::default(),
@@ -78,10 +82,10 @@ pub fn write(
 /// Writes the structure's items.
 pub fn write_structure(parts: &mut Parts<'_>, structure: &Structure) -> Result<(), CycleError> {
     for unit in &structure.ous {
-        parts.push("", &to_line(&Item::Ou(unit.clone()))?, "")?;
+        parts.push(&to_line(&Item::Ou(unit.clone()))?)?;
     }
     for group in &structure.groups {
-        parts.push("", &to_line(&Item::Group(group.clone()))?, "")?;
+        parts.push(&to_line(&Item::Group(group.clone()))?)?;
     }
     Ok(())
 }
@@ -100,6 +104,7 @@ struct Composer<'a, 'p> {
     writer: &'a CycleWriter<'a>,
     parts: &'a mut Parts<'p>,
     decided: &'a Decided<'a>,
+    merged: Merged<'a>,
     digest: SetDigester,
     rows: RowsDigester,
     counts: Counts,
@@ -107,8 +112,13 @@ struct Composer<'a, 'p> {
 
 impl Composer<'_, '_> {
     fn person(&mut self, row: Compared) -> Result<(), CycleError> {
+        match (&row.found, &row.known) {
+            (Some(Found::AsKnown), Some(known)) => return self.as_known(known),
+            (Some(Found::Read(FoundPerson { hash: Some(hash), .. })), None) => return self.newcomer(&row, *hash),
+            (Some(Found::Read(_) | Found::AsKnown) | None, _) => {}
+        }
         let before: &[InImport] = row.known.as_ref().map_or(&[], |known| &known.imports);
-        let holds: &[u16] = row.found.as_ref().map_or(&[], |found| &found.holds);
+        let holds: &[u16] = found(&row).map_or(&[], |found| &found.holds);
         let mut after = self.decided.scope.memberships(holds, before);
         self.settle(row.guid, before, &mut after)?;
         if after.is_empty() {
@@ -120,34 +130,64 @@ impl Composer<'_, '_> {
         let json = if is_as_known { None } else { self.record(&row, before, &after)? };
         let hash = hash.or_else(|| json.as_ref().map(|json| Hash::of(json.as_bytes())));
         let Some(final_hash) = hash.or(known_hash) else { return Ok(()) };
-        let out_of_order = |_| SpoolError::Damaged("the people are not in order".to_owned());
-        self.digest.push(row.guid, &final_hash).map_err(out_of_order)?;
-        self.rows.push(row.guid, &final_hash, &after);
-        let is_new = known_hash != Some(final_hash);
-        if is_new {
-            let json = json.as_deref().unwrap_or_default();
-            self.writer.stage_present(row.guid, &final_hash, &after, json)?;
-            match row.known {
-                None => self.counts.added += 1,
-                Some(_) => self.counts.changed += 1,
-            }
+        self.sum_up(row.guid, &final_hash, &memberships::pack(&after))?;
+        match known_hash {
+            None => self.counts.added += 1,
+            Some(known) if known != final_hash => self.counts.changed += 1,
+            Some(_) if self.is_sent_anyway(row.guid) => {}
+            Some(_) => return Ok(()),
         }
-        if is_new || self.decided.kind == CycleKind::Full || self.decided.asked.contains(&row.guid) {
-            let json = json.map_or_else(|| self.writer.get_record(row.guid), Ok)?;
-            self.parts.push("{\"present\":", &json, "}")?;
+        let json = json.map_or_else(|| self.writer.get_record(row.guid), Ok)?;
+        self.send(&json)
+    }
+
+    /// Somebody who came back as the cloud has them.
+    fn as_known(&mut self, known: &Known) -> Result<(), CycleError> {
+        self.sum_up(known.guid, &known.hash, &known.packed)?;
+        if self.is_sent_anyway(known.guid) {
+            let json = self.writer.get_record(known.guid)?;
+            self.send(&json)?;
         }
         Ok(())
     }
 
+    /// Somebody of whom nothing was known, and whose record is worked out: nothing of an earlier one can matter.
+    fn newcomer(&mut self, row: &Compared, hash: Hash) -> Result<(), CycleError> {
+        let Some(found) = found(row) else { return Ok(()) };
+        let (writer, merge) = (self.writer, self.merged.of(&found.holds).map_err(SpoolError::from)?);
+        self.parts.push_with(|line| {
+            line.extend_from_slice(PRESENT.0.as_bytes());
+            writer.copy_record(found, &merge.end, line)?;
+            line.extend_from_slice(PRESENT.1.as_bytes());
+            Ok(())
+        })?;
+        sum_up(&mut self.digest, &mut self.rows, row.guid, &hash, &merge.packed)?;
+        self.counts.added += 1;
+        Ok(())
+    }
+
+    fn sum_up(&mut self, guid: Uuid, hash: &Hash, memberships: &[u8]) -> Result<(), SpoolError> {
+        sum_up(&mut self.digest, &mut self.rows, guid, hash, memberships)
+    }
+
+    fn is_sent_anyway(&self, guid: Uuid) -> bool {
+        self.decided.kind == CycleKind::Full || self.decided.asked.contains(&guid)
+    }
+
+    /// The batch is where a record is kept until it is acknowledged.
+    fn send(&mut self, json: &str) -> Result<(), CycleError> {
+        self.parts.push(&[PRESENT.0, json, PRESENT.1].concat())
+    }
+
     /// The hash of the record as it will be acknowledged, where the reading knows it already.
     fn worked_out(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Option<Hash> {
-        let found = row.found.as_ref().filter(|_| !self.decided.losses.concern(before))?;
+        let found = found(row).filter(|_| !self.decided.losses.concern(before))?;
         self.decided.scope.hash_under(found, after)
     }
 
     /// The record as it will be acknowledged. `None`: unread and unchanged, so the stored one stands.
     fn record(&self, row: &Compared, before: &[InImport], after: &[InImport]) -> Result<Option<String>, CycleError> {
-        if let Some(found) = &row.found {
+        if let Some(found) = found(row) {
             let json = self.writer.get_draft(found)?.finish(after).map_err(SpoolError::from)?;
             return Ok(Some(if self.decided.losses.concern(before) {
                 self.restored(row, before, &json)?
@@ -210,6 +250,27 @@ fn keep(import: Uuid, before: &[InImport], after: &mut Vec<InImport>) {
     after.extend(before.iter().filter(|earlier| earlier.import == import).cloned());
 }
 
+fn sum_up(
+    digest: &mut SetDigester,
+    rows: &mut RowsDigester,
+    guid: Uuid,
+    hash: &Hash,
+    memberships: &[u8],
+) -> Result<(), SpoolError> {
+    let out_of_order = |_| SpoolError::Damaged("the people are not in order".to_owned());
+    digest.push(guid, hash).map_err(out_of_order)?;
+    rows.push(guid, hash, memberships);
+    Ok(())
+}
+
+/// What was read of the person in this cycle, if it is not what was known.
+fn found(row: &Compared) -> Option<&FoundPerson> {
+    match &row.found {
+        Some(Found::Read(found)) => Some(found),
+        Some(Found::AsKnown) | None => None,
+    }
+}
+
 /// People of whom only the cloud knows are in no row of the comparison; their departures are written here.
 pub fn write_strangers(
     parts: &mut Parts<'_>,
@@ -242,5 +303,5 @@ pub fn write_strangers(
 fn depart(parts: &mut Parts<'_>, counts: &mut Counts, departure: Departure) -> Result<(), CycleError> {
     counts.departed += 1;
     counts.held += u64::from(departure.stance == Stance::Held);
-    parts.push("", &to_line(&Item::Departed(departure))?, "")
+    parts.push(&to_line(&Item::Departed(departure))?)
 }

@@ -6,13 +6,15 @@ use chrono::TimeDelta;
 use rollcall_protocol::desired::SelectionKind;
 use rollcall_protocol::evidence::Evidence;
 use rollcall_protocol::person::InImport;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::CycleError;
-use super::evidence::{self, Circumstances, DcContinuity, Live, Looked, Standing, Verdict};
+use super::evidence::{self, Circumstances, DcContinuity, Doubt, Live, Looked, Standing, Verdict};
+use super::pace::Pace;
 use super::scope::{ImportScope, Scope};
 use super::survey::Ended;
-use super::withheld::Withheld;
+use super::withheld::{self, Withheld};
 use crate::clock::Clock;
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
@@ -24,6 +26,7 @@ use crate::directory::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Re
 use crate::directory::values;
 use crate::spool::Spool;
 use crate::spool::reading::{Draft, HoldIndex};
+use crate::spool::snapshot::Missed;
 
 /// What the second look brought.
 #[derive(Debug, Default)]
@@ -43,6 +46,7 @@ pub struct SecondLook<'a> {
     pub continuity: DcContinuity,
     pub clock: &'a Clock,
     pub second_reading_after: TimeDelta,
+    pub pace: Option<&'a Pace>,
 }
 
 impl SecondLook<'_> {
@@ -75,7 +79,10 @@ impl SecondLook<'_> {
                 judged.verdicts.insert(person.guid, self.judge_one(spool, person, &looked, entry.as_ref())?);
             }
         }
-        check_groups(reader, self.scope, &judged).await?;
+        for guid in contradicted(reader, self.scope, &judged).await? {
+            withheld.note(guid, "memberOf");
+            judged.keep(guid);
+        }
         Ok(judged)
     }
 
@@ -93,6 +100,7 @@ impl SecondLook<'_> {
             missed: missed.as_ref(),
             now: self.clock.cloud_now(),
             second_reading_after: self.second_reading_after,
+            waited: missed.as_ref().and_then(|missed| self.waited(missed)),
         };
         let mut verdicts = Vec::new();
         for before in &person.memberships {
@@ -103,6 +111,10 @@ impl SecondLook<'_> {
             verdicts.push((before.import, verdict));
         }
         Ok(verdicts)
+    }
+
+    fn waited(&self, missed: &Missed) -> Option<TimeDelta> {
+        self.pace.map(|pace| pace.since(missed.first_missed_at, Instant::now()))
     }
 
     /// Those of a few who are there, wherever they are now. Whoever is not among them is looked for one by one.
@@ -204,7 +216,7 @@ impl SecondLook<'_> {
         let holds = (0..self.scope.holds.len()).filter(is_held);
         let holds: Vec<HoldIndex> = holds.filter_map(|index| HoldIndex::try_from(index).ok()).collect();
         let draft = Draft::write(&person).map_err(crate::spool::SpoolError::from)?;
-        Ok(spool.reading().add(person.guid, &draft, &holds, None)?)
+        Ok(spool.reading()?.add(person.guid, &draft, &holds, None)?)
     }
 }
 
@@ -226,16 +238,30 @@ impl Sink for Asked {
     }
 }
 
-/// Somebody who departs although a selected group still lists them shows that `memberOf` cannot be read: then nobody
-/// has left anything. The members of each group are read once.
-async fn check_groups(reader: &mut DirectoryReader, scope: &Scope, judged: &Judged) -> Result<(), Incomplete> {
-    for (group, people) in still_selected_groups(scope, judged) {
-        let members = group::read_members(reader, group).await?.ok_or(Incomplete::ChangedMeanwhile)?;
-        if members.iter().any(|member| people.contains(member)) {
-            return Err(Incomplete::Contradiction);
+impl Judged {
+    /// Takes back that somebody departs alive.
+    fn keep(&mut self, guid: Uuid) {
+        for (_, verdict) in self.verdicts.get_mut(&guid).into_iter().flatten() {
+            if is_out_alive(verdict) {
+                *verdict = Verdict::Stay(Doubt::Withheld);
+            }
         }
     }
-    Ok(())
+}
+
+/// Somebody who departs although a selected group still lists them shows that `memberOf` cannot be read: of them, or,
+/// where they are more than a few, of anybody, and then nobody has left anything. The members of each group are read once.
+async fn contradicted(
+    reader: &mut DirectoryReader,
+    scope: &Scope,
+    judged: &Judged,
+) -> Result<HashSet<Uuid>, Incomplete> {
+    let mut listed = HashSet::new();
+    for (group, people) in still_selected_groups(scope, judged) {
+        let members = group::read_members(reader, group).await?.ok_or(Incomplete::ChangedMeanwhile)?;
+        listed.extend(members.into_iter().filter(|member| people.contains(member)));
+    }
+    if listed.len() as u64 > withheld::AT_LEAST { Err(Incomplete::Contradiction) } else { Ok(listed) }
 }
 
 /// The groups that must not list those who depart alive, with these people.

@@ -85,6 +85,8 @@ pub struct Circumstances<'a> {
     pub now: DateTime<Utc>,
     /// How far apart two readings must be to count as two.
     pub second_reading_after: TimeDelta,
+    /// How long ago the person was first missed by a clock that cannot be set, where there is one: at least this long.
+    pub waited: Option<TimeDelta>,
 }
 
 /// Whether the operator took the whole import away, so that the directory need not be asked. A single selection that was
@@ -119,7 +121,8 @@ fn judge_absent(circumstances: &Circumstances<'_>) -> Verdict {
     match (circumstances.continuity, circumstances.missed) {
         (DcContinuity::Same, Some(missed))
             if missed.was_on(circumstances.dc)
-                && circumstances.now - missed.first_missed_at >= circumstances.second_reading_after =>
+                && circumstances.now - missed.first_missed_at >= circumstances.second_reading_after
+                && circumstances.waited.is_none_or(|waited| waited >= circumstances.second_reading_after) =>
         {
             Verdict::Depart(Evidence::Absent { first_missed_at: missed.first_missed_at })
         }
@@ -233,7 +236,8 @@ mod tests {
         missed: Option<&'a Missed>,
     ) -> Circumstances<'a> {
         let second_reading_after = TimeDelta::minutes(5);
-        Circumstances { dc, continuity, missed, now: DateTime::UNIX_EPOCH + second_reading_after, second_reading_after }
+        let now = DateTime::UNIX_EPOCH + second_reading_after;
+        Circumstances { dc, continuity, missed, now, second_reading_after, waited: None }
     }
 
     fn was_via(number: u128) -> InImport {
@@ -305,6 +309,19 @@ mod tests {
         let missed = Missed { first_missed_at: later, ntds_guid: id(90), invocation_id: id(91) };
 
         assert_eq!(judged(&Looked::Nothing, DcContinuity::Same, Some(&missed)), Verdict::Wait);
+    }
+
+    #[test]
+    fn two_looks_between_which_the_clock_was_set_are_one() {
+        let scope = scope(vec![import(11, &[ou(21), ou(22)], &[31])]);
+        let missed = Missed { first_missed_at: DateTime::UNIX_EPOCH, ntds_guid: id(90), invocation_id: id(91) };
+        let dc = dc();
+        let after =
+            |waited| Circumstances { waited: Some(waited), ..circumstances(&dc, DcContinuity::Same, Some(&missed)) };
+        let judged = |waited| judge(&scope, &was_via(21), &Looked::Nothing, &after(waited));
+
+        assert_eq!(judged(TimeDelta::seconds(3)), Verdict::Wait);
+        assert!(matches!(judged(TimeDelta::minutes(5)), Verdict::Depart(Evidence::Absent { .. })));
     }
 
     #[test]

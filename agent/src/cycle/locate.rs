@@ -13,16 +13,51 @@ use crate::directory::structure;
 /// Locates every selection and every excluded OU of the scope.
 pub async fn locate_all(reader: &mut DirectoryReader, domain: &Domain, scope: &mut Scope) -> Result<(), Incomplete> {
     for wanted in scope.to_locate() {
-        let located = match domain::locate(reader, wanted.guid, ATTRIBUTES).await {
-            Ok(Some(entry)) => judge(wanted, &entry, domain),
-            Ok(None) => Located::Unavailable(Unavailable::Gone),
-            // The forest knows the object, and another domain has it.
-            Err(Incomplete::Referral) => Located::Unavailable(Unavailable::OtherDomain),
-            Err(error) => return Err(error),
-        };
+        let located = locate(reader, domain, wanted).await?;
         scope.set_located(wanted.guid, located);
     }
     Ok(())
+}
+
+/// Whether everything that decides who is in scope is still where it was, under the name it had. People who were sorted
+/// by names that changed meanwhile would seem to have left.
+pub async fn check_unmoved(reader: &mut DirectoryReader, domain: &Domain, scope: &Scope) -> Result<(), Incomplete> {
+    for wanted in scope.to_locate() {
+        if !is_same(scope.located(wanted.guid), &locate(reader, domain, wanted).await?) {
+            return Err(Incomplete::ChangedMeanwhile);
+        }
+    }
+    for inner in scope.inner_groups() {
+        let entry = domain::locate(reader, inner.guid, ATTRIBUTES).await?;
+        if entry.and_then(|entry| Dn::parse(&entry.dn)).as_ref() != Some(&inner.dn) {
+            return Err(Incomplete::ChangedMeanwhile);
+        }
+    }
+    Ok(())
+}
+
+fn is_same(before: &Located, now: &Located) -> bool {
+    match (before, now) {
+        (Located::Ou(before), Located::Ou(now)) => before == now,
+        (Located::Group(before), Located::Group(now)) => before.dn == now.dn,
+        // Somebody may be in what has come back, or not in what is gone.
+        (Located::Unavailable(before), Located::Unavailable(now)) => before == now,
+        (Located::Group(_), Located::Ou(_) | Located::Unavailable(_))
+        | (Located::Ou(_), Located::Group(_) | Located::Unavailable(_)) => false,
+        // It was there, and its groups went too far.
+        (Located::Unavailable(before), Located::Group(_)) => *before == Unavailable::NestedTooFar,
+        (Located::Unavailable(_), Located::Ou(_)) => false,
+    }
+}
+
+async fn locate(reader: &mut DirectoryReader, domain: &Domain, wanted: Selection) -> Result<Located, Incomplete> {
+    match domain::locate(reader, wanted.guid, ATTRIBUTES).await {
+        Ok(Some(entry)) => Ok(judge(wanted, &entry, domain)),
+        Ok(None) => Ok(Located::Unavailable(Unavailable::Gone)),
+        // The forest knows the object, and another domain has it.
+        Err(Incomplete::Referral) => Ok(Located::Unavailable(Unavailable::OtherDomain)),
+        Err(error) => Err(error),
+    }
 }
 
 const ATTRIBUTES: &[&str] =

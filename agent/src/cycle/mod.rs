@@ -4,12 +4,16 @@
 //! gone, how many may go, and what is written. An incomplete reading publishes nothing.
 
 pub mod scope;
+pub mod merged;
 pub mod locate;
 pub mod nested;
 pub mod withheld;
+pub mod way;
 pub mod read;
+mod together;
 pub mod survey;
 pub mod evidence;
+pub mod pace;
 pub mod confirm;
 pub mod guard;
 pub mod concern;
@@ -25,12 +29,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::{CycleKind, Trigger};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::jws::JwsError;
+use rollcall_protocol::loss::Accepted;
 use uuid::Uuid;
 
 use self::compose::Counts;
 use self::concern::Concern;
 use self::confirm::{Judged, SecondLook};
 use self::evidence::DcContinuity;
+use self::pace::Pace;
+use self::read::Reads;
 use self::scope::Scope;
 use self::survey::Survey;
 use self::withheld::Withheld;
@@ -42,7 +49,7 @@ use crate::directory::domain::{Domain, NotOurs};
 use crate::directory::method::Method;
 use crate::directory::people::AttributeList;
 use crate::directory::reader::Incomplete;
-use crate::directory::structure::{self, Structure};
+use crate::directory::structure::{Skeleton, Structure};
 use crate::signer::Signer;
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
@@ -91,7 +98,7 @@ pub struct Wish {
     /// People whom the cloud wants to hear about.
     pub confirm: Vec<Uuid>,
     /// Attributes of which a human said that their disappearance is meant.
-    pub accepted: Vec<String>,
+    pub accepted: Vec<Accepted>,
     pub purpose: Purpose,
 }
 
@@ -158,6 +165,8 @@ pub struct Cycle<'a> {
     pub chance: &'a Chance,
     /// How far apart two readings must be that both do not find somebody.
     pub second_reading_after: TimeDelta,
+    /// The readings of this process. `None` for a single reading by hand, which knows of no other.
+    pub pace: Option<&'a Pace>,
     /// Told how many people have been read so far.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -165,7 +174,8 @@ pub struct Cycle<'a> {
 const DEADLINE: Duration = Duration::from_mins(15);
 
 impl Cycle<'_> {
-    /// Runs one cycle. On `Ok` its batches are in the spool (unless it was a dry run); on `Err` nothing happened.
+    /// Runs one cycle. On `Ok` its batches are in the spool (unless it was a dry run); on `Err` nothing happened. Only if
+    /// the very last step fails, noting the place beside the spool, the cycle is in the spool all the same.
     pub async fn run(mut self, wish: &Wish) -> Result<Summary, CycleError> {
         if self.spool.waiting()?.batches > 0 && wish.purpose == Purpose::Publish && !self.spool.may_be_replaced()? {
             return Err(CycleError::Unsent);
@@ -203,14 +213,17 @@ impl Cycle<'_> {
         let barred = Barred::locate(&mut reader, &domain, &self.access.never_read).await?;
         let mut scope = Scope::plan(self.desired, started_at).under(barred);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
-        let (structure, groups) = structure::read(&mut reader, &domain, scope.barred()).await?;
-        nested::expand_all(&mut reader, &domain, &groups, &mut scope).await?;
-        drop(groups);
-        self.spool.begin_reading()?;
+        let skeleton = Skeleton::read(&mut reader, &domain).await?;
+        nested::expand_all(&mut reader, &domain, &skeleton.map, &mut scope).await?;
         let attributes = &self.access.attributes;
-        let mut withheld = read::read_all(&mut reader, &domain, &scope, attributes, &self.spool.reading()).await?;
+        let recipe = scope::recipe(self.desired, attributes, &self.access.never_read, crate::version::text());
+        let way = way::decide(&state.base, recipe, scope.to_read().len());
+        let reads = Reads { domain: &domain, scope: &scope, attributes };
+        let (census, mut withheld) = reads.run(&mut reader, self.spool, way).await?;
+        let structure = skeleton.list(&mut reader, &domain, &census).await?;
+        drop((skeleton, census));
         self.spool.finish_reading()?;
-        let people = self.spool.reading().count()?;
+        let people = self.spool.reading()?.count()?;
         withheld.check(people)?;
         (self.progress)(people);
         let asked: BTreeSet<Uuid> = wish.confirm.iter().chain(&state.asked).copied().collect();
@@ -222,6 +235,7 @@ impl Cycle<'_> {
             continuity,
             clock: self.clock,
             second_reading_after: self.second_reading_after,
+            pace: self.pace,
         };
         let judged = look.judge_all(&mut reader, self.spool, &survey.ended, &mut withheld).await?;
         reader.close().await;
@@ -275,6 +289,7 @@ fn is_the_controllers(error: &CycleError) -> bool {
             | Incomplete::TooManyPages(_) => true,
             // Of a permission, of the moment, of this machine: the next controller would say the same.
             Incomplete::Referral
+            | Incomplete::TooMany { .. }
             | Incomplete::ReadRightMissing { .. }
             | Incomplete::Contradiction
             | Incomplete::ChangedMeanwhile

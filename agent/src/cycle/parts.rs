@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::CycleError;
 use crate::clock::{Chance, Clock};
 use crate::signer::{Signer, Stamp};
+use crate::spool::SpoolError;
 use crate::spool::commit::CycleWriter;
 
 /// The bodies of one cycle, in the making.
@@ -20,7 +21,9 @@ pub struct Parts<'a> {
     writer: &'a CycleWriter<'a>,
     open: Open,
     /// The part before the open one, being compressed while the next is collected.
-    packing: Option<JoinHandle<io::Result<Body>>>,
+    packing: Option<JoinHandle<io::Result<Packed>>>,
+    /// Room for the next part, from one that is packed.
+    spare: Vec<u8>,
     head: ChainHead,
     closed: Vec<Closed>,
     /// Items and bytes so far, for the report.
@@ -31,15 +34,22 @@ pub struct Parts<'a> {
 /// Items, one a line, that are not compressed yet.
 #[derive(Debug, Default)]
 struct Open {
-    lines: String,
+    lines: Vec<u8>,
     items: u32,
 }
 
+#[derive(Debug)]
+struct Packed {
+    body: Body,
+    room: Vec<u8>,
+}
+
 impl Open {
-    fn pack(self) -> io::Result<Body> {
+    fn pack(mut self) -> io::Result<Packed> {
         let mut writer = Writer::new()?;
-        self.lines.lines().try_for_each(|line| writer.push(line))?;
-        writer.finish()
+        writer.push_lines(&self.lines, self.items)?;
+        self.lines.clear();
+        Ok(Packed { body: writer.finish()?, room: self.lines })
     }
 }
 
@@ -60,25 +70,42 @@ pub struct Seal<'a> {
 impl<'a> Parts<'a> {
     /// Begins at the place where the chain stands.
     pub fn begin(writer: &'a CycleWriter<'a>, head: ChainHead) -> Self {
-        Self { writer, open: Open::default(), packing: None, head, closed: Vec::new(), items: 0, bytes: 0 }
+        Self {
+            writer,
+            open: Open::default(),
+            packing: None,
+            spare: Vec::new(),
+            head,
+            closed: Vec::new(),
+            items: 0,
+            bytes: 0,
+        }
     }
 
-    /// Adds one item, a JSON text without line breaks, that stands between two other texts.
-    pub fn push(&mut self, before: &str, json: &str, after: &str) -> Result<(), CycleError> {
+    /// Adds one item, a JSON text without line breaks.
+    pub fn push(&mut self, json: &str) -> Result<(), CycleError> {
+        self.push_with(|line| {
+            line.extend_from_slice(json.as_bytes());
+            Ok(())
+        })
+    }
+
+    /// Adds one item by whoever writes it: JSON without line breaks.
+    pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), SpoolError>) -> Result<(), CycleError> {
         if body::is_full(self.open.items, self.open.lines.len()) {
             self.close()?;
         }
         self.items += 1;
         self.open.items += 1;
-        for text in [before, json, after, "\n"] {
-            self.open.lines.push_str(text);
-        }
+        write(&mut self.open.lines)?;
+        self.open.lines.push(b'\n');
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), CycleError> {
         self.keep_packed()?;
-        let open = std::mem::take(&mut self.open);
+        let next = Open { lines: std::mem::take(&mut self.spare), items: 0 };
+        let open = std::mem::replace(&mut self.open, next);
         self.packing = Some(thread::spawn(move || open.pack()));
         Ok(())
     }
@@ -86,7 +113,9 @@ impl<'a> Parts<'a> {
     /// Waits for the part that is being compressed and puts it into the spool.
     fn keep_packed(&mut self) -> Result<(), CycleError> {
         let Some(packing) = self.packing.take() else { return Ok(()) };
-        let body = packing.join().map_err(|_| io::Error::other("the packing thread ended"))??;
+        let packed = packing.join().map_err(|_| io::Error::other("the packing thread ended"))??;
+        let Packed { body, room } = packed;
+        self.spare = room;
         self.writer.put_body(self.head.seq + self.closed.len() as u64, &body)?;
         self.bytes += body.bytes.len() as u64;
         self.closed.push(Closed { body: BodyDigest::of(&body.bytes), items: body.items });

@@ -5,7 +5,7 @@ use rollcall_protocol::batch::{CycleKind, CyclePart, StructurePart};
 use rollcall_protocol::chain::{ChainHead, Epoch};
 use rollcall_protocol::digest::SetSummary;
 use rollcall_protocol::hash::Hash;
-use rollcall_protocol::{limits, loss};
+use rollcall_protocol::limits;
 
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
@@ -21,7 +21,9 @@ const FULL_EVERY: TimeDelta = TimeDelta::hours(24);
 pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Summary, CycleError> {
     let plan = Plan::make(cycle, wish, read)?;
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
-    let can_be_lost = |name| cycle.access.attributes.holds(name) && !loss::is_among(&wish.accepted, name);
+    let accepted = [wish.accepted.as_slice(), &read.state.accepted].concat();
+    let is_accepted = |name: &str, people| accepted.iter().any(|accepted| accepted.is_of(name, people));
+    let can_be_lost = |name: &str, people| cycle.access.attributes.holds(name) && !is_accepted(name, people);
     let losses = read.survey.tally.judge(can_be_lost);
     let decided = Decided {
         scope: &read.scope,
@@ -59,6 +61,8 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
                 awaiting: counts.awaiting,
                 asked: read.asked.clone(),
                 broken: read.state.broken.clone().without(&read.host, plan.finished_at),
+                accepted,
+                obeyed: read.state.obeyed,
             })?;
         }
     }
@@ -128,9 +132,9 @@ impl Plan {
             people_seen: read.structure.people,
             structure: self.structure,
             awaiting_second_reading: counts.awaiting,
-            clearings: Vec::new(),
             unavailable: unavailable.into_iter().take(limits::UNAVAILABLE_TOLD).collect(),
             unavailable_more: u32::try_from(more).unwrap_or(u32::MAX),
+            clearings: Vec::new(),
             desired_version,
         }
     }
@@ -148,6 +152,7 @@ impl Plan {
             recipe: Some(self.recipe),
             finished_at: Some(self.finished_at),
             people: part.set.people,
+            people_seen: part.people_seen,
             rows,
         }
     }

@@ -1,12 +1,15 @@
-//! Reads all people in scope, selection by selection, into the spool's reading.
+//! Reads all people in scope into the spool's reading, and counts everybody.
 
 use rollcall_protocol::desired::{Nesting, Selection};
-use rollcall_protocol::hash::Hash;
-use rollcall_protocol::person::{InImport, Person};
 use uuid::Uuid;
 
+use super::CycleError;
+use super::merged::Merged;
 use super::scope::{Located, Scope};
+use super::together;
+use super::way::Way;
 use super::withheld::Withheld;
+use crate::directory::census::Census;
 use crate::directory::dn::Dn;
 use crate::directory::domain::Domain;
 use crate::directory::entry::Entry;
@@ -15,24 +18,50 @@ use crate::directory::group::{self, Group};
 use crate::directory::people::{self, AttributeList, Read};
 use crate::directory::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
 use crate::directory::values;
-use crate::spool::SpoolError;
-use crate::spool::reading::{Draft, HoldIndex, Reading};
+use crate::spool::reading::{Draft, HoldIndex, Reading, Visits};
+use crate::spool::{Spool, SpoolError};
 
-/// Reads every selection that can be read. Any error means that the whole reading counts for nothing.
-pub async fn read_all(
-    reader: &mut DirectoryReader,
-    domain: &Domain,
-    scope: &Scope,
-    attributes: &AttributeList,
-    reading: &Reading<'_>,
-) -> Result<Withheld, Incomplete> {
-    let mut withheld = Withheld::default();
-    for (selection, nesting, holds) in scope.to_read() {
-        for target in targets(scope, selection, nesting, domain) {
+/// What a reading of people is made with.
+#[derive(Debug, Clone, Copy)]
+pub struct Reads<'a> {
+    pub domain: &'a Domain,
+    pub scope: &'a Scope,
+    pub attributes: &'a AttributeList,
+}
+
+impl Reads<'_> {
+    /// Reads every selection that can be read, and counts everybody. Any error means that all of it counts for nothing.
+    pub async fn run(
+        self,
+        reader: &mut DirectoryReader,
+        spool: &mut Spool,
+        way: Way,
+    ) -> Result<(Census, Withheld), CycleError> {
+        let census = match way {
+            Way::Together => {
+                spool.begin_reading(Visits::Once)?;
+                let (census, withheld) = together::read(self, reader, &spool.reading()?).await?;
+                if !(census.is_cut && self.scope.selects_groups()) {
+                    return Ok((census, withheld));
+                }
+                // Nobody can say of everybody in which groups they are: the server must.
+                census
+            }
+            Way::Apart => Census::take(reader, self.domain, self.scope.barred()).await?,
+        };
+        spool.begin_reading(if self.targets().len() > 1 { Visits::OncePerSelection } else { Visits::Once })?;
+        let withheld = self.read_selected(reader, &spool.reading()?).await?;
+        Ok((census, withheld))
+    }
+
+    /// Selection by selection.
+    async fn read_selected(self, reader: &mut DirectoryReader, reading: &Reading<'_>) -> Result<Withheld, Incomplete> {
+        let mut withheld = Withheld::default();
+        for target in self.targets() {
             let (base, filter) = (target.base.as_str(), &target.filter);
-            let search = Search { base, filter, attributes: attributes.names(), page_size: PAGE_SIZE };
-            let memberships = scope.memberships(&holds, &[]);
-            let sink = PeopleSink { scope, attributes, reading, holds: holds.clone(), memberships, found: 0 };
+            let search = Search { base, filter, attributes: self.attributes.names(), page_size: PAGE_SIZE };
+            let recorder = Recorder::new(self, reading);
+            let sink = PeopleSink { recorder, scope: self.scope, holds: target.holds, found: 0 };
             let complete = reader.search_into(&search, sink).await?;
             withheld.extend(complete.withheld);
             let found = complete.sink.found;
@@ -40,33 +69,46 @@ pub async fn read_all(
                 check_empty_group(reader, group).await?;
             }
         }
+        Ok(withheld)
     }
-    Ok(withheld)
+
+    fn targets(&self) -> Vec<Target<'_>> {
+        let to_read = self.scope.to_read().into_iter();
+        to_read
+            .flat_map(|(selection, nesting, holds)| targets(self.scope, selection, nesting, self.domain, &holds))
+            .collect()
+    }
 }
 
 struct Target<'a> {
     base: String,
     filter: Filter,
     group: Option<&'a Group>,
+    holds: Vec<HoldIndex>,
 }
 
-fn targets<'a>(scope: &'a Scope, selection: Selection, nesting: Nesting, domain: &Domain) -> Vec<Target<'a>> {
-    let members =
-        |group: &'a Group| Target { base: domain.head.to_string(), filter: group.people_filter(), group: Some(group) };
+fn targets<'a>(
+    scope: &'a Scope,
+    selection: Selection,
+    nesting: Nesting,
+    domain: &Domain,
+    holds: &[HoldIndex],
+) -> Vec<Target<'a>> {
+    let target = |base: &Dn, filter, group| Target { base: base.to_string(), filter, group, holds: holds.to_vec() };
     match scope.located(selection.guid) {
-        Located::Ou(dn) => vec![Target { base: dn.to_string(), filter: people::FILTER, group: None }],
-        Located::Group(_) => scope.groups(selection.guid, nesting).into_iter().map(members).collect(),
+        Located::Ou(dn) => vec![target(dn, people::FILTER, None)],
+        Located::Group(_) => {
+            let groups = scope.groups(selection.guid, nesting).into_iter();
+            groups.map(|group| target(&domain.head, group.people_filter(), Some(group))).collect()
+        }
         Located::Unavailable(_) => Vec::new(),
     }
 }
 
 struct PeopleSink<'a> {
+    recorder: Recorder<'a>,
     scope: &'a Scope,
-    attributes: &'a AttributeList,
-    reading: &'a Reading<'a>,
     holds: Vec<HoldIndex>,
-    /// What these holds make of a person whom no exclude touches: of almost everybody.
-    memberships: Vec<InImport>,
     found: u64,
 }
 
@@ -74,30 +116,42 @@ impl Sink for PeopleSink<'_> {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
         self.found += 1;
         let holds = holds_of(self.scope, &self.holds, &entry.dn).ok_or(Refused::Unreadable("its name"))?;
+        self.recorder.record(&entry, &holds)
+    }
+}
+
+/// Turns entries into records of the reading.
+pub(super) struct Recorder<'a> {
+    reads: Reads<'a>,
+    reading: &'a Reading<'a>,
+    merged: Merged<'a>,
+}
+
+impl<'a> Recorder<'a> {
+    pub fn new(reads: Reads<'a>, reading: &'a Reading<'a>) -> Self {
+        Self { reads, reading, merged: Merged::new(reads.scope) }
+    }
+
+    /// Keeps the person, unless nothing holds them or they belong to Windows.
+    pub fn record(&mut self, entry: &Entry, holds: &[HoldIndex]) -> Result<(), Refused> {
         if holds.is_empty() {
             return Ok(());
         }
-        match people::read(&entry, self.attributes)? {
+        match people::read(entry, self.reads.attributes)? {
             Read::Person(mut person) => {
-                self.scope.conceal(&mut person);
-                self.add(&person, &holds).map_err(|error| Refused::Store(error.to_string()))
+                self.reads.scope.conceal(&mut person);
+                let draft = Draft::write(&person).map_err(|error| Refused::Store(error.to_string()))?;
+                self.keep(person.guid, &draft, holds).map_err(|error| Refused::Store(error.to_string()))
             }
             Read::System(_) => Ok(()),
         }
     }
-}
 
-impl PeopleSink<'_> {
     /// The record's hash is worked out as if nothing else held the person, which is so for almost everybody: then an
     /// unchanged record need not be looked at again.
-    fn add(&self, person: &Person, holds: &[HoldIndex]) -> Result<(), SpoolError> {
-        let draft = Draft::write(person)?;
-        let whole = if holds == self.holds {
-            draft.finish(&self.memberships)?
-        } else {
-            draft.finish(&self.scope.memberships(holds, &[]))?
-        };
-        self.reading.add(person.guid, &draft, holds, Some(Hash::of(whole.as_bytes())))
+    fn keep(&mut self, person: Uuid, draft: &Draft, holds: &[HoldIndex]) -> Result<(), SpoolError> {
+        let hash = draft.hash_with(&self.merged.of(holds)?.end);
+        self.reading.add(person, draft, holds, Some(hash))
     }
 }
 
@@ -107,9 +161,7 @@ fn holds_of(scope: &Scope, holds: &[HoldIndex], dn: &str) -> Option<Vec<HoldInde
         return Some(holds.to_vec());
     }
     let dn = Dn::parse(dn)?;
-    let import_of = |index: &HoldIndex| scope.holds.get(usize::from(*index)).map(|hold| hold.import);
-    let is_in = |index: &HoldIndex| import_of(index).is_some_and(|import| scope.excluded_by(import, &dn).is_none());
-    Some(holds.iter().copied().filter(is_in).collect())
+    Some(holds.iter().copied().filter(|hold| !scope.is_left_out(*hold, &dn)).collect())
 }
 
 /// Looked at before an empty group is believed; many groups hold other groups and nobody else.
@@ -117,7 +169,7 @@ const LOOK_AT_MEMBERS: usize = 20;
 
 /// A group that lists users although the search for its users finds nobody is a missing read right (hardened
 /// "Pre-Windows 2000 Compatible Access"), not an empty group.
-async fn check_empty_group(reader: &mut DirectoryReader, group: &Group) -> Result<(), Incomplete> {
+pub(super) async fn check_empty_group(reader: &mut DirectoryReader, group: &Group) -> Result<(), Incomplete> {
     let members: Vec<Uuid> = group::read_members(reader, group.guid).await?.unwrap_or_default();
     for member in members.into_iter().take(LOOK_AT_MEMBERS) {
         let base = values::guid_base(member);

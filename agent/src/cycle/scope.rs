@@ -181,6 +181,11 @@ impl Scope {
         std::iter::once(group).chain(inner.into_iter().flatten()).collect()
     }
 
+    /// Every group that is followed although nobody selected it.
+    pub fn inner_groups(&self) -> impl Iterator<Item = &Group> {
+        self.nested.values().flatten()
+    }
+
     /// Selections and excluded OUs that could not be found, in a fixed order.
     pub fn unavailable(&self) -> Vec<Uuid> {
         let mut missing: Vec<Uuid> =
@@ -249,6 +254,17 @@ impl Scope {
     /// Whether nobody at all is left out by where they lie.
     pub fn leaves_nobody_out(&self) -> bool {
         self.barred.is_empty() && self.imports.values().all(|import| import.exclude.is_empty())
+    }
+
+    /// Whether a place, or a person by name, is left out of the import that has this hold.
+    pub fn is_left_out(&self, hold: HoldIndex, dn: &Dn) -> bool {
+        let hold = self.holds.get(usize::from(hold));
+        hold.is_none_or(|hold| self.excluded_by(hold.import, dn).is_some())
+    }
+
+    /// Whether groups decide about anybody.
+    pub fn selects_groups(&self) -> bool {
+        self.holds.iter().any(|hold| hold.selection.kind == SelectionKind::Group)
     }
 
     /// What leaves a person out of one import: the local ceiling, or the excluded OU that they lie under.

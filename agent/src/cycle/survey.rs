@@ -7,8 +7,9 @@ use rollcall_protocol::loss::Tally;
 use rollcall_protocol::person::{InImport, PersonRecord};
 use uuid::Uuid;
 
+use super::merged::{Merge, Merged};
 use super::scope::Scope;
-use crate::spool::commit::Compared;
+use crate::spool::commit::{Compared, Found};
 use crate::spool::{Spool, SpoolError};
 
 /// What the comparison found, before any second look.
@@ -37,8 +38,13 @@ pub struct Ended {
 pub fn take(spool: &Spool, scope: &Scope, asked: &BTreeSet<Uuid>) -> Result<Survey, SpoolError> {
     let mut survey = Survey::default();
     let mut unheard = asked.clone();
+    let mut merged = Merged::new(scope);
     spool.compare(|row| {
         unheard.remove(&row.guid);
+        if let (Some(Found::Read(found)), None) = (&row.found, &row.known) {
+            survey.newcomer(merged.of(&found.holds)?);
+            return Ok(());
+        }
         survey.add(scope, &row);
         survey.compare(spool, scope, &row)
     })?;
@@ -49,13 +55,23 @@ pub fn take(spool: &Spool, scope: &Scope, asked: &BTreeSet<Uuid>) -> Result<Surv
 }
 
 impl Survey {
+    fn newcomer(&mut self, merge: &Merge) {
+        for membership in &merge.memberships {
+            *self.joining.entry(membership.import).or_default() += 1;
+        }
+    }
+
     fn add(&mut self, scope: &Scope, row: &Compared) {
         let before: &[InImport] = row.known.as_ref().map_or(&[], |known| &known.imports);
-        let holds: &[u16] = row.found.as_ref().map_or(&[], |found| &found.holds);
-        let after = scope.memberships(holds, before);
         for membership in before {
             *self.before.entry(membership.import).or_default() += 1;
         }
+        let after = match &row.found {
+            // What is the same to the byte is in the same imports.
+            Some(Found::AsKnown) => return,
+            Some(Found::Read(found)) => scope.memberships(&found.holds, before),
+            None => scope.memberships(&[], before),
+        };
         for membership in &after {
             if !before.iter().any(|earlier| earlier.import == membership.import) {
                 *self.joining.entry(membership.import).or_default() += 1;
@@ -73,12 +89,16 @@ impl Survey {
     /// Looks at what the person had and has, where that differs.
     fn compare(&mut self, spool: &Spool, scope: &Scope, row: &Compared) -> Result<(), SpoolError> {
         let (Some(found), Some(known)) = (&row.found, &row.known) else { return Ok(()) };
+        let Found::Read(found) = found else {
+            self.tally.add(&known.imports, None);
+            return Ok(());
+        };
         let after = scope.memberships(&found.holds, &known.imports);
         if scope.hash_under(found, &after) == Some(known.hash) {
             self.tally.add(&known.imports, None);
             return Ok(());
         }
-        let json = spool.reading().get_draft(found)?.finish(&after)?;
+        let json = spool.reading()?.get_draft(found)?.finish(&after)?;
         if Hash::of(json.as_bytes()) == known.hash {
             self.tally.add(&known.imports, None);
             return Ok(());

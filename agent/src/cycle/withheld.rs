@@ -13,9 +13,15 @@ use crate::directory::reader::Incomplete;
 pub struct Withheld(BTreeMap<Uuid, &'static str>);
 
 /// A right is missing where more than this many people cannot be read …
-const AT_LEAST: u64 = 3;
+pub const AT_LEAST: u64 = 3;
 /// … and more than this share of everybody.
 const PERCENT: u64 = 20;
+
+impl From<BTreeMap<Uuid, &'static str>> for Withheld {
+    fn from(people: BTreeMap<Uuid, &'static str>) -> Self {
+        Self(people)
+    }
+}
 
 impl Withheld {
     pub fn note(&mut self, guid: Uuid, what: &'static str) {

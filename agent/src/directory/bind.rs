@@ -62,11 +62,20 @@ fn request(credentials: &Credentials) -> Result<zeroize::Zeroizing<Vec<u8>>, Bin
     if password.trim().is_empty() || credentials.user.trim().is_empty() {
         return Err(BindRefused::EmptyPassword);
     }
-    let password = zeroize::Zeroizing::new(element(0x80, password.as_bytes()));
+    let version = element(0x02, &[3]);
     let name = element(0x04, credentials.user.as_bytes());
-    let body = zeroize::Zeroizing::new([element(0x02, &[3]), name, password.to_vec()].concat());
-    let bind = zeroize::Zeroizing::new(element(0x60, &body));
-    Ok(zeroize::Zeroizing::new(element(0x30, &[&element(0x02, &[1])[..], &bind].concat())))
+    let before_password = ber::head(0x80, password.len());
+    let bind = ber::head(0x60, version.len() + name.len() + before_password.len() + password.len());
+    let id = element(0x02, &[1]);
+    let inside = id.len() + bind.len() + version.len() + name.len() + before_password.len() + password.len();
+    let message = ber::head(0x30, inside);
+    // Of its full size from the start: a vector that grows leaves copies of the password behind.
+    let mut request = zeroize::Zeroizing::new(Vec::with_capacity(message.len() + inside));
+    for part in [&message, &id, &bind, &version, &name, &before_password] {
+        request.extend_from_slice(part);
+    }
+    request.extend_from_slice(password.as_bytes());
+    Ok(request)
 }
 
 /// Reads Active Directory's sub-code out of result 49 (`… AcceptSecurityContext error, data 52e, …`).
@@ -116,6 +125,21 @@ mod tests {
         assert_eq!(refusal(49, &text("533")), BindRefused::DisabledOrExpired);
         assert_eq!(refusal(49, &text("773")), BindRefused::PasswordExpired);
         assert_eq!(refusal(49, ""), BindRefused::NameOrPassword);
+    }
+
+    #[test]
+    fn a_bind_request_has_the_form_of_the_standard_whatever_its_length() {
+        for length in [1, 100, 127, 128, 300, 70_000] {
+            let password = "p".repeat(length);
+            let credentials = Credentials { user: "reader@lab.example".into(), password: password.clone().into() };
+            let bind = [element(0x02, &[3]), element(0x04, b"reader@lab.example"), element(0x80, password.as_bytes())];
+            let expected = element(0x30, &[element(0x02, &[1]), element(0x60, &bind.concat())].concat());
+
+            let request = request(&credentials).unwrap();
+
+            assert_eq!(request.as_slice(), expected);
+            assert_eq!(request.capacity(), expected.len(), "it never grew");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub struct Conversation<S> {
 
 /// The sign-in used the numbers below.
 const FIRST_ID: u32 = 1_000;
-const MAX_PAGES: u32 = 200_000;
+const MAX_PAGES: u32 = 20_000;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     pub fn new(stream: S, timeouts: Timeouts) -> Self {
@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
 
     /// Asks, hands the entries over as they come, and says how it ended.
     pub async fn ask(&mut self, question: Question, to: mpsc::Sender<Piece>) -> Result<Ended, Incomplete> {
-        let mut outlet = Outlet { to, page: 1, piece: Vec::new(), bytes: 0, references: 0 };
+        let mut outlet = Outlet { to, page: 1, piece: Vec::new(), bytes: 0, references: 0, most: 1, given: 0 };
         match question {
             Question::Once { body, controls } => {
                 let request = body.message(self.next_id(), &controls);
@@ -82,8 +82,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
 
     async fn search_pages(&mut self, body: &SearchBody, size: u32, outlet: &mut Outlet) -> Result<Ended, Incomplete> {
         let mut cookie = Vec::new();
+        outlet.most = size;
         for page in 1..=MAX_PAGES {
-            outlet.page = page;
+            (outlet.page, outlet.given) = (page, 0);
             let controls = [Control::DomainScope, Control::Page { size, cookie }];
             let request = body.message(self.next_id(), &controls);
             let done = self.search(&request, outlet).await?;
@@ -154,12 +155,19 @@ struct Outlet {
     piece: Vec<Entry>,
     bytes: usize,
     references: u64,
+    /// No more entries than were asked for at once, or they would have no end.
+    most: u32,
+    given: u32,
 }
 
 const PIECE_BYTES: usize = 64 * 1024;
 
 impl Outlet {
     async fn give(&mut self, entry: Entry) -> Result<(), Incomplete> {
+        if self.given == self.most {
+            return Err(Incomplete::TooMany { what: "entries of one answer", most: self.most.into() });
+        }
+        self.given += 1;
         self.bytes += entry.size();
         self.piece.push(entry);
         if self.bytes >= PIECE_BYTES { self.flush().await } else { Ok(()) }

@@ -2,6 +2,7 @@
 //!
 //! The attributes stay in one piece as they came; an entry remembers where each lies in it.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use super::ber;
@@ -12,6 +13,8 @@ pub struct Entry {
     pub dn: String,
     raw: Vec<u8>,
     attributes: Vec<Attribute>,
+    /// Where to look first: behind the last one found, since a server tends to tell what it was asked in that order.
+    next: Cell<usize>,
 }
 
 /// Where an attribute lies in its entry.
@@ -58,7 +61,7 @@ impl Entry {
             attributes.push(attribute(raw.len() - one.rest.len(), one.content)?);
             rest = one.rest;
         }
-        Ok(Self { dn: text(dn.content)?.to_owned(), raw: raw.to_vec(), attributes })
+        Ok(Self { dn: text(dn.content)?.to_owned(), raw: raw.to_vec(), attributes, next: Cell::new(0) })
     }
 
     /// How much of a message it was.
@@ -76,8 +79,17 @@ impl Entry {
     }
 
     fn values(&self, name: &str) -> Values<'_> {
-        let found = self.attributes.iter().find(|attribute| self.is_named(attribute, name));
-        found.map_or(Values(&[]), |attribute| self.values_of(attribute))
+        self.find(name).map_or(Values(&[]), |attribute| self.values_of(attribute))
+    }
+
+    fn find(&self, name: &str) -> Option<&Attribute> {
+        let is_it = |attribute: &&Attribute| self.is_named(attribute, name);
+        let (before, after) = self.attributes.split_at_checked(self.next.get())?;
+        if let Some(position) = after.iter().position(|attribute| is_it(&attribute)) {
+            self.next.set(before.len() + position + 1);
+            return after.get(position);
+        }
+        before.iter().find(is_it)
     }
 
     fn is_named(&self, attribute: &Attribute, name: &str) -> bool {
@@ -146,7 +158,9 @@ fn range_option(option: &str) -> Option<&str> {
 /// Checks one attribute that ends at `end`, and notes where its parts lie.
 fn attribute(end: usize, content: &[u8]) -> Result<Attribute, Unreadable> {
     let name = ber::take(content, OCTETS)?;
-    text(name.content)?;
+    if !name.content.is_ascii() {
+        return Err(Unreadable);
+    }
     let values = ber::take(name.rest, SET)?;
     let name_end = end - name.rest.len();
     let values_end = end - values.rest.len();

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rollcall_protocol::limits;
 use uuid::Uuid;
 
 use super::dn::Dn;
@@ -30,7 +31,8 @@ impl Group {
     /// Reads one of the groups that a search brought. One that keeps its kind back cannot be chosen and is not listed.
     pub fn read(entry: &Entry) -> Result<Self, Refused> {
         let guid = entry.bytes("objectGUID").and_then(values::guid).ok_or(Refused::Unreadable("a group"))?;
-        Self::from_entry(entry).ok_or(Refused::Withheld { guid, what: "groupType" })
+        let short_enough = Some(entry).filter(|entry| entry.dn.len() <= people::LONGEST);
+        short_enough.and_then(Self::from_entry).ok_or(Refused::Withheld { guid, what: "groupType" })
     }
 
     /// Reads a group entry; `None` if it is no group.
@@ -147,6 +149,9 @@ async fn read_ranges(reader: &mut DirectoryReader, group: Uuid) -> Result<Vec<Uu
         if chunk.start != members.len() {
             return Err(unreadable);
         }
+        if members.len() + chunk.values.len() > limits::MEMBERS {
+            return Err(Incomplete::TooMany { what: "members of one group", most: limits::MEMBERS as u64 });
+        }
         for value in chunk.values {
             members.push(extended_guid(value).ok_or(unreadable.clone())?);
         }
@@ -157,6 +162,87 @@ async fn read_ranges(reader: &mut DirectoryReader, group: Uuid) -> Result<Vec<Uu
             Some(last) => asked = format!("member;range={}-{}", last + 1, last + STEP),
         }
     }
+}
+
+/// How many members a group has of whom the server gave the first `first` only. Nobody but the last is asked for: the
+/// positions are tried one by one, from where the end is expected, so that a group of a hundred thousand costs a few
+/// short answers.
+pub async fn count_members(
+    reader: &mut DirectoryReader,
+    group: Uuid,
+    first: usize,
+    expected: usize,
+) -> Result<usize, Incomplete> {
+    let mut bounds = Bounds { there: first, beyond: None, step: 1 };
+    let mut position = expected.max(first + 1) - 1;
+    for _ in 0..MOST_PROBES {
+        if bounds.beyond == Some(bounds.there) {
+            return Ok(bounds.there);
+        }
+        match probe(reader, group, position).await? {
+            Position::Last => return Ok(position.saturating_add(1)),
+            Position::Held => bounds.there = position.saturating_add(1),
+            Position::Beyond => bounds.beyond = Some(position),
+            // A server that knows no single positions gives the whole list.
+            Position::Odd => return Ok(read_members(reader, group).await?.map_or(0, |members| members.len())),
+        }
+        position = bounds.next();
+    }
+    Err(Incomplete::ChangedMeanwhile)
+}
+
+/// Enough for any list that a directory can hold.
+const MOST_PROBES: u32 = 60;
+
+/// Between which positions the last value is: not before `there`, and before `beyond`.
+#[derive(Debug)]
+struct Bounds {
+    there: usize,
+    beyond: Option<usize>,
+    /// How far to go on while the end is not passed.
+    step: usize,
+}
+
+impl Bounds {
+    /// Ever longer steps until the end is passed, then halves of what is left.
+    fn next(&mut self) -> usize {
+        match self.beyond {
+            None => {
+                let position = self.there.saturating_add(self.step - 1);
+                self.step = self.step.saturating_mul(2);
+                position
+            }
+            Some(beyond) => self.there + beyond.saturating_sub(self.there) / 2,
+        }
+    }
+}
+
+/// What a position of a list holds.
+enum Position {
+    Held,
+    Last,
+    /// The list is shorter.
+    Beyond,
+    /// The server answered with something else.
+    Odd,
+}
+
+async fn probe(reader: &mut DirectoryReader, group: Uuid, position: usize) -> Result<Position, Incomplete> {
+    let asked = format!("member;range={position}-{position}");
+    let entry = match reader.read_base(&values::guid_base(group), &[&asked], Finds::Live).await {
+        Ok(Some(entry)) => entry,
+        Ok(None) => return Ok(Position::Beyond),
+        // operationsError is how a range behind the last value is refused (MS-ADTS 3.1.1.3.1.3.3).
+        Err(Incomplete::Result { code: 1, .. }) => return Ok(Position::Beyond),
+        Err(error) => return Err(error),
+    };
+    Ok(match entry.chunk("member") {
+        None => Position::Beyond,
+        Some(chunk) if chunk.values.is_empty() => Position::Beyond,
+        Some(chunk) if chunk.start != position || chunk.values.len() != 1 => Position::Odd,
+        Some(chunk) if chunk.last.is_none() => Position::Last,
+        Some(_) => Position::Held,
+    })
 }
 
 /// `<GUID=…>;<SID=…>;CN=…` → the GUID, in either of its two spellings (dashes, or the 16 wire bytes in hex).
@@ -208,6 +294,33 @@ mod tests {
         let member = Filter::is("memberOf", "CN=A*(b)\\\\c,DC=lab");
         let primary = Filter::is("primaryGroupID", "1104");
         assert_eq!(filter, Filter::All(vec![people::FILTER, Filter::Any(vec![member, primary])]));
+    }
+
+    /// Positions that are asked of a list of this length until its end is found.
+    fn asked(length: usize, first: usize, expected: usize) -> usize {
+        let mut bounds = Bounds { there: first, beyond: None, step: 1 };
+        let mut position = expected.max(first + 1) - 1;
+        for asked in 1..100 {
+            match position + 1 {
+                last if last == length => return asked,
+                earlier if earlier < length => bounds.there = earlier,
+                _ => bounds.beyond = Some(position),
+            }
+            assert_ne!(bounds.beyond, Some(bounds.there), "passed by");
+            position = bounds.next();
+        }
+        panic!("never found")
+    }
+
+    #[test]
+    fn the_length_of_a_long_list_is_found_by_a_few_single_positions() {
+        assert_eq!(asked(80_000, 1_500, 80_000), 1);
+        assert_eq!(asked(80_001, 1_500, 80_000), 2);
+        for length in [1_501, 1_502, 3_000, 65_537, 99_999, 1_000_000] {
+            for expected in [0, 1_500, 1_501, 80_000, 2_000_000] {
+                assert!(asked(length, 1_500, expected) <= 45, "{length} {expected}");
+            }
+        }
     }
 
     #[test]

@@ -28,4 +28,5 @@ pub mod controllers;
 pub mod people;
 pub mod ceiling;
 pub mod group;
+pub mod census;
 pub mod structure;

@@ -43,7 +43,10 @@ const OPTIONAL: &[&str] = &[
 
 /// The explicit list of attributes that leave this network, narrowed by the file on this machine and by nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttributeList(Vec<&'static str>);
+pub struct AttributeList {
+    names: Vec<&'static str>,
+    withheld: Vec<&'static str>,
+}
 
 /// An attribute in the local ceiling that cannot be left out, or that is never read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,20 +68,22 @@ impl AttributeList {
             let known = OPTIONAL.iter().find(|optional| optional.eq_ignore_ascii_case(name));
             out.insert(*known.ok_or_else(|| BadCeiling::Unknown(name.clone()))?);
         }
-        Ok(Self(MANDATORY.iter().chain(OPTIONAL).filter(|name| !out.contains(*name)).copied().collect()))
+        let names = MANDATORY.iter().chain(OPTIONAL).filter(|name| !out.contains(*name)).copied().collect();
+        Ok(Self { names, withheld: OPTIONAL.iter().filter(|name| out.contains(*name)).copied().collect() })
     }
 
     /// The ones that the file on this machine keeps back.
     pub fn withheld(&self) -> Vec<String> {
-        OPTIONAL.iter().filter(|name| !self.holds(name)).map(|name| (*name).to_owned()).collect()
+        self.withheld.iter().map(|name| (*name).to_owned()).collect()
     }
 
     pub fn names(&self) -> &[&'static str] {
-        &self.0
+        &self.names
     }
 
+    /// Whether one of the attributes that are ever read is not kept back.
     pub fn holds(&self, name: &str) -> bool {
-        self.0.contains(&name)
+        !self.withheld.contains(&name)
     }
 }
 
@@ -150,8 +155,9 @@ pub fn read(entry: &Entry, attributes: &AttributeList) -> Result<Read, NotReadab
     })))
 }
 
-/// A record's strings stay far below the protocol's limit even when every character has to be escaped.
-const LONGEST: usize = 4 * 1024;
+/// A record's strings stay far below the protocol's limit even when every character has to be escaped. A name that is
+/// longer cannot be cut: it would be another name.
+pub(super) const LONGEST: usize = 4 * 1024;
 
 fn clip(text: &str) -> String {
     text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text).to_owned()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use rollcall_protocol::limits;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -35,9 +36,11 @@ pub enum Incomplete {
     /// So many entries that a read right is missing, not that a few of them keep something back.
     #[error("{what} cannot be read of {unreadable} of {of} people")]
     ReadRightMissing { what: &'static str, unreadable: u64, of: u64 },
+    #[error("the directory shows more than {most} {what}")]
+    TooMany { what: &'static str, most: u64 },
     #[error("a group lists members whom the directory does not show as such: a read right is missing")]
     Contradiction,
-    #[error("the group changed while its members were read")]
+    #[error("the directory was rearranged while it was read")]
     ChangedMeanwhile,
     #[error("the store could not take what was read: {0}")]
     Store(String),
@@ -47,6 +50,11 @@ pub enum Incomplete {
 pub trait Sink {
     /// An error says what about the entry could not be read; it ends the search.
     fn take(&mut self, entry: Entry) -> Result<(), Refused>;
+
+    /// What is kept in memory needs a lower limit than what goes to the disk.
+    fn most(&self) -> u64 {
+        limits::DIRECTORY_PEOPLE
+    }
 }
 
 /// Why a sink did not take an entry.
@@ -66,6 +74,10 @@ impl Sink for Vec<Entry> {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
         self.push(entry);
         Ok(())
+    }
+
+    fn most(&self) -> u64 {
+        limits::DIRECTORY_OBJECTS
     }
 }
 
@@ -193,8 +205,8 @@ impl fmt::Debug for DirectoryReader {
     }
 }
 
-/// Pieces that may wait for the sink.
-const PIECES: usize = 4;
+/// Pieces that may wait for the sink: more than a page, so that it has work while the server makes the next one.
+const PIECES: usize = 24;
 
 struct Found<S> {
     sink: S,
@@ -211,6 +223,9 @@ impl<S: Sink> Found<S> {
         let page = piece.page;
         for entry in piece.entries {
             self.entries += 1;
+            if self.entries > self.sink.most() {
+                return Err(Incomplete::TooMany { what: "objects of one kind", most: self.sink.most() });
+            }
             match self.sink.take(entry) {
                 Ok(()) => {}
                 Err(Refused::Withheld { guid, what }) => {
@@ -242,6 +257,28 @@ fn controls_for(finds: Finds) -> Vec<Control> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::entry::fixtures::entry;
+
+    #[test]
+    fn what_is_kept_in_memory_has_an_end() {
+        let mut found = Found::into(Few);
+        let piece = |entries| Piece { page: 1, entries: vec![entry("CN=Ana", &[]); entries] };
+
+        assert_eq!(found.take(piece(3)), Ok(()));
+        assert_eq!(found.take(piece(1)), Err(Incomplete::TooMany { what: "objects of one kind", most: 3 }));
+    }
+
+    struct Few;
+
+    impl Sink for Few {
+        fn take(&mut self, _: Entry) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn most(&self) -> u64 {
+            3
+        }
+    }
 
     #[test]
     fn a_base_outside_the_domain_is_an_error_of_its_own() {

@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rollcall_protocol::limits;
 use rollcall_protocol::structure::{Blocked, Group as ListedGroup, OrgUnit};
 use uuid::Uuid;
 
 use super::ceiling::Barred;
-use super::dn::{self, Dn};
+use super::census::{Census, Counts, MEMBER_OF, count_of};
+use super::dn::Dn;
 use super::domain::Domain;
 use super::entry::Entry;
 use super::filter::Filter;
 use super::group::{self, Group, GroupMap};
 use super::people;
 use super::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
-use super::sid::Sid;
 use super::values;
 
 /// Everything the portal's pickers show.
@@ -27,122 +28,179 @@ pub struct Structure {
     pub left_out: u64,
 }
 
-const OU_FILTER: Filter = Filter::is("objectClass", "organizationalUnit");
-const GROUP_FILTER: Filter = Filter::is("objectClass", "group");
-const COUNTED: &[&str] = &["objectSid", "sAMAccountName", "isCriticalSystemObject", "primaryGroupID", "memberOf"];
-
 /// Reads the structure of the whole domain, and which groups lie in which.
 pub async fn read(
     reader: &mut DirectoryReader,
     domain: &Domain,
     barred: &Barred,
 ) -> Result<(Structure, GroupMap), Incomplete> {
-    let base = domain.head.as_str();
-    let people = Search { base, filter: &people::FILTER, attributes: COUNTED, page_size: PAGE_SIZE };
-    let counts = reader.search_into(&people, Counts { barred: barred.clone(), ..Counts::default() }).await?.sink;
-    let filter = others_filter();
-    let others = Search { base, filter: &filter, attributes: &["objectClass", "memberOf"], page_size: PAGE_SIZE };
-    let others = reader.search_into(&others, Others::default()).await?.sink;
-    let units = read_units(reader, domain, &counts).await?;
-    let found = read_groups(reader, domain).await?;
-    let (people, left_out) = (counts.people, counts.left_out);
-    let groups = found.listed(domain, &units, &counts, &others);
-    Ok((Structure { ous: units.listed(&counts), groups, people, left_out }, found.map))
+    let skeleton = Skeleton::read(reader, domain).await?;
+    let census = Census::take(reader, domain, barred).await?;
+    let structure = skeleton.list(reader, domain, &census).await?;
+    Ok((structure, skeleton.map))
 }
 
-/// Computers, managed service accounts and contacts that are in some group.
-fn others_filter() -> Filter {
-    let kinds = vec![Filter::is("sAMAccountType", "805306369"), Filter::is("objectClass", "contact")];
-    Filter::All(vec![Filter::Any(kinds), Filter::Has("memberOf")])
-}
-
-/// How many people lie where. Keys are names in small letters: a count needs no more than that.
+/// A domain without its people: units, groups, and what else is in groups. One search brings them.
 #[derive(Debug, Default)]
-struct Counts {
-    barred: Barred,
-    left_out: u64,
-    people: u64,
-    by_parent: HashMap<String, u32>,
-    by_group: HashMap<String, u32>,
-    by_primary_group: HashMap<u32, u32>,
-    /// Windows' own accounts, which are nobody's people.
-    own_by_group: HashMap<String, u32>,
-}
-
-impl Sink for Counts {
-    fn take(&mut self, entry: Entry) -> Result<(), Refused> {
-        // Whoever keeps that back is counted as one of the people: a count harms nobody.
-        let sid = entry.bytes("objectSid").and_then(Sid::from_bytes);
-        let name = entry.text("sAMAccountName").unwrap_or_default();
-        if sid.is_some_and(|sid| people::is_system(&entry, &sid, name)) {
-            count_groups(&mut self.own_by_group, &entry);
-            return Ok(());
-        }
-        if !self.barred.is_empty() {
-            let dn = Dn::parse(&entry.dn).ok_or(Refused::Unreadable("its name"))?;
-            if self.barred.holds(&dn) {
-                self.left_out += 1;
-                // Counted like Windows' own accounts, so that they are not taken for somebody of another domain.
-                count_groups(&mut self.own_by_group, &entry);
-                return Ok(());
-            }
-        }
-        let parent = dn::parent_of(&entry.dn).ok_or(Refused::Unreadable("its name"))?;
-        self.people += 1;
-        *self.by_parent.entry(parent.to_lowercase()).or_default() += 1;
-        count_groups(&mut self.by_group, &entry);
-        if let Some(rid) = entry.text("primaryGroupID").and_then(|text| text.parse().ok()) {
-            *self.by_primary_group.entry(rid).or_default() += 1;
-        }
-        Ok(())
-    }
-}
-
-impl Counts {
-    fn directly_in(&self, dn: &Dn) -> u32 {
-        self.by_parent.get(&dn.as_str().to_lowercase()).copied().unwrap_or_default()
-    }
-
-    fn members_of(&self, dn: &Dn) -> u32 {
-        count_of(&self.by_group, dn)
-    }
-
-    fn primary_members_of(&self, sid: &Sid) -> u32 {
-        sid.rid().and_then(|rid| self.by_primary_group.get(&rid).copied()).unwrap_or_default()
-    }
-}
-
-fn count_groups(counts: &mut HashMap<String, u32>, entry: &Entry) {
-    for group in entry.texts("memberOf") {
-        *counts.entry(group.to_lowercase()).or_default() += 1;
-    }
-}
-
-fn count_of(counts: &HashMap<String, u32>, dn: &Dn) -> u32 {
-    counts.get(&dn.as_str().to_lowercase()).copied().unwrap_or_default()
-}
-
-/// Members that are neither people nor groups, by the group they are in.
-#[derive(Debug, Default)]
-struct Others {
+pub struct Skeleton {
+    units: Units,
+    pub map: GroupMap,
+    members: BTreeMap<Uuid, Members>,
+    /// Groups by the group they are in.
+    groups: HashMap<String, u32>,
     computers: HashMap<String, u32>,
     contacts: HashMap<String, u32>,
 }
 
-impl Sink for Others {
+/// How many values `member` has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Members {
+    All(usize),
+    /// The server gave the first range only.
+    MoreThan(usize),
+}
+
+impl Skeleton {
+    pub async fn read(reader: &mut DirectoryReader, domain: &Domain) -> Result<Self, Incomplete> {
+        let mut attributes = group::ATTRIBUTES.to_vec();
+        attributes.extend(["objectClass", "member", MEMBER_OF]);
+        let (base, filter) = (domain.head.as_str(), filter());
+        let search = Search { base, filter: &filter, attributes: &attributes, page_size: PAGE_SIZE };
+        Ok(reader.search_into(&search, Self::default()).await?.sink)
+    }
+
+    /// What the pickers show, once everybody has been counted. Of the other containers only those that hold people are
+    /// listed: a domain has hundreds of empty ones.
+    pub async fn list(
+        &self,
+        reader: &mut DirectoryReader,
+        domain: &Domain,
+        census: &Census,
+    ) -> Result<Structure, Incomplete> {
+        let counts = census.counts();
+        let mut units = self.units.clone();
+        for name in counts.places().into_iter().chain([domain.head.as_str()]) {
+            if Dn::parse(name).is_some_and(|dn| !units.0.contains_key(&dn.key()))
+                && let Some(entry) = reader.read_base(name, &["objectGUID"], Finds::Live).await?
+            {
+                units.add(&entry);
+            }
+        }
+        let mut groups = Vec::new();
+        for (guid, members) in &self.members {
+            let Some(group) = self.map.get(*guid).filter(|group| !census.barred().holds(&group.dn)) else { continue };
+            let known = Known::of(self, group, &counts);
+            let members = match members {
+                Members::All(members) => *members,
+                Members::MoreThan(first) => group::count_members(reader, *guid, *first, known.sum()).await?,
+            };
+            groups.push(known.listed(group, members, units.above(&group.dn), blocked(group, domain)));
+        }
+        let ous = units.listed(census.barred(), &counts);
+        Ok(Structure { ous, groups, people: census.people, left_out: census.left_out })
+    }
+}
+
+/// Units, groups, and computers, managed service accounts and contacts that are in some group.
+fn filter() -> Filter {
+    let kinds = vec![Filter::is("sAMAccountType", "805306369"), Filter::is("objectClass", "contact")];
+    Filter::Any(vec![
+        Filter::is("objectClass", "organizationalUnit"),
+        Filter::is("objectClass", "group"),
+        Filter::All(vec![Filter::Any(kinds), Filter::Has(MEMBER_OF)]),
+    ])
+}
+
+impl Sink for Skeleton {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
-        let is_contact = entry.texts("objectClass").any(|class| class.eq_ignore_ascii_case("contact"));
-        count_groups(if is_contact { &mut self.contacts } else { &mut self.computers }, &entry);
+        let is_a = |class: &str| entry.texts("objectClass").any(|name| name.eq_ignore_ascii_case(class));
+        if is_a("organizationalUnit") {
+            self.units.add(&entry);
+        } else if is_a("group") {
+            self.add_group(&entry)?;
+        } else {
+            count_groups(if is_a("contact") { &mut self.contacts } else { &mut self.computers }, &entry);
+        }
+        Ok(())
+    }
+
+    fn most(&self) -> u64 {
+        limits::DIRECTORY_OBJECTS
+    }
+}
+
+impl Skeleton {
+    fn add_group(&mut self, entry: &Entry) -> Result<(), Refused> {
+        let group = Group::read(entry)?;
+        let members = match entry.chunk("member") {
+            None => Members::All(0),
+            Some(chunk) if chunk.last.is_some() => Members::MoreThan(chunk.values.len()),
+            Some(chunk) => Members::All(chunk.values.len()),
+        };
+        self.members.insert(group.guid, members);
+        count_groups(&mut self.groups, entry);
+        self.map.add(group, entry.texts(MEMBER_OF));
         Ok(())
     }
 }
 
+fn count_groups(counts: &mut HashMap<String, u32>, entry: &Entry) {
+    for group in entry.texts(MEMBER_OF) {
+        *counts.entry(group.to_lowercase()).or_default() += 1;
+    }
+}
+
+/// What this domain shows as the members of one group.
+struct Known {
+    people: u32,
+    primary: u32,
+    groups: u32,
+    computers: u32,
+    own_and_contacts: u32,
+}
+
+impl Known {
+    fn of(skeleton: &Skeleton, group: &Group, counts: &Counts) -> Self {
+        Self {
+            people: counts.members_of(&group.dn),
+            primary: counts.primary_members_of(&group.sid),
+            groups: count_of(&skeleton.groups, &group.dn),
+            computers: count_of(&skeleton.computers, &group.dn),
+            own_and_contacts: counts.own_members_of(&group.dn) + count_of(&skeleton.contacts, &group.dn),
+        }
+    }
+
+    /// Those whom `member` lists; whose primary group it is, it does not.
+    fn sum(&self) -> usize {
+        let parts = [self.people, self.groups, self.computers, self.own_and_contacts];
+        parts.iter().map(|part| usize::try_from(*part).unwrap_or(usize::MAX)).sum()
+    }
+
+    fn listed(&self, group: &Group, members: usize, parent: Option<Uuid>, blocked: Option<Blocked>) -> ListedGroup {
+        let left = u32::try_from(members).unwrap_or(u32::MAX).saturating_sub(self.people);
+        ListedGroup {
+            guid: group.guid,
+            dn: group.dn.to_string(),
+            name: group.dn.leaf(),
+            parent,
+            people: self.people + self.primary,
+            others: left,
+            nested: self.groups,
+            computers: self.computers,
+            // What this domain does not show as its own belongs to another one.
+            foreign: left.saturating_sub(self.groups + self.computers + self.own_and_contacts),
+            blocked,
+        }
+    }
+}
+
 /// The listed containers by key; a `BTreeMap` so that the same directory gives the same bytes.
+#[derive(Debug, Clone, Default)]
 struct Units(BTreeMap<String, (Uuid, Dn)>);
 
 impl Units {
     fn add(&mut self, entry: &Entry) {
-        let guid = entry.bytes("objectGUID").and_then(values::guid);
+        let guid = entry.bytes("objectGUID").and_then(values::guid).filter(|_| entry.dn.len() <= people::LONGEST);
         if let (Some(guid), Some(dn)) = (guid, Dn::parse(&entry.dn)) {
             self.0.insert(dn.key(), (guid, dn));
         }
@@ -160,111 +218,20 @@ impl Units {
         None
     }
 
-    fn listed(&self, counts: &Counts) -> Vec<OrgUnit> {
+    fn listed(&self, barred: &Barred, counts: &Counts) -> Vec<OrgUnit> {
         let unit = |(guid, dn): &(Uuid, Dn)| OrgUnit {
             guid: *guid,
             parent: self.above(dn),
             dn: dn.to_string(),
             name: dn.leaf(),
             people: counts.directly_in(dn),
-            blocked: counts.barred.is_one(dn).then_some(Blocked::LocalCeiling),
+            blocked: barred.is_one(dn).then_some(Blocked::LocalCeiling),
         };
         // A place that is never read is named, so that the portal can say why nobody comes from it; what lies in it is not.
-        let is_told = |(_, dn): &&(Uuid, Dn)| counts.barred.is_one(dn) || !counts.barred.holds(dn);
+        let is_told = |(_, dn): &&(Uuid, Dn)| barred.is_one(dn) || !barred.holds(dn);
         let mut listed: Vec<_> = self.0.values().filter(is_told).map(unit).collect();
         listed.sort_by_key(|unit| unit.guid);
         listed
-    }
-}
-
-/// All OUs, the head of the domain, and other containers only where people are: a domain has hundreds of empty ones.
-async fn read_units(reader: &mut DirectoryReader, domain: &Domain, counts: &Counts) -> Result<Units, Incomplete> {
-    let mut units = Units(BTreeMap::new());
-    let search =
-        Search { base: domain.head.as_str(), filter: &OU_FILTER, attributes: &["objectGUID"], page_size: PAGE_SIZE };
-    for entry in reader.search_into(&search, Vec::new()).await?.sink {
-        units.add(&entry);
-    }
-    let mut others: Vec<&str> = counts.by_parent.keys().map(String::as_str).collect();
-    others.push(domain.head.as_str());
-    others.sort_unstable();
-    for name in others {
-        if Dn::parse(name).is_some_and(|dn| !units.0.contains_key(&dn.key()))
-            && let Some(entry) = reader.read_base(name, &["objectGUID"], Finds::Live).await?
-        {
-            units.add(&entry);
-        }
-    }
-    Ok(units)
-}
-
-async fn read_groups(reader: &mut DirectoryReader, domain: &Domain) -> Result<Groups, Incomplete> {
-    let mut attributes = group::ATTRIBUTES.to_vec();
-    attributes.extend(["member", "memberOf"]);
-    let search =
-        Search { base: domain.head.as_str(), filter: &GROUP_FILTER, attributes: &attributes, page_size: PAGE_SIZE };
-    let mut found = reader.search_into(&search, Groups::default()).await?.sink;
-    for guid in std::mem::take(&mut found.unfinished) {
-        let members = group::read_members(reader, guid).await?.map_or(0, |members| members.len());
-        found.members.insert(guid, members);
-    }
-    Ok(found)
-}
-
-#[derive(Default)]
-struct Groups {
-    map: GroupMap,
-    /// How many values `member` has.
-    members: BTreeMap<Uuid, usize>,
-    /// Those of whom the server gave the first range only.
-    unfinished: Vec<Uuid>,
-    /// Groups by the group they are in.
-    by_group: HashMap<String, u32>,
-}
-
-impl Sink for Groups {
-    fn take(&mut self, entry: Entry) -> Result<(), Refused> {
-        let group = Group::read(&entry)?;
-        let members = match entry.chunk("member") {
-            None => 0,
-            Some(chunk) => {
-                if chunk.last.is_some() {
-                    self.unfinished.push(group.guid);
-                }
-                chunk.values.len()
-            }
-        };
-        self.members.insert(group.guid, members);
-        count_groups(&mut self.by_group, &entry);
-        self.map.add(group, entry.texts("memberOf"));
-        Ok(())
-    }
-}
-
-impl Groups {
-    fn listed(&self, domain: &Domain, units: &Units, counts: &Counts, others: &Others) -> Vec<ListedGroup> {
-        let list = |(guid, members): (&Uuid, &usize)| {
-            let group = self.map.get(*guid).filter(|group| !counts.barred.holds(&group.dn))?;
-            let direct = counts.members_of(&group.dn);
-            let left = u32::try_from(*members).unwrap_or(u32::MAX).saturating_sub(direct);
-            let nested = count_of(&self.by_group, &group.dn);
-            let computers = count_of(&others.computers, &group.dn);
-            let own = count_of(&counts.own_by_group, &group.dn) + count_of(&others.contacts, &group.dn);
-            Some(ListedGroup {
-                guid: *guid,
-                dn: group.dn.to_string(),
-                name: group.dn.leaf(),
-                parent: units.above(&group.dn),
-                people: direct + counts.primary_members_of(&group.sid),
-                others: left,
-                nested,
-                computers,
-                // What this domain does not show as its own belongs to another one.
-                foreign: left.saturating_sub(nested + computers + own),
-                blocked: blocked(group, domain),
-            })
-        };
-        self.members.iter().filter_map(list).collect()
     }
 }
 
@@ -292,6 +259,7 @@ pub fn blocked(group: &Group, domain: &Domain) -> Option<Blocked> {
 mod tests {
     use super::*;
     use crate::directory::domain::fixtures::domain;
+    use crate::directory::sid::Sid;
     use crate::directory::values::GroupType;
 
     fn group(dn: &str, rid: u32, kind: &str) -> Group {

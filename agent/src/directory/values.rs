@@ -68,16 +68,6 @@ impl AccountControl {
     pub fn password_never_expires(self) -> bool {
         self.0 & 0x1_0000 != 0
     }
-
-    /// Set only in `msDS-User-Account-Control-Computed`.
-    pub fn is_locked_out(self) -> bool {
-        self.0 & 0x10 != 0
-    }
-
-    /// Set only in `msDS-User-Account-Control-Computed`.
-    pub fn is_password_expired(self) -> bool {
-        self.0 & 0x80_0000 != 0
-    }
 }
 
 /// Bits of groupType (MS-ADTS 2.2.12).

@@ -1,13 +1,14 @@
 //! What the listener and the worker know of each other: instructions one way, state the other.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use rollcall_protocol::catalogue::Fault;
+use rollcall_protocol::catalogue::{self, Fault};
 use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::chain::Epoch;
-use rollcall_protocol::checkin::{AgentStatus, CheckinRequest, Clearing, CycleReport, EpochWish, Phase, Problem};
+use rollcall_protocol::checkin::{
+    AgentStatus, CheckinRequest, Clearing, CycleOutcome, CycleReport, EpochWish, Kind, Phase,
+};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
 use rollcall_protocol::update::metadata::Platform;
@@ -16,14 +17,18 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::machine;
+use super::problems::Problems;
 use crate::cycle::concern::Concern;
 use crate::diagnostic::Diagnostic;
-use crate::spool::outgoing::Waiting;
+use crate::exit::Exit;
+use crate::spool::outgoing::{Acknowledged, Waiting};
 
 /// Shared by the tasks of one `run`.
 #[derive(Debug)]
 pub struct Desk {
     desired: watch::Sender<Option<DesiredState>>,
+    /// The newest instructions that an earlier process obeyed.
+    obeyed: u64,
     /// Whether the cloud has answered this process yet.
     answered: watch::Sender<bool>,
     standing: watch::Sender<Standing>,
@@ -59,15 +64,21 @@ struct Shown {
     epoch_wish: EpochWish,
     last_epoch: u64,
     given_epoch: Option<Epoch>,
-    problems: BTreeMap<&'static str, Problem>,
+    problems: Problems,
     update: Option<UpdateReport>,
     clearings: Vec<Clearing>,
 }
 
 impl Desk {
-    pub fn new(desired: Option<DesiredState>, last_cycle: Option<CycleReport>, now: DateTime<Utc>) -> Self {
-        Self {
+    pub fn new(
+        desired: Option<DesiredState>,
+        obeyed: u64,
+        last_cycle: Option<CycleReport>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let desk = Self {
             desired: watch::Sender::new(desired),
+            obeyed,
             answered: watch::Sender::new(false),
             standing: watch::Sender::new(Standing::Good),
             epoch_given: Notify::new(),
@@ -79,17 +90,21 @@ impl Desk {
                 dc: None,
                 transport: None,
                 waiting: Waiting::default(),
-                last_cycle,
+                last_cycle: last_cycle.clone(),
                 ceiling: None,
                 done: Vec::new(),
                 epoch_wish: EpochWish::Keep,
                 last_epoch: 0,
                 given_epoch: None,
-                problems: BTreeMap::new(),
+                problems: Problems::default(),
                 update: None,
                 clearings: Vec::new(),
             }),
+        };
+        if let Some(report) = &last_cycle {
+            desk.remember(report);
         }
+        desk
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -98,6 +113,11 @@ impl Desk {
 
     pub fn watch_desired(&self) -> watch::Receiver<Option<DesiredState>> {
         self.desired.subscribe()
+    }
+
+    /// Instructions older than these are not obeyed.
+    pub fn newest_obeyed(&self) -> u64 {
+        self.desired.borrow().as_ref().map_or(0, |desired| desired.version).max(self.obeyed)
     }
 
     pub fn obey(&self, desired: DesiredState) {
@@ -120,10 +140,14 @@ impl Desk {
 
     /// The body of the next check-in.
     pub fn request(&self, wait_seconds: u32, clock_offset_ms: i64) -> CheckinRequest {
-        let desired_version = self.desired.borrow().as_ref().map_or(0, |desired| desired.version);
+        // Instructions that were lost are asked for as if one number were missing: a cloud that is behind it continues
+        // from there, and one that is not sends its newest.
+        let lost = self.obeyed.saturating_sub(1);
+        let desired_version = self.desired.borrow().as_ref().map_or(lost, |desired| desired.version);
         let shown = self.shown();
         let facts = machine::facts();
         CheckinRequest {
+            kind: Kind::Report,
             desired_version,
             wait_seconds,
             done: shown.done.clone(),
@@ -146,7 +170,7 @@ impl Desk {
                 clock_offset_ms,
                 last_cycle: shown.last_cycle.clone(),
                 ceiling: shown.ceiling.clone(),
-                problems: shown.problems.values().cloned().collect(),
+                problems: shown.problems.listed(),
                 platform: Some(Platform::here()),
                 update: shown.update.clone(),
                 clearings: shown.clearings.clone(),
@@ -257,38 +281,44 @@ impl Desk {
 
     /// Notes a problem; the moment it began stays while it lasts.
     pub fn raise(&self, diagnostic: &Diagnostic, now: DateTime<Utc>) {
-        let mut shown = self.shown();
-        let since = shown.problems.get(diagnostic.fault.code).map_or(now, |problem| problem.since);
-        shown.problems.insert(diagnostic.fault.code, diagnostic.to_problem(since));
+        self.shown().problems.raise(diagnostic, now);
+    }
+
+    /// A reading failed with this; answers since when it is so.
+    pub fn fail(&self, diagnostic: &Diagnostic, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.shown().problems.fail(diagnostic, now)
+    }
+
+    /// What the last reading before this start failed with lasts until one is good again.
+    fn remember(&self, report: &CycleReport) {
+        let CycleOutcome::Incomplete { problem, .. } = &report.outcome else { return };
+        if let Some(fault) = catalogue::find(&problem.code) {
+            self.fail(&Diagnostic::new(*fault, &problem.detail, Exit::Failed), problem.since);
+        }
     }
 
     /// A reading was complete: of all that can be wrong with directory and selection only this is left.
-    pub fn conclude(&self, concerns: &[Concern], now: DateTime<Utc>) {
-        let mut left: BTreeMap<&'static str, Diagnostic> = BTreeMap::new();
-        for diagnostic in concerns.iter().map(Diagnostic::from) {
-            match left.get_mut(diagnostic.fault.code) {
-                Some(known) => known.detail = format!("{}; {}", known.detail, diagnostic.detail),
-                None => drop(left.insert(diagnostic.fault.code, diagnostic)),
-            }
-        }
-        {
-            let mut shown = self.shown();
-            shown
-                .problems
-                .retain(|code, _| left.contains_key(code) || !(code.starts_with("RC-2") || code.starts_with("RC-4")));
-            shown.clearings = concerns.iter().filter_map(Concern::clearing).collect();
-        }
-        for diagnostic in left.values() {
-            self.raise(diagnostic, now);
-        }
+    pub fn conclude(&self, concerns: &[Concern], warnings: Vec<Diagnostic>, now: DateTime<Utc>) {
+        let mut shown = self.shown();
+        shown.problems.conclude(concerns.iter().map(Diagnostic::from).chain(warnings), now);
+        shown.clearings = concerns.iter().filter_map(Concern::clearing).collect();
+    }
+
+    /// A batch arrived. That another one was set aside stays told until a whole cycle has arrived.
+    pub fn clear_sending(&self, acknowledged: Acknowledged) {
+        let is_mended = |code: &str| match acknowledged {
+            Acknowledged::Part => code.starts_with("RC-3") && code != catalogue::BATCH_POISONED.code,
+            Acknowledged::Cycle => code.starts_with("RC-3") || code == catalogue::SPOOL_REBUILT.code,
+        };
+        self.shown().problems.clear(|code| is_mended(code) || code == catalogue::NOT_WRITABLE.code);
     }
 
     pub fn clear(&self, fault: &Fault) {
-        self.shown().problems.remove(fault.code);
+        self.shown().problems.clear(|code| code == fault.code);
     }
 
-    /// Forgets every problem of one kind: all that can be wrong with the directory begins with `RC-2`.
+    /// Forgets every problem of one kind: all that can be wrong on the way to the cloud begins with `RC-30`.
     pub fn clear_all(&self, prefix: &str) {
-        self.shown().problems.retain(|code, _| !code.starts_with(prefix));
+        self.shown().problems.clear(|code| code.starts_with(prefix));
     }
 }

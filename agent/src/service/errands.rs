@@ -38,10 +38,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// What the cloud does not want it will not want later; what did not reach it may.
+    /// What the cloud does not want it will not want later; what did not reach it may, and a key that it does not know is
+    /// perhaps being changed.
     pub fn sending(why: &LinkError) -> Self {
         let hope = match why {
-            LinkError::Refused(Refusal::Busy { .. } | Refusal::Unavailable { .. } | Refusal::Skew { .. }) => Hope::Some,
+            LinkError::Refused(
+                Refusal::Busy { .. } | Refusal::Unavailable { .. } | Refusal::Skew { .. } | Refusal::Unauthorized,
+            ) => Hope::Some,
             LinkError::Refused(_) | LinkError::Setup(_) | LinkError::Signing(_) => Hope::None,
             LinkError::NameUnknown { .. }
             | LinkError::Tls { .. }
@@ -135,8 +138,9 @@ mod tests {
     fn what_the_cloud_refused_for_good_is_not_sent_again() {
         let refused = Failure::sending(&LinkError::Refused(Refusal::TooLarge { limit: 4 }));
         let away = Failure::sending(&LinkError::TimedOut { host: "cloud".into() });
+        let rotating = Failure::sending(&LinkError::Refused(Refusal::Unauthorized));
 
-        assert_eq!((refused.hope, away.hope), (Hope::None, Hope::Some));
+        assert_eq!((refused.hope, away.hope, rotating.hope), (Hope::None, Hope::Some, Hope::Some));
         let after = Errands::default().failed(Uuid::from_u128(32), refused.hope, at(0));
         assert_eq!(after, AfterFailure::GiveUp);
     }

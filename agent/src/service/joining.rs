@@ -1,32 +1,67 @@
 //! Spends a token and leaves an identity and an empty spool: the same for `enroll` and for the service.
 
+use std::path::Path;
+
+use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::catalogue;
 use rollcall_protocol::enrol::EnrolToken;
 
-use super::{keeping, machine};
+use super::attempt::{self, Room};
+use super::{erasure, keeping, machine};
 use crate::clock::{Chance, Clock};
 use crate::cloud::enrol;
+use crate::cloud::link::LinkError;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
+use crate::platform::acl;
 use crate::spool::Spool;
 
-/// Makes this machine an agent. The token is spent last: it must not be lost to a full disk.
+/// Makes this machine an agent. Before the token is spent the key lies on the disk and there is room for what follows: a
+/// lost answer, a crash or a full disk costs no token, and the same command again ends the same enrolment.
 pub async fn join(token: &str, config: &Config, clock: &Clock, chance: &Chance) -> Result<Identity, Diagnostic> {
     let folder = &config.data_dir;
     let _lock = keeping::lock(folder)?;
+    close(folder)?;
     if Identity::find(folder)?.is_some() {
         return Err(Diagnostic::new(catalogue::ALREADY_ENROLLED, folder.display(), Exit::Failed));
     }
+    if erasure::is_owed(folder) {
+        erasure::erase(folder, clock.now())?;
+    }
     let (mut spool, _) = Spool::open(folder, clock.now()).map_err(|error| Diagnostic::from(&error))?;
-    let facts = machine::facts();
-    let new =
-        enrol::enrol(token, &config.cloud, facts, clock, chance).await.map_err(|error| Diagnostic::from(&error))?;
     spool.wipe().map_err(|error| Diagnostic::from(&error))?;
+    let token = token.trim();
+    let key = attempt::begin(folder, token, chance)?;
+    let room = Room::take(folder)?;
+    let asked = enrol::enrol(token, key, &config.cloud, machine::facts(), clock, chance).await;
+    let new = asked.map_err(|error| refused(&error, folder))?;
+    drop(room);
     spool.begin_epoch(new.epoch).map_err(|error| Diagnostic::from(&error))?;
     new.identity.save(folder)?;
+    attempt::end(folder);
     Ok(new.identity)
+}
+
+/// Closes the folder before a key lies in it. One that somebody else made stays theirs, whatever is set on it.
+fn close(folder: &Path) -> Result<(), Diagnostic> {
+    let unreadable = |error: std::io::Error| {
+        Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", folder.display(), error.kind()), Exit::Failed)
+    };
+    if acl::is_foreign(folder).map_err(unreadable)? {
+        let detail = format!("{} was made by another account, or is a link", folder.display());
+        return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, detail, Exit::Failed));
+    }
+    if acl::is_open(folder).map_err(unreadable)? { acl::guard(folder).map_err(unreadable) } else { Ok(()) }
+}
+
+/// A token that the cloud does not take makes no agent, whatever key it is shown with.
+fn refused(error: &LinkError, folder: &Path) -> Diagnostic {
+    if matches!(error, LinkError::Refused(Refusal::Token { .. })) {
+        attempt::end(folder);
+    }
+    Diagnostic::from(error)
 }
 
 /// Refuses a token of another cloud than the one that was named, before anything is sent anywhere.
@@ -45,6 +80,22 @@ mod tests {
     use super::*;
     use rollcall_protocol::key::PrivateKey;
     use uuid::Uuid;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_is_closed_before_a_key_lies_in_it_and_a_link_is_none_of_ours() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let open = folder.path().join("open");
+        std::fs::create_dir(&open).unwrap();
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o755)).unwrap();
+        symlink(&open, folder.path().join("link")).unwrap();
+
+        close(&open).unwrap();
+
+        assert!(!acl::is_open(&open).unwrap());
+        assert_eq!(close(&folder.path().join("link")).unwrap_err().fault, catalogue::SECRET_FILE_OPEN);
+    }
 
     #[test]
     fn a_token_of_another_cloud_than_the_named_one_is_refused() {

@@ -4,13 +4,15 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use rollcall_protocol::catalogue;
 use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
 use rollcall_protocol::desired::DesiredState;
-use rollcall_protocol::directory::DomainPin;
+use rollcall_protocol::hash::Hash;
+use serde::{Deserialize, Serialize};
 
-use crate::cloud::checkin::{self, Instructions};
+use crate::cloud::checkin::{self, InForce, Instructions};
 use crate::config::Config;
 use crate::cycle::Reached;
 use crate::diagnostic::{Diagnostic, is_of_the_account};
@@ -19,11 +21,13 @@ use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::platform::private_file;
 use crate::previous_key;
+use crate::spool::state::State;
 
 const DESIRED: &str = "desired.jws";
 const REPORT: &str = "last-cycle.json";
 const CEILING: &str = "ceiling.json";
 const REACHED: &str = "reached.json";
+const REFUSAL: &str = "refused.json";
 
 /// Held as long as a process may write the data folder.
 #[derive(Debug)]
@@ -56,9 +60,10 @@ pub fn is_locked(folder: &Path) -> bool {
 }
 
 /// The instructions in force, checked again as if they had just come: a file is no more trusted than the line.
-pub fn find_desired(folder: &Path, identity: &Identity, pinned: Option<&DomainPin>) -> Option<DesiredState> {
+/// One that is older than what was obeyed before was put there by somebody else.
+pub fn find_desired(folder: &Path, identity: &Identity, state: Option<&State>) -> Option<DesiredState> {
     let text = std::fs::read_to_string(folder.join(DESIRED)).ok()?;
-    match checkin::read(text, identity, 0, pinned) {
+    match checkin::read(text, identity, in_force(state)) {
         Instructions::New { desired, .. } => Some(*desired),
         Instructions::AsBefore => None,
         Instructions::Refused(disobey) => {
@@ -66,6 +71,11 @@ pub fn find_desired(folder: &Path, identity: &Identity, pinned: Option<&DomainPi
             None
         }
     }
+}
+
+/// What instructions must fit to, as far as the spool knows it.
+pub fn in_force(state: Option<&State>) -> InForce<'_> {
+    InForce { domain: state.and_then(|state| state.domain.as_ref()), version: state.map_or(0, |state| state.obeyed) }
 }
 
 /// Keeps the signed text of the instructions, so that they stay in force when the cloud is away.
@@ -84,6 +94,30 @@ pub fn was_refused(report: &CycleReport) -> bool {
         CycleOutcome::Complete => false,
         CycleOutcome::Incomplete { problem, .. } => is_of_the_account(&problem.code),
     }
+}
+
+/// A sign-in that the directory refused, and what it was made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub at: DateTime<Utc>,
+    /// See [`Config::sign_in_mark`].
+    pub sign_in: Hash,
+}
+
+/// The refusal of the last reading, if it ended so.
+pub fn find_refusal(folder: &Path) -> Option<Refusal> {
+    serde_json::from_slice(&std::fs::read(folder.join(REFUSAL)).ok()?).ok()
+}
+
+pub fn save_refusal(folder: &Path, refusal: &Refusal) {
+    let saved = serde_json::to_vec(refusal).map_err(io::Error::from);
+    if let Err(error) = saved.and_then(|json| private_file::write(&folder.join(REFUSAL), &json)) {
+        tracing::warn!(%error, "that the sign-in was refused could not be kept");
+    }
+}
+
+pub fn forget_refusal(folder: &Path) {
+    let _ = std::fs::remove_file(folder.join(REFUSAL));
 }
 
 /// Keeps it for `status`. Losing it loses nothing that matters.
@@ -126,15 +160,17 @@ pub fn save_reached(folder: &Path, reached: &Reached) {
     }
 }
 
-/// After a revocation nothing of the customer stays.
-pub fn wipe(folder: &Path) {
-    for file in [DESIRED, REPORT, REACHED, CEILING] {
+/// Forgets all of them.
+pub fn forget(folder: &Path) {
+    for file in [DESIRED, REPORT, REACHED, CEILING, REFUSAL] {
         let _ = std::fs::remove_file(folder.join(file));
     }
     previous_key::forget(folder);
-    if let Err(error) = Identity::remove(folder) {
-        tracing::warn!(%error, "the identity could not be removed");
-    }
+}
+
+/// What is not there need not be removed.
+pub fn absent(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use rollcall_protocol::answer::Refusal;
-use rollcall_protocol::checkin::EpochWish;
+use rollcall_protocol::checkin::{CheckinRequest, EpochWish};
 use rollcall_protocol::{catalogue, limits};
 use tokio::time::Instant;
 
 use super::desk::Desk;
 use super::keeping;
 use crate::cloud::backoff;
-use crate::cloud::checkin::{self, Heard, Instructions};
+use crate::cloud::checkin::{self, Heard, InForce, Instructions};
 use crate::cloud::link::{Link, LinkError};
 use crate::cloud::rotate::{self, Vouched};
 use crate::diagnostic::Diagnostic;
@@ -37,7 +37,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
         let wait = if backoff.failures() == 0 && desk.is_answered() { wait } else { 0 };
         let request = desk.request(wait, link.clock.offset_ms());
         let answer = tokio::select! {
-            answer = checkin::check_in(link, identity, &request, request.status.domain.as_ref()) => answer,
+            answer = checkin::check_in(link, identity, &request, in_force(&request, desk)) => answer,
             // A wish for a new epoch is answered at once, and an answer that nobody hears would be an epoch in vain.
             () = desk.news.notified(), if request.epoch == EpochWish::Keep => {
                 tokio::time::sleep(BREATH).await;
@@ -94,6 +94,10 @@ fn may_vouch(last: Option<Instant>, now: Instant) -> bool {
     last.is_none_or(|last| now.duration_since(last) >= VOUCH_AGAIN)
 }
 
+fn in_force<'a>(request: &'a CheckinRequest, desk: &Desk) -> InForce<'a> {
+    InForce { domain: request.status.domain.as_ref(), version: desk.newest_obeyed() }
+}
+
 fn pause(error: &LinkError, backoff: &mut backoff::Backoff, link: &Link) -> Duration {
     let own = backoff.failed(link.chance.fraction());
     if let LinkError::Refused(Refusal::Busy { retry_after_seconds } | Refusal::Unavailable { retry_after_seconds }) =
@@ -115,7 +119,12 @@ fn take(heard: Heard, folder: &Path, desk: &Desk, link: &Link) {
         Instructions::AsBefore => {}
         Instructions::New { desired, text } => {
             if let Err(error) = keeping::save_desired(folder, &text) {
-                tracing::warn!(%error, "the instructions could not be kept");
+                // Obeyed all the same: a pause on a full disk must hold. After a restart the cloud is asked again, and
+                // the spool's number keeps older ones out.
+                let detail = format!("the instructions could not be kept: {}", error.kind());
+                tracing::warn!(%detail, "the folder cannot be written");
+                let unwritable = Diagnostic::new(catalogue::NOT_WRITABLE, detail, crate::exit::Exit::Failed);
+                desk.raise(&unwritable, link.clock.now());
             }
             tracing::info!(version = desired.version, imports = desired.imports.len(), "new instructions");
             desk.clear(&catalogue::DESIRED_REFUSED);

@@ -3,10 +3,14 @@
 
 pub mod machine;
 pub mod keeping;
+pub mod erasure;
 pub mod pending;
+pub mod attempt;
 pub mod joining;
+pub mod problems;
 pub mod desk;
 pub mod schedule;
+pub mod epochs;
 pub mod listener;
 pub mod errands;
 pub mod clerk;
@@ -14,5 +18,6 @@ pub mod mending;
 pub mod guarded;
 mod readings;
 pub mod worker;
+pub mod workshop;
 pub mod supervisor;
 pub mod standby;

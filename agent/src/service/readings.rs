@@ -1,27 +1,31 @@
 //! Runs one cycle for the worker and says how it ended: complete, failed for a reason, or broken off by the store.
 
 use chrono::{DateTime, Utc};
-use rollcall_protocol::answer::Refusal;
+use rollcall_protocol::answer;
+use rollcall_protocol::batch::Trigger;
 use rollcall_protocol::catalogue;
 use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::checkin::{CycleOutcome, CycleReport, Phase};
 use rollcall_protocol::desired::{DesiredState, Order};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::desk::Standing;
 use super::guarded::{Panicked, guarded};
-use super::keeping;
-use super::schedule::{self, Outcome, Run, Try};
+use super::keeping::{self, Refusal};
+use super::schedule::{self, Outcome, Reads, Run, SignInChange, Try};
 use super::worker::Worker;
 use crate::cycle::{Cycle, CycleError, Purpose, Summary, Wish};
 use crate::diagnostic::Diagnostic;
 use crate::directory::reader::Incomplete;
+use crate::exit::Exit;
 use crate::log::READ;
 use crate::spool::{Spool, SpoolError};
 
 impl Worker<'_> {
     pub(super) async fn run(&mut self, spool: &mut Spool, desired: &DesiredState, run: Run) -> Result<(), SpoolError> {
         self.desk.set_phase(Phase::Reading { people: 0 });
+        let tried = self.tried.clone();
         self.tried.extend_from_slice(&run.commands);
         let is_open = |id: &Uuid| desired.commands.iter().any(|command| command.id == *id);
         self.tried.retain(is_open);
@@ -30,17 +34,29 @@ impl Worker<'_> {
         let trigger = run.trigger;
         tracing::info!(?trigger, "reading the directory");
         let result = self.cycle(spool, desired, &run).await;
+        if let Err(Failure::Overtaken) = result {
+            tracing::info!("newer instructions end this reading; nothing of it is sent");
+            self.tried = tried;
+            return Ok(());
+        }
         let finished_at = self.link.clock.cloud_now();
         self.jitter = self.link.chance.fraction();
         let report = match &result {
             Ok(summary) => self.completed(desired, &run, summary, finished_at),
-            Err(failure) => self.failed(&failure.diagnostic(), &run, started_at, finished_at),
+            Err(failure) => self.failed(&failure.diagnostic(), desired, &run, [started_at, finished_at]),
         };
         keeping::save_report(self.folder, &report);
         self.desk.set_last_cycle(report);
         match result {
-            Err(Failure::Spool(error)) => Err(error),
-            Ok(_) | Err(Failure::Told(_)) => Ok(()),
+            Err(Failure::Spool(error)) => {
+                match error {
+                    // It is put aside, and everybody is read for the new one as soon as there is an epoch.
+                    SpoolError::Damaged(_) | SpoolError::Unreadable | SpoolError::Gone => self.last_try = None,
+                    SpoolError::Unwritable(_) => {}
+                }
+                Err(error)
+            }
+            Ok(_) | Err(Failure::Told(_) | Failure::Overtaken) => Ok(()),
         }
     }
 
@@ -57,6 +73,7 @@ impl Worker<'_> {
             clock: &self.link.clock,
             chance: &self.link.chance,
             second_reading_after: self.config.second_reading_after(),
+            pace: Some(&self.pace),
             progress: &progress,
         };
         let wish = Wish {
@@ -73,24 +90,36 @@ impl Worker<'_> {
                 Err(Panicked) => Err(Failure::Told(Diagnostic::unexpected("the reading broke off in the program"))),
             },
             _ = standing.wait_for(|standing| *standing != Standing::Good) => {
-                Err(Failure::Told(Diagnostic::from(&Refusal::Quarantined)))
+                Err(Failure::Told(Diagnostic::from(&answer::Refusal::Quarantined)))
             }
+            () = self.until_overtaken(desired) => Err(Failure::Overtaken),
         };
         // One that was broken off has not cleared up.
         spool.drop_reading();
         ended
     }
 
+    /// Ready when instructions come that end a reading by these.
+    async fn until_overtaken(&self, desired: &DesiredState) {
+        let reads = Reads { desired, recipe: self.recipe(desired) };
+        let overtakes = |newer: &DesiredState| {
+            schedule::is_overtaken(&reads, newer, self.recipe(newer), self.link.clock.cloud_now())
+        };
+        let mut wanted = self.desk.watch_desired();
+        if wanted.wait_for(|wanted| wanted.as_ref().is_some_and(overtakes)).await.is_err() {
+            // Nobody is left who could give instructions.
+            std::future::pending::<()>().await;
+        }
+    }
+
     fn completed(&mut self, desired: &DesiredState, run: &Run, summary: &Summary, at: DateTime<Utc>) -> CycleReport {
-        self.last_try = Some(Try { at, outcome: Outcome::Complete });
-        self.desk.conclude(&summary.concerns, at);
+        self.last_try = Some(Try { at, outcome: Outcome::Complete, recipe: self.recipe(desired) });
+        self.pace.note(summary.finished_at, Instant::now());
+        keeping::forget_refusal(self.folder);
+        self.desk.conclude(&summary.concerns, warnings(summary), at);
         keeping::save_reached(self.folder, &summary.reached);
         self.desk.clear(&catalogue::NOT_WRITABLE);
         self.finish(&finished_commands(desired, run, summary));
-        if summary.over_privileged {
-            let detail = "the account is an administrator";
-            self.desk.raise(&Diagnostic::new(catalogue::TOO_POWERFUL, detail, crate::exit::Exit::Attention), at);
-        }
         self.tell_ceiling(&summary.ceiling, at);
         tracing::info!(
             event = READ,
@@ -126,26 +155,61 @@ impl Worker<'_> {
         self.desk.done(commands);
     }
 
-    fn failed(&mut self, diagnostic: &Diagnostic, run: &Run, from: DateTime<Utc>, at: DateTime<Utc>) -> CycleReport {
+    fn failed(
+        &mut self,
+        diagnostic: &Diagnostic,
+        desired: &DesiredState,
+        run: &Run,
+        [from, at]: [DateTime<Utc>; 2],
+    ) -> CycleReport {
         let outcome = match (diagnostic.must_not_be_retried(), self.last_try) {
             (true, _) => Outcome::Refused,
             (false, Some(Try { outcome: Outcome::Failed(times), .. })) => Outcome::Failed(times + 1),
             (false, _) => Outcome::Failed(1),
         };
-        self.last_try = Some(Try { at, outcome });
-        self.desk.clear_all("RC-2");
-        self.desk.raise(diagnostic, at);
+        match outcome {
+            Outcome::Refused => self.note_refusal(run.trigger, at),
+            Outcome::Complete | Outcome::Failed(_) => {}
+        }
+        self.last_try = Some(Try { at, outcome, recipe: self.recipe(desired) });
+        let since = self.desk.fail(diagnostic, at);
         tracing::error!(code = diagnostic.fault.code, detail = %diagnostic.detail, "reading failed; nobody is removed");
         self.finish(&quick_commands(run));
-        let next_try_at = match outcome {
-            Outcome::Failed(times) => at + schedule::retry_after(times),
-            Outcome::Refused | Outcome::Complete => at + chrono::TimeDelta::hours(3),
-        };
+        let next_try_at = schedule::next_after(outcome, at, desired, self.jitter);
         CycleReport {
             cycle: self.link.chance.id(at),
             started_at: from,
             finished_at: at,
-            outcome: CycleOutcome::Incomplete { problem: diagnostic.to_problem(at), next_try_at },
+            outcome: CycleOutcome::Incomplete { problem: diagnostic.to_problem(since), next_try_at },
+        }
+    }
+}
+
+/// Decides what a refused sign-in forbids.
+impl Worker<'_> {
+    /// Kept on the disk too: a restart would otherwise be one more try, and a service that is restarted often locks the
+    /// account.
+    fn note_refusal(&mut self, trigger: Trigger, at: DateTime<Utc>) {
+        let was_refused = self.last_try.is_some_and(|last| last.outcome == Outcome::Refused);
+        match trigger {
+            Trigger::SyncNow | Trigger::FullSnapshotOrdered if was_refused => self.insisted_at = Some(at),
+            Trigger::SyncNow
+            | Trigger::FullSnapshotOrdered
+            | Trigger::Schedule
+            | Trigger::Start
+            | Trigger::SelectionChanged
+            | Trigger::SecondReading
+            | Trigger::CommandLine => {}
+        }
+        let refusal = Refusal { at, sign_in: self.config.sign_in_mark() };
+        self.refused = Some(refusal);
+        keeping::save_refusal(self.folder, &refusal);
+    }
+
+    pub(super) fn sign_in_change(&self) -> SignInChange {
+        match self.refused {
+            Some(refusal) if refusal.sign_in == self.config.sign_in_mark() => SignInChange::Same,
+            Some(_) | None => SignInChange::Changed,
         }
     }
 }
@@ -154,6 +218,8 @@ impl Worker<'_> {
 enum Failure {
     Told(Diagnostic),
     Spool(SpoolError),
+    /// Newer instructions do not want it.
+    Overtaken,
 }
 
 impl Failure {
@@ -161,6 +227,7 @@ impl Failure {
         match self {
             Self::Told(diagnostic) => diagnostic.clone(),
             Self::Spool(error) => error.into(),
+            Self::Overtaken => Diagnostic::unexpected("newer instructions ended it"),
         }
     }
 }
@@ -180,6 +247,12 @@ impl From<CycleError> for Failure {
             | CycleError::NoPlace => Self::Told(Diagnostic::from(&error)),
         }
     }
+}
+
+/// What is wrong although the reading was complete.
+fn warnings(summary: &Summary) -> Vec<Diagnostic> {
+    let powerful = Diagnostic::new(catalogue::TOO_POWERFUL, "the account is an administrator", Exit::Attention);
+    summary.over_privileged.then_some(powerful).into_iter().collect()
 }
 
 /// A question about people is answered only when each of them was judged: nobody waits for a second reading, and nobody

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::Trigger;
-use rollcall_protocol::desired::{Command, DesiredState, Order, Role};
+use rollcall_protocol::desired::{Command, DesiredState, Order, Pause, Role};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
+use rollcall_protocol::loss::Accepted;
 use uuid::Uuid;
 
 use crate::cycle::Extent;
@@ -22,16 +23,29 @@ pub struct Situation<'a> {
     pub tried: &'a [Uuid],
     /// Of those, the ones that are carried out; the cloud may not have heard it yet.
     pub done: &'a [Uuid],
+    /// Whether the sign-in would be another one than the one that was refused.
+    pub sign_in: SignInChange,
+    /// When somebody's order last sent a refused sign-in once more, in vain.
+    pub insisted_at: Option<DateTime<Utc>>,
     pub second_reading_after: TimeDelta,
     /// From 0 up to 1, drawn once per interval.
     pub jitter: f64,
 }
 
-/// The last cycle of this process.
+/// Whether configuration or password changed since the directory refused them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInChange {
+    Same,
+    Changed,
+}
+
+/// The last cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Try {
     pub at: DateTime<Utc>,
     pub outcome: Outcome,
+    /// What it was made with.
+    pub recipe: Option<Hash>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +74,7 @@ pub struct Run {
     pub extent: Extent,
     pub confirm: Vec<Uuid>,
     /// Attributes whose disappearance a human has accepted.
-    pub accepted: Vec<String>,
+    pub accepted: Vec<Accepted>,
     /// Commands that this cycle carries out.
     pub commands: Vec<Uuid>,
 }
@@ -75,12 +89,58 @@ pub fn decide(situation: &Situation<'_>, now: DateTime<Utc>) -> Next {
     if let Some(pause) = desired.pause.as_ref().filter(|pause| pause.holds(now)) {
         return Next::Paused(pause.until);
     }
-    if let Some(trigger) = ordered(situation, desired) {
-        return Next::Run(run(desired, trigger));
+    if let Some(trigger) = ordered(situation, desired)
+        && may_insist(situation, desired, now)
+    {
+        return Next::Run(run(situation, desired, trigger));
     }
     match due(situation, desired) {
         (_, Some(at)) if at > now => Next::Sleep(at),
-        (trigger, _) => Next::Run(run(desired, trigger)),
+        (trigger, _) => Next::Run(run(situation, desired, trigger)),
+    }
+}
+
+/// Whether newer instructions end a reading that is under way: it would show what must not be read any more, or is not
+/// what is wanted.
+pub fn is_overtaken(reads: &Reads<'_>, newer: &DesiredState, recipe: Option<Hash>, now: DateTime<Utc>) -> bool {
+    let holds = |pause: &Option<Pause>| pause.as_ref().is_some_and(|pause| pause.holds(now));
+    let is_read = |import: Uuid| {
+        let mut imports = reads.desired.imports.iter();
+        imports.any(|read| read.import == import && !holds(&read.pause))
+    };
+    newer.role == Role::Standby
+        || holds(&newer.pause)
+        || recipe != reads.recipe
+        || newer.imports.iter().any(|import| holds(&import.pause) && is_read(import.import))
+}
+
+/// What a reading that is under way is made with.
+#[derive(Debug, Clone, Copy)]
+pub struct Reads<'a> {
+    pub desired: &'a DesiredState,
+    pub recipe: Option<Hash>,
+}
+
+/// Somebody who presses the button five times must not lock the account: a sign-in that was refused is sent once more for
+/// an order, and then not before the interval has passed or somebody changed it.
+fn may_insist(situation: &Situation<'_>, desired: &DesiredState, now: DateTime<Utc>) -> bool {
+    let outcome = situation.last_try.map(|last| last.outcome);
+    match (outcome, situation.sign_in) {
+        (Some(Outcome::Refused), SignInChange::Same) => {
+            let interval = interval(desired, situation.jitter);
+            situation.insisted_at.is_none_or(|at| now >= at + interval)
+        }
+        (Some(Outcome::Refused), SignInChange::Changed)
+        | (Some(Outcome::Complete | Outcome::Failed(_)) | None, SignInChange::Same | SignInChange::Changed) => true,
+    }
+}
+
+/// When the next try follows by itself after this end of one.
+pub fn next_after(outcome: Outcome, at: DateTime<Utc>, desired: &DesiredState, jitter: f64) -> DateTime<Utc> {
+    let interval = interval(desired, jitter);
+    match outcome {
+        Outcome::Complete | Outcome::Refused => at + interval,
+        Outcome::Failed(times) => at + retry_after(times).min(interval),
     }
 }
 
@@ -105,11 +165,20 @@ fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<Da
     };
     let waits = desired.commands.iter().any(|command| is_open(&command));
     match situation.last_try {
-        Some(Try { at, outcome: Outcome::Refused }) => return (Trigger::Schedule, Some(at + interval)),
-        Some(Try { at, outcome: Outcome::Failed(times) }) => {
-            return (Trigger::Schedule, Some(at + retry_after(times).min(interval)));
+        Some(Try { at, outcome: Outcome::Refused, .. }) => {
+            let next = next_after(Outcome::Refused, at, desired, situation.jitter);
+            return (Trigger::Schedule, (situation.sign_in == SignInChange::Same).then_some(next));
         }
-        Some(Try { at, outcome: Outcome::Complete }) if waits || situation.state.awaiting > 0 => {
+        // Another selection may be what mends it.
+        Some(Try { outcome: Outcome::Failed(_), recipe, .. })
+            if situation.recipe.is_some() && situation.recipe != recipe =>
+        {
+            return (Trigger::SelectionChanged, None);
+        }
+        Some(Try { at, outcome: outcome @ Outcome::Failed(_), .. }) => {
+            return (Trigger::Schedule, Some(next_after(outcome, at, desired, situation.jitter)));
+        }
+        Some(Try { at, outcome: Outcome::Complete, .. }) if waits || situation.state.awaiting > 0 => {
             return (Trigger::SecondReading, Some(at + situation.second_reading_after));
         }
         Some(Try { outcome: Outcome::Complete, .. }) | None => {}
@@ -124,7 +193,7 @@ fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<Da
     (Trigger::Schedule, Some(finished_at + interval))
 }
 
-/// The shortest interval of the imports that are not paused, lengthened by up to a tenth so that many agents spread.
+/// The shortest interval of the imports, lengthened by up to a tenth so that many agents spread.
 fn interval(desired: &DesiredState, jitter: f64) -> TimeDelta {
     let minutes = desired.imports.iter().map(|import| import.interval_minutes).min();
     let minutes = minutes.unwrap_or(limits::INTERVAL_DEFAULT_MINUTES).max(limits::INTERVAL_MIN_MINUTES);
@@ -139,17 +208,21 @@ pub fn retry_after(failures: u32) -> TimeDelta {
     TimeDelta::minutes(minutes.min(60))
 }
 
-/// Every open command rides along, whatever set the cycle going.
-fn run(desired: &DesiredState, trigger: Trigger) -> Run {
+/// Every open command rides along, whatever set the cycle going; not one that is carried out and only not heard of yet.
+fn run(situation: &Situation<'_>, desired: &DesiredState, trigger: Trigger) -> Run {
     let mut run =
         Run { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), commands: Vec::new() };
-    for command in desired.commands.iter().filter(|command| command.order.needs_cycle()) {
+    let is_open = |command: &&Command| command.order.needs_cycle() && !situation.done.contains(&command.id);
+    for command in desired.commands.iter().filter(is_open) {
         run.commands.push(command.id);
         match &command.order {
             Order::SyncNow | Order::RefreshStructure | Order::RotateKey | Order::Bundle | Order::Unknown => {}
             Order::FullSnapshot => run.extent = Extent::Everybody,
             Order::Confirm { guids } => run.confirm.extend_from_slice(guids),
-            Order::AcceptClearing { attributes } => run.accepted.extend_from_slice(attributes),
+            Order::AcceptClearing { attributes, at_most } => {
+                let accept = |attribute: &String| Accepted { attribute: attribute.clone(), at_most: *at_most };
+                run.accepted.extend(attributes.iter().map(accept));
+            }
         }
     }
     run
@@ -160,7 +233,6 @@ mod tests {
     use super::*;
     use crate::cycle::scope::fixtures::{desired, id, import, ou};
     use crate::spool::state::Base;
-    use rollcall_protocol::desired::Pause;
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
@@ -179,6 +251,8 @@ mod tests {
             last_try: None,
             tried: &[],
             done: &[],
+            sign_in: SignInChange::Same,
+            insisted_at: None,
             second_reading_after: TimeDelta::minutes(5),
             jitter: 0.0,
         }
@@ -208,7 +282,7 @@ mod tests {
 
         let first = decide(&situation(&wanted, &state), at(1));
         let tried = [id(31)];
-        let failed = Some(Try { at: at(1), outcome: Outcome::Failed(1) });
+        let failed = Some(Try { at: at(1), outcome: Outcome::Failed(1), recipe: Some(Hash::of(b"r")) });
         let again = decide(&Situation { tried: &tried, last_try: failed, ..situation(&wanted, &state) }, at(1));
 
         assert!(matches!(first, Next::Run(Run { trigger: Trigger::SyncNow, .. })));
@@ -216,10 +290,86 @@ mod tests {
     }
 
     #[test]
+    fn an_order_sends_a_refused_sign_in_once_more_and_then_not_before_the_interval_has_passed() {
+        let mut wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        wanted.commands = vec![order(31, Order::SyncNow), order(32, Order::SyncNow)];
+        let state = synced(0);
+        let refused = Some(Try { at: at(180), outcome: Outcome::Refused, recipe: None });
+        let first = Situation { last_try: refused, ..situation(&wanted, &state) };
+        let pressed = Situation { tried: &[id(31)], insisted_at: Some(at(180)), ..first.clone() };
+        let mended = Situation { sign_in: SignInChange::Changed, ..pressed.clone() };
+
+        assert!(matches!(decide(&first, at(181)), Next::Run(_)));
+        assert_eq!(decide(&pressed, at(182)), Next::Sleep(at(360)));
+        assert!(matches!(decide(&pressed, at(360)), Next::Run(_)));
+        assert!(matches!(decide(&mended, at(182)), Next::Run(_)), "another password is another try");
+    }
+
+    #[test]
+    fn a_password_that_was_mended_is_tried_without_an_order() {
+        let wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        let state = synced(0);
+        let last_try = Some(Try { at: at(180), outcome: Outcome::Refused, recipe: None });
+
+        let next =
+            decide(&Situation { last_try, sign_in: SignInChange::Changed, ..situation(&wanted, &state) }, at(181));
+
+        assert!(matches!(next, Next::Run(_)));
+    }
+
+    #[test]
+    fn another_selection_than_the_one_that_failed_is_tried_at_once() {
+        let wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        let state = synced(0);
+        let failed = |recipe| Try { at: at(180), outcome: Outcome::Failed(7), recipe };
+        let with = |recipe| Situation { last_try: Some(failed(recipe)), ..situation(&wanted, &state) };
+
+        assert_eq!(decide(&with(Some(Hash::of(b"r"))), at(181)), Next::Sleep(at(240)));
+        assert!(matches!(decide(&with(Some(Hash::of(b"other"))), at(181)), Next::Run(_)));
+    }
+
+    #[test]
+    fn a_command_that_is_carried_out_is_not_carried_out_again_though_nobody_has_heard_so() {
+        let mut wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        let accept = Order::AcceptClearing { attributes: vec!["mail".into()], at_most: Some(12) };
+        wanted.commands = vec![order(31, accept)];
+        let state = synced(0);
+        let (tried, done) = ([id(31)], [id(31)]);
+        let before = situation(&wanted, &state);
+        let after = Situation { tried: &tried, done: &done, ..situation(&wanted, &state) };
+
+        let Next::Run(first) = decide(&before, at(180)) else { panic!("no run") };
+        let Next::Run(later) = decide(&after, at(180)) else { panic!("no run") };
+
+        assert_eq!(first.accepted, [Accepted { attribute: "mail".into(), at_most: Some(12) }]);
+        assert_eq!((later.accepted, later.commands), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn a_pause_a_standby_and_another_selection_overtake_a_reading_and_a_new_order_does_not() {
+        let wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        let recipe = Some(Hash::of(b"r"));
+        let reads = Reads { desired: &wanted, recipe };
+        let overtakes = |change: &dyn Fn(&mut DesiredState), recipe| {
+            let mut newer = wanted.clone();
+            change(&mut newer);
+            is_overtaken(&reads, &newer, recipe, at(1))
+        };
+        let pause = || Some(Pause { until: Some(at(9)) });
+
+        assert!(overtakes(&|newer| newer.pause = pause(), recipe));
+        assert!(overtakes(&|newer| newer.role = Role::Standby, recipe));
+        assert!(overtakes(&|newer| newer.imports[0].pause = pause(), recipe));
+        assert!(overtakes(&|_| {}, Some(Hash::of(b"narrower"))));
+        assert!(!overtakes(&|newer| newer.commands.push(order(31, Order::SyncNow)), recipe));
+        assert!(!overtakes(&|newer| newer.pause = Some(Pause { until: Some(at(1)) }), recipe));
+    }
+
+    #[test]
     fn a_refused_sign_in_waits_for_the_next_cycle() {
         let wanted = desired(vec![import(11, &[ou(21)], &[])]);
         let state = synced(0);
-        let refused = Some(Try { at: at(180), outcome: Outcome::Refused });
+        let refused = Some(Try { at: at(180), outcome: Outcome::Refused, recipe: None });
 
         let next = decide(&Situation { last_try: refused, ..situation(&wanted, &state) }, at(181));
 
@@ -237,14 +387,15 @@ mod tests {
     fn a_question_that_no_reading_can_answer_is_asked_again_with_the_next_cycle_only() {
         let mut wanted = desired(vec![import(11, &[ou(21)], &[])]);
         wanted.commands = vec![order(31, Order::Confirm { guids: vec![id(5)] })];
-        let last_try = Some(Try { at: at(0), outcome: Outcome::Complete });
+        let last_try = Some(Try { at: at(0), outcome: Outcome::Complete, recipe: None });
         let next = |awaiting| {
             let state = synced(awaiting);
             decide(&Situation { last_try, tried: &[id(31)], ..situation(&wanted, &state) }, at(1))
         };
 
         assert_eq!((next(0), next(1)), (Next::Sleep(at(180)), Next::Sleep(at(5))));
-        assert_eq!(run(&wanted, Trigger::Schedule).confirm, vec![id(5)]);
+        let state = synced(0);
+        assert_eq!(run(&situation(&wanted, &state), &wanted, Trigger::Schedule).confirm, vec![id(5)]);
     }
 
     #[test]

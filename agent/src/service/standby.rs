@@ -8,7 +8,7 @@ use rollcall_protocol::catalogue;
 use secrecy::ExposeSecret;
 
 use super::pending::{self, Order, Pending};
-use super::{joining, keeping};
+use super::{erasure, joining, keeping};
 use crate::clock::{Chance, Clock};
 use crate::cloud::backoff::{self, Backoff};
 use crate::config::Config;
@@ -50,6 +50,7 @@ pub async fn run(
 
 async fn until_enrolled(config: &Config, clock: &Clock, chance: &Chance) {
     let folder = config.data_dir.as_path();
+    erase_what_is_owed(folder, clock, chance).await;
     let mut backoff = backoff::CLOUD;
     let mut has_told = false;
     while !is_enrolled(folder) {
@@ -68,6 +69,17 @@ async fn until_enrolled(config: &Config, clock: &Clock, chance: &Chance) {
     }
     // The token of an installation over an agent that is enrolled already is of no use.
     pending::remove(folder);
+}
+
+/// An earlier agent of this folder may not have been able to remove everything; it is tried until it is done.
+async fn erase_what_is_owed(folder: &Path, clock: &Clock, chance: &Chance) {
+    let mut backoff = backoff::STORE;
+    while erasure::is_owed(folder) {
+        let erased = keeping::lock(folder).and_then(|_lock| erasure::erase(folder, clock.now()));
+        let Err(owed) = erased else { return };
+        tracing::error!(code = owed.fault.code, detail = %owed.detail, "not everything could be erased");
+        tokio::time::sleep(backoff.failed(chance.fraction())).await;
+    }
 }
 
 /// An identity that cannot be read counts: the supervisor tells what is wrong with it. While `enroll` still writes, the

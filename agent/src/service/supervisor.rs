@@ -1,15 +1,17 @@
 //! Runs the listener and the worker side by side and ends both when told to.
 
 use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use rollcall_protocol::catalogue;
-use rollcall_protocol::directory::DomainPin;
 
-use super::clerk;
 use super::desk::Desk;
-use super::keeping;
-use super::listener;
-use super::worker::{Ended, Worker};
+use super::guarded::Panicked;
+use super::worker::{self, Worker};
+use super::workshop::Workshop;
+use super::{clerk, erasure, keeping, listener};
 use crate::clock::{Chance, Clock};
 use crate::cloud::link::Link;
 use crate::config::Config;
@@ -18,8 +20,17 @@ use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::log::{STARTED, STOPPED};
 use crate::spool::Spool;
+use crate::spool::state::State;
 use crate::update::store::Store;
 use crate::update::updater;
+
+/// What ended the work.
+enum Ended {
+    Told,
+    Updated,
+    Revoked,
+    Broken,
+}
 
 /// Runs until `stop` is ready or the agent is revoked. A store that fails is waited for or begun anew.
 pub async fn run(
@@ -29,31 +40,90 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<Exit, Diagnostic> {
     let folder: &Path = &config.data_dir;
+    pay_what_is_owed(folder, clock)?;
     let identity = Identity::get(folder)?;
     let _lock = keeping::lock(folder)?;
     let link = open_link(config, &identity, clock, chance)?;
-    let pinned = find_pinned(folder);
-    let desired = keeping::find_desired(folder, &identity, pinned.as_ref());
-    let desk = Desk::new(desired, keeping::find_report(folder), clock.now());
+    let state = find_state(folder);
+    let desired = keeping::find_desired(folder, &identity, state.as_ref());
+    let obeyed = keeping::in_force(state.as_ref()).version;
+    let desk = Arc::new(Desk::new(desired, obeyed, keeping::find_report(folder), clock.now()));
     if let Some(ceiling) = keeping::ceiling(config) {
         desk.set_ceiling(ceiling);
     }
     tracing::info!(event = STARTED, agent = %identity.agent, cloud = link.url(), "started");
-    let worker = Worker::new(config, folder, identity.clone(), &link, &desk).work();
-    let listener = listener::listen(&link, &identity, folder, &desk);
+    let mut workshop = open_workshop(config, &identity, &link, &desk)?;
     let store = Store::new(folder);
-    tokio::select! {
-        () = stop => Ok(stopped()),
-        () = updater::keep_current(&link, &store, &desk) => Ok(Exit::Updated),
+    tokio::pin!(stop);
+    let ended = tokio::select! {
+        () = &mut stop => Ended::Told,
+        () = updater::keep_current(&link, &store, &desk) => Ended::Updated,
         never = clerk::serve(config, &link, &desk) => match never {},
-        listener::Ended::Revoked = listener => Ok(revoked(folder, clock)),
-        Ended::Revoked = worker => Ok(revoked(folder, clock)),
+        listener::Ended::Revoked = listener::listen(&link, &identity, folder, &desk) => Ended::Revoked,
+        ended = workshop.ended() => match ended {
+            Ok(worker::Ended::Revoked) => Ended::Revoked,
+            Err(Panicked) => Ended::Broken,
+        }
+    };
+    end(ended, &mut workshop, stop, folder, clock).await
+}
+
+/// An earlier agent of this folder may have left something behind.
+fn pay_what_is_owed(folder: &Path, clock: &Clock) -> Result<(), Diagnostic> {
+    if !erasure::is_owed(folder) {
+        return Ok(());
+    }
+    let _lock = keeping::lock(folder)?;
+    erasure::erase(folder, clock.now())
+}
+
+fn open_workshop(config: &Config, identity: &Identity, link: &Link, desk: &Arc<Desk>) -> Result<Workshop, Diagnostic> {
+    let (config, identity, link, desk) = (config.clone(), identity.clone(), link.clone(), Arc::clone(desk));
+    Workshop::open(move |closing| async move {
+        closing.or(Worker::new(&config, &config.data_dir, identity, &link, &desk).work()).await
+    })
+}
+
+/// A stop waits no longer than this for a worker that is in the midst of something. What it writes then is written whole
+/// or never was, and the process ends with it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+async fn end(
+    ended: Ended,
+    workshop: &mut Workshop,
+    stop: Pin<&mut impl Future<Output = ()>>,
+    folder: &Path,
+    clock: &Clock,
+) -> Result<Exit, Diagnostic> {
+    match ended {
+        Ended::Told => {
+            if tokio::time::timeout(PATIENCE, workshop.close()).await.is_err() {
+                tracing::warn!("ending in the midst of a reading");
+            }
+            Ok(stopped())
+        }
+        Ended::Updated => Ok(let_go(workshop, stop).await.unwrap_or(Exit::Updated)),
+        Ended::Revoked => Ok(match let_go(workshop, stop).await {
+            // What is owed is paid at the next start, since the cloud says the same again.
+            Some(exit) => exit,
+            None => revoked(folder, clock),
+        }),
+        Ended::Broken => Err(Diagnostic::unexpected("the worker broke off in the program")),
     }
 }
 
-/// The domain this agent belongs to, as far as its spool can be asked before the worker has opened it.
-fn find_pinned(folder: &Path) -> Option<DomainPin> {
-    Spool::open_to_look(folder).ok()??.state().ok()?.domain
+/// Waits until nobody writes the spool any more; the exit of a stop that came first.
+async fn let_go(workshop: &mut Workshop, stop: Pin<&mut impl Future<Output = ()>>) -> Option<Exit> {
+    tokio::select! {
+        () = workshop.close() => None,
+        () = stop => Some(stopped()),
+    }
+}
+
+/// The domain this agent belongs to and what it has obeyed, as far as its spool can be asked before the worker has opened
+/// it.
+fn find_state(folder: &Path) -> Option<State> {
+    Spool::open_to_look(folder).ok()??.state().ok()
 }
 
 fn stopped() -> Exit {
@@ -63,16 +133,10 @@ fn stopped() -> Exit {
 
 /// Nothing of the customer's people stays on the machine of a revoked agent.
 fn revoked(folder: &Path, clock: &Clock) -> Exit {
-    tracing::error!(code = catalogue::AGENT_REVOKED.code, "this agent was revoked; its store is wiped");
-    match Spool::open(folder, clock.now()) {
-        Ok((mut spool, _)) => {
-            if let Err(error) = spool.wipe() {
-                tracing::error!(%error, "the spool could not be wiped");
-            }
-        }
-        Err(error) => tracing::error!(%error, "the spool could not be wiped"),
+    tracing::error!(code = catalogue::AGENT_REVOKED.code, "this agent was revoked; what it knew is erased");
+    if let Err(owed) = erasure::erase(folder, clock.now()) {
+        tracing::error!(code = owed.fault.code, detail = %owed.detail, "not everything could be erased");
     }
-    keeping::wipe(folder);
     Exit::NotEnrolled
 }
 

@@ -13,13 +13,16 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::desk::{Desk, Standing};
-use super::schedule::{self, Next, Situation, Try};
-use super::{keeping, mending};
+use super::epochs::EpochPace;
+use super::keeping::{self, Refusal};
+use super::mending;
+use super::schedule::{self, Next, Outcome, Situation, Try};
 use crate::cloud::backoff::{self, Backoff};
-use crate::cloud::link::Link;
+use crate::cloud::link::{Link, LinkError};
 use crate::cloud::push::{self, Pushed};
 use crate::cloud::rotate::{self, Ordered};
 use crate::config::Config;
+use crate::cycle::pace::Pace;
 use crate::cycle::scope;
 use crate::diagnostic::Diagnostic;
 use crate::identity::Identity;
@@ -62,10 +65,14 @@ pub struct Worker<'a> {
     pub link: &'a Link,
     pub desk: &'a Desk,
     pub(super) last_try: Option<Try>,
+    pub(super) refused: Option<Refusal>,
+    pub(super) insisted_at: Option<DateTime<Utc>>,
+    pub(super) pace: Pace,
     pub(super) tried: Vec<Uuid>,
     pub(super) done: Vec<Uuid>,
     resend: Option<u64>,
     backoff: Backoff,
+    epochs: EpochPace,
     /// As it lies on the disk; a rotation changes its key.
     identity: Identity,
     rotate_again_at: Option<Instant>,
@@ -78,16 +85,22 @@ pub struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub fn new(config: &'a Config, folder: &'a Path, identity: Identity, link: &'a Link, desk: &'a Desk) -> Self {
         let jitter = link.chance.fraction();
+        let refused = keeping::find_refusal(folder);
+        let refused_before = |refusal: Refusal| Try { at: refusal.at, outcome: Outcome::Refused, recipe: None };
         Self {
             config,
             folder,
             link,
             desk,
-            last_try: None,
+            last_try: refused.map(refused_before),
+            refused,
+            insisted_at: None,
+            pace: Pace::default(),
             tried: Vec::new(),
             done: Vec::new(),
             resend: None,
             backoff: backoff::CLOUD,
+            epochs: EpochPace::default(),
             identity,
             rotate_again_at: None,
             send_again_at: None,
@@ -104,12 +117,7 @@ impl<'a> Worker<'a> {
             let error = loop {
                 match self.turn(&mut spool, &mut desired).await {
                     Ok(None) => {}
-                    Ok(Some(ended)) => {
-                        if let Err(error) = spool.wipe() {
-                            tracing::error!(%error, "the spool could not be wiped");
-                        }
-                        return ended;
-                    }
+                    Ok(Some(ended)) => return ended,
                     Err(error) => break error,
                 }
             };
@@ -126,10 +134,16 @@ impl<'a> Worker<'a> {
             self.resend = None;
             self.send_again_at = None;
         }
+        spool.note_obeyed(version(desired.borrow().as_ref()))?;
         let state = spool.state()?;
         let waiting = spool.waiting()?;
         self.show(&state, waiting);
         if state.chain.is_none() {
+            if let Some(until) = self.epochs.not_before() {
+                self.rest(None, Phase::Idle);
+                self.wait_for_epoch(until, desired).await;
+                return Ok(None);
+            }
             self.desk.wish_epoch(spool.last_epoch());
             self.desk.epoch_given.notified().await;
             return Ok(None);
@@ -189,6 +203,8 @@ impl<'a> Worker<'a> {
             last_try: self.last_try,
             tried: &self.tried,
             done: &self.done,
+            sign_in: self.sign_in_change(),
+            insisted_at: self.insisted_at,
             second_reading_after: self.config.second_reading_after(),
             jitter: self.jitter,
         };
@@ -285,7 +301,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn recipe(&self, desired: &DesiredState) -> Option<rollcall_protocol::hash::Hash> {
+    pub(super) fn recipe(&self, desired: &DesiredState) -> Option<rollcall_protocol::hash::Hash> {
         let privacy = &self.config.privacy;
         let (attributes, never_read) = (privacy.attributes().ok()?, privacy.never_read().ok()?);
         Some(scope::recipe(desired, &attributes, &never_read, crate::version::text()))
@@ -298,17 +314,16 @@ impl<'a> Worker<'a> {
                 self.backoff.reset();
                 self.mends.reset();
                 self.resend = None;
-                self.desk.clear_all("RC-3");
-                self.desk.clear(&catalogue::NOT_WRITABLE);
+                self.desk.clear_sending(acknowledged);
                 if acknowledged == Acknowledged::Cycle {
-                    self.desk.clear(&catalogue::SPOOL_REBUILT);
+                    self.epochs.reset();
                 }
             }
             Pushed::Empty => {}
             Pushed::Again(seq) => self.resend = Some(seq),
-            Pushed::NewEpoch => {
-                tracing::warn!("the place in the chain is lost; asking for a new epoch");
+            Pushed::NewEpoch(why) => {
                 self.resend = None;
+                self.lose_place(&why);
                 spool.lose_place()?;
             }
             Pushed::Later { after, why } => {
@@ -325,6 +340,30 @@ impl<'a> Worker<'a> {
             Pushed::Revoked => return Ok(Some(Ended::Revoked)),
         }
         Ok(None)
+    }
+}
+
+/// The first one in a row is nobody's fault; what is refused again and again is told.
+impl Worker<'_> {
+    fn lose_place(&mut self, why: &LinkError) {
+        let diagnostic = Diagnostic::from(why);
+        tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "a new epoch is needed");
+        let in_vain = self.epochs.lost(Instant::now());
+        if in_vain > 1 || diagnostic.fault == catalogue::BATCH_POISONED {
+            self.desk.raise(&diagnostic, self.link.clock.now());
+            self.desk.news.notify_one();
+        }
+    }
+
+    /// Somebody who asks for a cycle need not wait for that moment.
+    async fn wait_for_epoch(&self, until: Instant, desired: &mut Wanted) {
+        let is_fresh = |command: &Command| command.order.needs_cycle() && !self.tried.contains(&command.id);
+        let asked = desired.wait_for(|wanted| wanted.iter().flat_map(|wanted| &wanted.commands).any(is_fresh));
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => {}
+            _ = asked => {}
+            () = self.desk.epoch_given.notified() => {}
+        }
     }
 }
 

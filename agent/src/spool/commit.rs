@@ -7,27 +7,35 @@ use chrono::{DateTime, Utc};
 use rollcall_protocol::body::Body;
 use rollcall_protocol::directory::DcIdentity;
 use rollcall_protocol::hash::Hash;
-use rollcall_protocol::person::InImport;
 use rusqlite::{Rows, Transaction, params};
 use uuid::Uuid;
 
-use super::reading::{self, Draft, FOUND_IN_ORDER, FoundRows, HoldIndex};
+use super::reading::{Draft, FOUND_IN_ORDER, FoundRows, HoldIndex, OpenReading};
 use super::snapshot::{self, Known, RowsDigester};
 use super::state::{self, State};
-use super::{Spool, SpoolError, memberships, witness};
+use super::{Spool, SpoolError, witness};
 
 /// One person of the reading, of the acknowledged snapshot, or of both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compared {
     pub guid: Uuid,
-    pub found: Option<FoundPerson>,
+    pub found: Option<Found>,
     pub known: Option<Known>,
+}
+
+/// What the reading has of one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// The acknowledged record, memberships and all. Only people who are known are found like this.
+    AsKnown,
+    Read(FoundPerson),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundPerson {
     /// Where their record lies in the reading.
-    pub row: i64,
+    pub at: u64,
+    pub length: u32,
     pub holds: Vec<HoldIndex>,
     /// The hash of the record if it is known for exactly these selections.
     pub hash: Option<Hash>,
@@ -37,52 +45,44 @@ pub struct FoundPerson {
 #[derive(Debug)]
 pub struct CycleWriter<'a> {
     transaction: Transaction<'a>,
+    reading: &'a OpenReading,
     folder: PathBuf,
 }
 
 impl Spool {
     /// Begins to write a cycle. The reading must be finished.
     pub fn begin_commit(&mut self) -> Result<CycleWriter<'_>, SpoolError> {
+        let reading = self.reading.as_ref().ok_or(SpoolError::Unreadable)?;
         let transaction = self.db.transaction()?;
         transaction.execute_batch("delete from staged; delete from batch;")?;
-        Ok(CycleWriter { transaction, folder: self.folder.clone() })
+        Ok(CycleWriter { transaction, reading, folder: self.folder.clone() })
     }
 
     /// Visits everybody in ascending order of their GUID.
     pub fn compare<E: From<SpoolError>>(&self, visit: impl FnMut(Compared) -> Result<(), E>) -> Result<(), E> {
-        compare(&self.db, visit)
+        compare(&self.db, self.reading.as_ref().ok_or(SpoolError::Unreadable)?, visit)
     }
 }
 
 impl CycleWriter<'_> {
     /// Visits everybody in ascending order of their GUID.
     pub fn compare<E: From<SpoolError>>(&self, visit: impl FnMut(Compared) -> Result<(), E>) -> Result<(), E> {
-        compare(&self.transaction, visit)
+        compare(&self.transaction, self.reading, visit)
     }
 
     /// The record of an acknowledged person.
     pub fn get_record(&self, guid: Uuid) -> Result<String, SpoolError> {
-        let mut get = self.transaction.prepare_cached("select json, hash from person where guid = ?1")?;
-        let (json, hash): (String, [u8; 32]) =
-            get.query_row([guid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if *Hash::of(json.as_bytes()).as_bytes() == hash {
-            Ok(json)
-        } else {
-            Err(SpoolError::Damaged("a record is not what was written".to_owned()))
-        }
+        snapshot::get_record(&self.transaction, guid)
     }
 
     /// The record of a person as read in this cycle.
     pub fn get_draft(&self, found: &FoundPerson) -> Result<Draft, SpoolError> {
-        reading::get_draft(&self.transaction, found)
+        self.reading.get_draft(found)
     }
 
-    /// A person as they will be acknowledged.
-    pub fn stage_present(&self, guid: Uuid, hash: &Hash, imports: &[InImport], json: &str) -> Result<(), SpoolError> {
-        self.transaction
-            .prepare_cached("insert into staged (guid, hash, imports, json) values (?1, ?2, ?3, ?4)")?
-            .execute(params![guid.as_bytes(), hash.as_bytes(), memberships::pack(imports), json])?;
-        Ok(())
+    /// Writes the record of a person as read in this cycle, with this end.
+    pub fn copy_record(&self, found: &FoundPerson, end: &str, to: &mut Vec<u8>) -> Result<(), SpoolError> {
+        self.reading.copy_record(found, end, to)
     }
 
     /// A person who leaves the snapshot.
@@ -146,12 +146,13 @@ pub(super) fn get_u64(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result
 /// Walks the reading and the snapshot side by side, both by ascending GUID.
 fn compare<E: From<SpoolError>>(
     db: &rusqlite::Connection,
+    reading: &OpenReading,
     mut visit: impl FnMut(Compared) -> Result<(), E>,
 ) -> Result<(), E> {
     let written = state::read(db)?.base.rows;
     let mut digest = RowsDigester::default();
     let mut found = db.prepare(FOUND_IN_ORDER).map_err(SpoolError::from)?;
-    let mut known = db.prepare("select guid, hash, imports from person order by guid").map_err(SpoolError::from)?;
+    let mut known = db.prepare(snapshot::KNOWN_IN_ORDER).map_err(SpoolError::from)?;
     let mut found = FoundRows::new(found.query([]).map_err(SpoolError::from)?);
     let mut known = known.query([]).map_err(SpoolError::from)?;
     let (mut next_found, mut next_known) = (found.next()?, step_known(&mut known)?);
@@ -162,17 +163,17 @@ fn compare<E: From<SpoolError>>(
             (None, Some(person)) => person.guid,
             (Some((guid, _)), Some(person)) => (*guid).min(person.guid),
         };
-        let found_now = next_found.take_if(|(guid, _)| *guid == first).map(|(_, person)| person);
+        let found_now = next_found.take_if(|(guid, _)| *guid == first).map(|(_, person)| Found::Read(person));
         let known_now = next_known.take_if(|person| person.guid == first);
         if found_now.is_some() {
             next_found = found.next()?;
         }
-        if known_now.is_some() {
+        if let Some(known_now) = &known_now {
             next_known = step_known(&mut known)?;
+            digest.push(known_now.guid, &known_now.hash, &known_now.packed);
         }
-        if let Some(known) = &known_now {
-            digest.push(known.guid, &known.hash, &known.imports);
-        }
+        let is_ticked = known_now.as_ref().is_some_and(|known| reading.is_ticked(known.row));
+        let found_now = found_now.or_else(|| is_ticked.then_some(Found::AsKnown));
         visit(Compared { guid: first, found: found_now, known: known_now })?;
     }
     if digest.finish() == written {
@@ -189,6 +190,7 @@ fn step_known(rows: &mut Rows<'_>) -> Result<Option<Known>, SpoolError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spool::reading::Visits;
     use rollcall_protocol::person::Person;
 
     fn spool() -> (tempfile::TempDir, Spool) {
@@ -212,14 +214,14 @@ mod tests {
 
     fn find(spool: &Spool, number: u128, hold: HoldIndex) {
         let draft = Draft::write(&Person::default()).unwrap();
-        spool.reading().add(Uuid::from_u128(number), &draft, &[hold], None).unwrap();
+        spool.reading().unwrap().add(Uuid::from_u128(number), &draft, &[hold], None).unwrap();
     }
 
     #[test]
     fn everybody_is_visited_once_in_order() {
         let (_folder, mut spool) = spool();
         know(&spool, &[1, 3, 4]);
-        spool.begin_reading().unwrap();
+        spool.begin_reading(Visits::Once).unwrap();
         for number in [5, 3, 2] {
             find(&spool, number, 0);
         }
@@ -229,7 +231,10 @@ mod tests {
         let mut seen = Vec::new();
         spool
             .compare(|row| {
-                let holds = row.found.map(|found| found.holds);
+                let holds = row.found.map(|found| match found {
+                    Found::AsKnown => vec![],
+                    Found::Read(found) => found.holds,
+                });
                 seen.push((row.guid.as_u128(), holds, row.known.is_some()));
                 Ok::<_, SpoolError>(())
             })
@@ -248,6 +253,37 @@ mod tests {
     }
 
     #[test]
+    fn whoever_came_back_as_they_were_is_only_ticked_off() {
+        let (_folder, mut spool) = spool();
+        know(&spool, &[1, 3]);
+        let draft = Draft::from_text("{[]}".to_owned());
+        let add = |spool: &Spool, hash: Option<Hash>| {
+            spool.reading().unwrap().add(Uuid::from_u128(3), &draft, &[0], hash).unwrap();
+        };
+        let seen = |spool: &Spool| {
+            let mut seen = Vec::new();
+            let mut visit = |row: Compared| -> Result<(), SpoolError> {
+                seen.push(matches!(row.found, Some(Found::AsKnown)));
+                Ok(())
+            };
+            spool.compare(&mut visit).unwrap();
+            (seen, spool.reading().unwrap().count().unwrap())
+        };
+
+        for (visits, hash, ticked) in [
+            (Visits::Once, Some(Hash::of(b"{}")), true),
+            (Visits::Once, Some(Hash::of(b"{other}")), false),
+            (Visits::Once, None, false),
+            (Visits::OncePerSelection, Some(Hash::of(b"{}")), false),
+        ] {
+            spool.begin_reading(visits).unwrap();
+            add(&spool, hash);
+            spool.finish_reading().unwrap();
+            assert_eq!(seen(&spool), (vec![false, ticked], 1), "{visits:?} {hash:?}");
+        }
+    }
+
+    #[test]
     fn one_row_lost_added_or_changed_under_us_stops_the_comparison() {
         let harm = [
             "delete from person where id = 2",
@@ -260,7 +296,7 @@ mod tests {
         for sql in harm {
             let (_folder, mut spool) = spool();
             know(&spool, &[1, 3, 4]);
-            spool.begin_reading().unwrap();
+            spool.begin_reading(Visits::Once).unwrap();
             spool.finish_reading().unwrap();
             spool.db.execute(sql, []).unwrap();
 
@@ -275,7 +311,7 @@ mod tests {
         let (_folder, mut spool) = spool();
         let dc = DcIdentity { dns_name: "dc1".into(), ntds_guid: Uuid::nil(), invocation_id: Uuid::nil(), usn: 1 };
         let missed = |numbers: &[u128]| numbers.iter().map(|number| Uuid::from_u128(*number)).collect::<HashSet<_>>();
-        spool.begin_reading().unwrap();
+        spool.begin_reading(Visits::Once).unwrap();
         spool.finish_reading().unwrap();
 
         let writer = spool.begin_commit().unwrap();
@@ -290,7 +326,7 @@ mod tests {
     #[test]
     fn a_cycle_that_is_not_committed_never_was() {
         let (_folder, mut spool) = spool();
-        spool.begin_reading().unwrap();
+        spool.begin_reading(Visits::Once).unwrap();
         spool.finish_reading().unwrap();
 
         let writer = spool.begin_commit().unwrap();

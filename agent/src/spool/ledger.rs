@@ -132,7 +132,7 @@ pub(super) fn enter(transaction: &Transaction<'_>, batch: &Outgoing, now: DateTi
             batch.body,
         ],
     )?;
-    trim_ledger(transaction)
+    trim_ledger(transaction, &batch.claims)
 }
 
 impl Spool {

@@ -8,9 +8,12 @@ pub mod witness;
 pub mod state;
 pub mod memberships;
 pub mod snapshot;
+mod drafts;
+mod ticks;
 pub mod reading;
 pub mod commit;
 pub mod outgoing;
+pub mod fold;
 pub mod ledger;
 
 use std::fs;
@@ -32,6 +35,15 @@ pub struct Spool {
     folder: PathBuf,
     /// Which file was opened; a file of the same name may be another one by now.
     opened: FileId,
+    reading: Option<reading::OpenReading>,
+    right: Right,
+}
+
+/// What may be done with an open spool. Who only looks must leave alone what the one that writes is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Right {
+    Look,
+    Write,
 }
 
 /// How the spool was found.
@@ -50,6 +62,10 @@ impl Spool {
     /// Opens or makes the spool in the agent's data folder. A damaged one is put aside; one that is older than what was
     /// sent keeps its people but loses its place in the chain.
     pub fn open(folder: &Path, now: DateTime<Utc>) -> Result<(Self, Found), SpoolError> {
+        // A killed process could not throw its reading away, and it holds people.
+        for file in reading::files(folder) {
+            let _ = fs::remove_file(file);
+        }
         let was_there = folder.join(FILE).exists();
         match Self::open_sound(folder) {
             Ok(mut spool) if was_there => {
@@ -74,7 +90,7 @@ impl Spool {
         let opened = private_file::id(&path)?;
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.busy_timeout(BUSY)?;
-        Ok(Some(Self { db, folder: folder.to_owned(), opened }))
+        Ok(Some(Self { db, folder: folder.to_owned(), opened, reading: None, right: Right::Look }))
     }
 
     fn open_sound(folder: &Path) -> Result<Self, SpoolError> {
@@ -86,16 +102,13 @@ impl Spool {
         db.execute_batch(
             "pragma journal_mode = wal;
              pragma synchronous = full;
-             pragma cache_size = -4096;
+             pragma cache_size = -12288;
+             pragma cell_size_check = on;
              pragma journal_size_limit = 16777216;",
         )?;
         db.pragma_update(None, "max_page_count", MOST_PAGES)?;
-        let verdict: String = db.query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
-        if verdict != "ok" {
-            return Err(SpoolError::Damaged(verdict));
-        }
         make_tables(&db)?;
-        let spool = Self { db, folder: folder.to_owned(), opened };
+        let spool = Self { db, folder: folder.to_owned(), opened, reading: None, right: Right::Write };
         spool.state()?;
         Ok(spool)
     }
@@ -135,6 +148,28 @@ impl Spool {
     pub fn last_epoch(&self) -> u64 {
         witness::find(&self.folder).map_or(0, |head| head.epoch)
     }
+}
+
+/// Whatever ends the process that reads, nobody it has read stays behind.
+impl Drop for Spool {
+    fn drop(&mut self) {
+        match self.right {
+            Right::Look => {}
+            Right::Write => self.drop_reading(),
+        }
+    }
+}
+
+/// Removes the files themselves: for a disk on which nothing can be written, so that nothing can be deleted inside them.
+pub fn remove_files(folder: &Path) -> std::io::Result<()> {
+    let absent = |error: std::io::Error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
+    let own = [FILE, "spool.sqlite-wal", "spool.sqlite-shm", "spool.damaged.sqlite"].map(|name| folder.join(name));
+    let reading = reading::files(folder);
+    let removed = own.iter().chain(&reading).map(|file| fs::remove_file(file).or_else(absent));
+    // All of them are tried, whatever becomes of one.
+    let failed: Vec<std::io::Error> = removed.filter_map(Result::err).collect();
+    witness::forget(folder);
+    failed.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Short, since the check-in waits meanwhile; whoever needs longer is met by trying again.
@@ -246,7 +281,7 @@ mod tests {
         fs::write(folder.path().join(FILE), b"").unwrap();
 
         let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
-        spool.begin_reading().unwrap();
+        spool.begin_reading(reading::Visits::Once).unwrap();
 
         for file in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
             assert!(!private_file::is_readable_by_others(&file.path()).unwrap(), "{file:?}");

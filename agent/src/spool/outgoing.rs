@@ -8,7 +8,7 @@ use rollcall_protocol::jws::Unverified;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::commit::{get_u64, to_sql};
-use super::{Spool, SpoolError, ledger, state};
+use super::{Spool, SpoolError, fold, ledger, state};
 
 /// A batch exactly as it was signed and must be sent, however often.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,11 +103,12 @@ impl Spool {
         ledger::enter(&transaction, batch, now)?;
         transaction.execute("delete from batch where seq <= ?1", [to_sql(batch.seq)?])?;
         let acknowledged = if batch.claims.link.cycle.is_last() {
-            transaction.execute_batch(FOLD)?;
+            fold::fold(&transaction, &batch.claims)?;
             if let Some(next) = state.next.take() {
                 state.base = next;
             }
             state.asked.clear();
+            state.accepted.clear();
             state::write(&transaction, &state)?;
             Acknowledged::Cycle
         } else {
@@ -117,14 +118,6 @@ impl Spool {
         Ok(acknowledged)
     }
 }
-
-const FOLD: &str = "
-insert into person (guid, hash, imports, json)
-select guid, hash, imports, json from staged where json is not null order by guid
-on conflict (guid) do update set hash = excluded.hash, imports = excluded.imports, json = excluded.json;
-delete from person where guid in (select guid from staged where json is null);
-delete from staged;
-";
 
 /// Reads `seq, jws, sum, body`. Only what is byte for byte as it was signed may leave: anything else the cloud would
 /// refuse for ever.
@@ -145,15 +138,17 @@ pub(super) fn outgoing_from_row(row: &Row<'_>) -> Result<Outgoing, SpoolError> {
 /// How far the ledger goes back, in bytes of bodies.
 pub(super) const LEDGER_BYTES: i64 = 64 * 1024 * 1024;
 
-/// Drops the oldest entries once the ledger is over its size; the newest one always stays.
-pub(super) fn trim_ledger(db: &rusqlite::Connection) -> Result<(), SpoolError> {
+/// Drops the oldest entries once the ledger is over its size; the cycle that is on its way always stays whole, since the
+/// snapshot is made from it.
+pub(super) fn trim_ledger(db: &rusqlite::Connection, newest: &BatchClaims) -> Result<(), SpoolError> {
+    let chain = newest.link.chain;
     db.execute(
         "delete from sent where id <= (
            select coalesce(max(id), 0) from (
              select id, sum(length(body) + length(jws)) over (order by id desc) as newer from sent
-           ) where newer > ?1 and id < (select max(id) from sent)
-         )",
-        params![LEDGER_BYTES],
+           ) where newer > ?1
+         ) and not (epoch = ?2 and seq >= ?3)",
+        params![LEDGER_BYTES, to_sql(chain.epoch)?, to_sql(fold::first_seq(newest))?],
     )?;
     Ok(())
 }

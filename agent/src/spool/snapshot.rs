@@ -14,9 +14,12 @@ use super::{Spool, SpoolError, memberships};
 /// A person as acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
+    pub row: i64,
     pub guid: Uuid,
     pub hash: Hash,
     pub imports: Vec<InImport>,
+    /// The same memberships as they lie in the row.
+    pub packed: Vec<u8>,
 }
 
 /// A person who was not found in an earlier reading.
@@ -34,22 +37,33 @@ impl Missed {
     }
 }
 
+/// All that a comparison needs, out of the index alone.
+pub(super) const KNOWN_IN_ORDER: &str =
+    "select guid, hash, imports, id from person indexed by person_in_order order by guid";
+
 pub(super) fn known_from_row(row: &Row<'_>) -> Result<Known, SpoolError> {
     let guid: [u8; 16] = row.get(0)?;
     let hash: [u8; 32] = row.get(1)?;
-    let imports = memberships::unpack(row.get_ref(2)?.as_blob().map_err(|_| SpoolError::Unreadable)?);
-    Ok(Known {
-        guid: Uuid::from_bytes(guid),
-        hash: Hash::from_bytes(hash),
-        imports: imports.ok_or(SpoolError::Unreadable)?,
-    })
+    let packed: Vec<u8> = row.get(2)?;
+    let imports = memberships::unpack(&packed).ok_or(SpoolError::Unreadable)?;
+    Ok(Known { row: row.get(3)?, guid: Uuid::from_bytes(guid), hash: Hash::from_bytes(hash), imports, packed })
+}
+
+/// The record of an acknowledged person, byte for byte.
+pub(super) fn get_record(db: &rusqlite::Connection, guid: Uuid) -> Result<String, SpoolError> {
+    let mut get = db.prepare_cached("select json, hash from person where guid = ?1")?;
+    let (json, hash): (String, [u8; 32]) = get.query_row([guid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if *Hash::of(json.as_bytes()).as_bytes() == hash {
+        Ok(json)
+    } else {
+        Err(SpoolError::Damaged("a record is not what was written".to_owned()))
+    }
 }
 
 impl Spool {
     /// The record of an acknowledged person.
     pub fn get_record(&self, guid: Uuid) -> Result<String, SpoolError> {
-        let mut get = self.db.prepare_cached("select json from person where guid = ?1")?;
-        Ok(get.query_row([guid.as_bytes()], |row| row.get(0))?)
+        get_record(&self.db, guid)
     }
 
     /// When a person was first not found, if they were not.
@@ -115,10 +129,11 @@ pub struct RowsDigester {
 }
 
 impl RowsDigester {
-    pub fn push(&mut self, guid: Uuid, hash: &Hash, imports: &[InImport]) {
+    /// `imports` are the memberships as they lie in the row.
+    pub fn push(&mut self, guid: Uuid, hash: &Hash, imports: &[u8]) {
         self.sha.update(guid.as_bytes());
         self.sha.update(hash.as_bytes());
-        self.sha.update(memberships::pack(imports));
+        self.sha.update(imports);
         self.rows += 1;
     }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rollcall_protocol::chain::{ChainHead, Epoch};
 use rollcall_protocol::directory::{DcIdentity, DomainPin};
 use rollcall_protocol::hash::Hash;
+use rollcall_protocol::loss::Accepted;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -33,6 +34,12 @@ pub struct State {
     /// Domain controllers that broke off in the middle of a reading.
     #[serde(default, skip_serializing_if = "Broken::is_empty")]
     pub broken: Broken,
+    /// The newest instructions that were ever obeyed here: older ones are not, wherever they come from.
+    #[serde(default)]
+    pub obeyed: u64,
+    /// What a human accepted, until a reading that was made with it has arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Accepted>,
 }
 
 impl State {
@@ -61,6 +68,9 @@ pub struct Base {
     pub recipe: Option<Hash>,
     pub finished_at: Option<DateTime<Utc>>,
     pub people: u64,
+    /// People in the whole domain.
+    #[serde(default)]
+    pub people_seen: u64,
     /// Over every row of the acknowledged people. `None` when there are none.
     pub rows: Option<Hash>,
 }
@@ -110,8 +120,18 @@ impl Spool {
         write(&self.db, &state)
     }
 
+    /// Instructions of this number are in force.
+    pub fn note_obeyed(&mut self, version: u64) -> Result<(), SpoolError> {
+        let state = self.state()?;
+        if version <= state.obeyed {
+            return Ok(());
+        }
+        write(&self.db, &State { obeyed: version, ..state })
+    }
+
     /// After a revocation nothing of the customer's people stays on this machine.
     pub fn wipe(&mut self) -> Result<(), SpoolError> {
+        self.drop_reading();
         self.db.execute_batch(
             "begin;
              delete from person; delete from staged; delete from missed; delete from batch; delete from sent;
@@ -151,19 +171,20 @@ pub(super) fn write(db: &rusqlite::Connection, state: &State) -> Result<(), Spoo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollcall_protocol::hash::Hash;
 
     #[test]
     fn a_new_epoch_asks_for_everybody_and_forgets_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
         let epoch = Epoch { number: 3, start: Hash::of(b"start") };
+        let ana = "insert into person (guid, hash, imports, json) values (zeroblob(16), zeroblob(32), x'', '{}')";
+        spool.db.execute(ana, []).unwrap();
 
         spool.begin_epoch(epoch).unwrap();
 
         let state = spool.state().unwrap();
         assert_eq!(state.chain, Some(epoch.head()));
-        assert_eq!(state.base.snapshot, 0);
+        assert_eq!((state.base.snapshot, spool.count_people().unwrap()), (0, 1));
     }
 
     #[test]

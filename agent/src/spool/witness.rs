@@ -14,7 +14,8 @@ use crate::platform::private_file;
 /// What the spool is to the witness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
-    /// As far as the witness, or further: a crash may fall between the two writes.
+    /// As far as the witness, or further: a crash may fall between the two writes. After one that falls into the replacement
+    /// of a cycle by a shorter one the spool is behind, and counts as older; a new epoch heals that too.
     Current,
     Older,
 }

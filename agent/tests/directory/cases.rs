@@ -1,11 +1,13 @@
 //! Edge cases that need the scripted directory and belong nowhere else; docs/edge-cases.md has the list of all thirty.
 
 use rollcall_agent::cycle::concern::Concern;
+use rollcall_agent::cycle::{Extent, Purpose};
 use rollcall_agent::diagnostic::Diagnostic;
 use rollcall_agent::exit::Exit;
 use rollcall_lab::directory::{Attr, Fault, GroupKind, Person, Standing, Values, When, sid::Sid};
 use rollcall_protocol::catalogue;
-use rollcall_protocol::desired::{Selection, SelectionKind};
+use rollcall_protocol::desired::{Nesting, Selection, SelectionKind};
+use rollcall_protocol::loss::Accepted;
 use uuid::Uuid;
 
 use crate::site::Site;
@@ -31,6 +33,8 @@ async fn case_05_a_membership_that_changes_between_two_chunks_is_read_again() {
     let group = crowd(&site, 1_501);
     let late = ordinary(&site, 1_502).pop().unwrap();
     site.select_group(group);
+    // Whoever follows inner groups looks at the members of each.
+    site.desired.imports[0].nesting = Nesting::Nested;
     site.directory.meanwhile(When::single_read().asking("member;range=1500"), move |forest| {
         let (late, group) = (forest.get_guid(late.guid).unwrap(), forest.get_guid(group).unwrap());
         forest.join(late, group).unwrap();
@@ -40,8 +44,7 @@ async fn case_05_a_membership_that_changes_between_two_chunks_is_read_again() {
     let listed = site.cloud.groups.iter().find(|listed| listed.guid == group).unwrap().clone();
     let again = site.sync().await.unwrap();
 
-    // The people were counted before the change and the members after it, so the newcomer stands among the others; the
-    // next cycle finds both the same.
+    // The members were read again; the people were counted after that.
     assert_eq!((listed.people + listed.others, again.counts.departed), (1_502, 0));
     assert_eq!(site.seen().len(), 1_502);
     assert_eq!(site.seen(), site.expected());
@@ -119,11 +122,43 @@ async fn case_26_an_attribute_that_most_people_lose_counts_as_unreadable_until_a
     );
     assert_eq!((still.concerns, still.counts.changed), (lost.concerns, 0));
 
-    site.accepted = vec!["mail".into()];
+    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: None }];
     let accepted = site.sync().await.unwrap();
 
     assert!(accepted.concerns.is_empty());
     assert!(with_mail(&site) * 2 < before, "a human said that they are meant to be gone");
+}
+
+#[tokio::test]
+async fn case_26_a_consent_is_of_as_many_people_as_were_seen() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    site.directory.hide(Attr::Mail, 80);
+    let lost = site.sync().await.unwrap();
+    let [Concern::AttributeLost { people, .. }] = lost.concerns[..] else { panic!("{lost:?}") };
+
+    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: Some(people - 1) }];
+    assert_eq!(site.sync().await.unwrap().concerns, lost.concerns);
+
+    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: Some(people) }];
+    assert!(site.sync().await.unwrap().concerns.is_empty());
+}
+
+#[tokio::test]
+async fn case_26_a_consent_outlives_a_reading_that_was_replaced_unsent_and_ends_with_one_that_arrived() {
+    let mut site = Site::synced(200, &["Staff"]).await;
+    let before = with_mail(&site);
+    site.directory.hide(Attr::Mail, 80);
+    site.sync().await.unwrap();
+
+    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: None }];
+    site.cycle(Extent::AsNeeded, &[], Purpose::Publish).await.unwrap();
+    assert!(site.sync().await.unwrap().concerns.is_empty(), "the cloud was away for the first of them");
+    assert!(with_mail(&site) * 2 < before);
+
+    site.directory.heal();
+    site.sync().await.unwrap();
+    site.directory.hide(Attr::Mail, 80);
+    assert_eq!(site.sync().await.unwrap().concerns.len(), 1, "it was said of that time alone");
 }
 
 #[tokio::test]

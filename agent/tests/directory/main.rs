@@ -6,12 +6,14 @@
 
 mod site;
 mod readings;
+mod together;
 mod unsent;
 mod damage;
 mod mangled;
 mod departures;
 mod ceiling;
 mod withheld;
+mod floods;
 mod troubles;
 mod refusals;
 mod controllers;

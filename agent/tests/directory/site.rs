@@ -27,6 +27,7 @@ use rollcall_protocol::hash::{BodyDigest, Hash};
 use rollcall_protocol::item::Item;
 use rollcall_protocol::jws::{Kind, Unverified};
 use rollcall_protocol::key::PrivateKey;
+use rollcall_protocol::loss::Accepted;
 use rollcall_protocol::person::Person;
 use rollcall_protocol::structure::{Group, OrgUnit};
 use tempfile::TempDir;
@@ -61,7 +62,7 @@ pub struct Installation {
     pub clock: Clock,
     pub second_reading_after: TimeDelta,
     /// Attributes whose disappearance a human accepts with the next cycle.
-    pub accepted: Vec<String>,
+    pub accepted: Vec<Accepted>,
     pub signer: Signer,
     chance: Chance,
     pub folder: TempDir,
@@ -197,6 +198,7 @@ impl Installation {
             clock: &self.clock,
             chance: &self.chance,
             second_reading_after: self.second_reading_after,
+            pace: None,
             progress: &|_| {},
         };
         let wish = Wish {

@@ -130,3 +130,31 @@ async fn three_hundred_selections_that_cannot_be_found_are_told_and_everything_e
     let told = &site.cloud.last.as_ref().unwrap().link.cycle;
     assert_eq!((told.unavailable.len(), told.unavailable_more), (100, 200));
 }
+
+fn crew(site: &mut Site, size: usize) -> Vec<Uuid> {
+    let place = site.ou("Groups/Security");
+    let group = site.directory.add_group(place, "Crew", GroupKind::GlobalSecurity).unwrap();
+    let people = site.directory.people().into_iter().filter(|person| person.mail.is_some()).take(size);
+    let people: Vec<Uuid> = people.map(|person| person.guid).collect();
+    for person in &people {
+        site.directory.join(*person, group).unwrap();
+    }
+    site.select_group(group);
+    people
+}
+
+#[tokio::test]
+async fn one_member_whose_own_groups_are_hidden_stays_and_everybody_else_goes_on() {
+    let mut site = Site::new(200);
+    let people = crew(&mut site, 30);
+    let group = site.desired.imports[0].include[0].guid;
+    site.sync().await.unwrap();
+    site.directory.deny(people[0], Attr::MemberOf);
+    site.directory.leave(people[1], group).unwrap();
+
+    let summary = site.sync().await.unwrap();
+
+    assert_eq!((summary.counts.departed, summary.counts.undecided, site.seen().len()), (1, 1, 29));
+    let expected = Concern::Withheld { what: "memberOf", people: 1, first: people[0] };
+    assert_eq!(summary.concerns, vec![expected]);
+}

@@ -59,6 +59,83 @@ async fn an_epoch_that_is_over_is_followed_by_a_new_one_and_everybody() {
 }
 
 #[tokio::test]
+async fn a_cloud_that_refuses_everything_is_told_of_and_is_not_sent_everybody_without_end() {
+    for refusal in [Refusal::Malformed, Refusal::TooLarge { limit: 4 }, Refusal::Epoch] {
+        let home = Home::enrolled(80).await;
+        home.cloud.books(|books| books.refuse_every_batch = Some(refusal));
+        let _service = home.start(&["run"]);
+        home.cloud
+            .until("it is told", |books| {
+                let told = books.checkins.iter().flat_map(|said| &said.status.problems);
+                told.into_iter().any(|problem| ["RC-3106", "RC-3004"].contains(&problem.code.as_str()))
+            })
+            .await;
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        let epochs = home.cloud.books(|books| books.head().epoch);
+        assert!((1..=2).contains(&epochs), "{epochs} epochs in a few seconds");
+
+        home.cloud.books(|books| books.refuse_every_batch = None);
+        home.cloud.order(Order::SyncNow);
+
+        let count = home.expected().len();
+        home.cloud.until("the first cycle that is taken", |books| books.people.len() == count).await;
+        home.cloud
+            .until("it is told as over", |books| {
+                books.checkins.last().is_some_and(|said| said.status.problems.is_empty())
+            })
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_asks_for_no_epoch_and_keeps_no_instructions() {
+    let home = synced(60).await;
+    home.cloud.books(|books| books.refuse_batches.push_back(Refusal::Epoch));
+    assert_ne!(home.agent_json(&["sync"]).await.0, 0);
+    let kept = std::fs::read(home.path("data/desired.jws")).unwrap();
+    home.cloud.want(|_| {});
+
+    let (exit, said) = home.agent_json(&["sync", "--dry-run"]).await;
+
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(home.cloud.books(|books| books.head().epoch), 1);
+    assert_eq!(std::fs::read(home.path("data/desired.jws")).unwrap(), kept);
+}
+
+#[tokio::test]
+async fn instructions_that_were_replaced_once_are_not_obeyed_again_when_their_file_is_put_back() {
+    let home = synced(60).await;
+    let replaced = std::fs::read(home.path("data/desired.jws")).unwrap();
+    home.cloud.want(|desired| desired.imports[0].interval_minutes = 360);
+    assert_eq!(home.agent_json(&["sync"]).await.0, 0);
+    home.cloud.go_away().await;
+    assert_eq!(home.agent_json(&["sync", "--dry-run"]).await.0, 0, "those in force are as good");
+
+    std::fs::write(home.path("data/desired.jws"), replaced).unwrap();
+    let (exit, said) = home.agent_json(&["sync", "--dry-run"]).await;
+    assert_eq!(exit, 4, "{said}");
+
+    home.cloud.come_back().await;
+    assert_eq!(home.agent_json(&["sync"]).await.0, 0, "the cloud gives its newest");
+}
+
+#[tokio::test]
+async fn a_check_beside_the_service_says_nothing_in_its_place() {
+    let home = Home::enrolled(60).await;
+    home.write_secret("wrong");
+    let _service = home.start(&["run"]);
+    let is_told = |said: &rollcall_protocol::checkin::CheckinRequest| {
+        said.status.problems.iter().any(|problem| problem.code == "RC-2201")
+    };
+    home.cloud.until("the refusal is told", |books| books.checkins.last().is_some_and(is_told)).await;
+
+    home.agent(&["check"]).await;
+
+    assert_eq!(home.cloud.books(|books| books.questions), 1);
+    assert!(home.cloud.books(|books| books.checkins.last().is_some_and(is_told)));
+}
+
+#[tokio::test]
 async fn a_cloud_that_was_restored_from_a_backup_gets_what_it_lacks() {
     let home = synced(80).await;
     let after_first = home.cloud.books(|books| books.head());

@@ -100,11 +100,14 @@ async fn an_ordered_bundle_is_made_and_sent_while_everything_is_paused() {
     home.agent(&["sync"]).await;
     write_bad_log(&home);
     home.cloud.want(|desired| desired.pause = Some(Pause { until: None }));
+    let read_before = home.directory.tally().entries;
     let _service = home.start(&["run"]);
     let order = home.cloud.order(Order::Bundle);
 
     home.cloud.until("the bundle", |books| !books.bundles.is_empty()).await;
 
+    let read = home.directory.tally().entries - read_before;
+    assert!(read < 20, "{read} entries were read for it, of 120 people and more");
     let (answers, zip) = home.cloud.books(|books| books.bundles[0].clone());
     assert_eq!(answers, order);
     let text = unpack(&zip);

@@ -12,7 +12,7 @@ use rollcall_protocol::batch::{BatchClaims, CycleKind};
 use rollcall_protocol::body::Reader;
 use rollcall_protocol::bundle::{BundleLink, BundleReceipt, Farewell};
 use rollcall_protocol::chain::{self, ChainHead, Epoch};
-use rollcall_protocol::checkin::{CheckinRequest, CheckinResponse, EpochWish};
+use rollcall_protocol::checkin::{self, CheckinRequest, CheckinResponse, EpochWish};
 use rollcall_protocol::desired::{Command, DesiredImport, DesiredState, Order, Role};
 use rollcall_protocol::digest::{SetDigester, SetSummary};
 use rollcall_protocol::directory::DomainPin;
@@ -64,11 +64,15 @@ pub struct Books {
     pub set: Option<SetSummary>,
     pub departed: Vec<Uuid>,
     pub checkins: Vec<CheckinRequest>,
+    /// Asked by a check beside the service.
+    pub questions: u32,
     pub batches: u32,
     /// Received in bodies.
     pub bytes: usize,
     /// Answered in this order before anything is looked at.
     pub refuse_batches: VecDeque<Refusal>,
+    /// The same answer to every batch, for as long as it stands here.
+    pub refuse_every_batch: Option<Refusal>,
     pub refuse_checkins: VecDeque<Refusal>,
     pub refuse_bundles: VecDeque<Refusal>,
     /// The order each answers, and the zip.
@@ -81,9 +85,12 @@ pub struct Books {
     /// Stores the batch and then hangs up, as a lost acknowledgement.
     pub swallow_receipts: u32,
     pub hang_up_on_rotation: Option<HangUp>,
+    pub hang_up_on_enrolment: Option<HangUp>,
+    /// Made, not asked for again.
+    pub enrolments: u32,
 }
 
-/// When the connection breaks under a rotation.
+/// When the connection breaks under a rotation or an enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HangUp {
     Before,
@@ -115,9 +122,11 @@ impl Cloud {
             set: None,
             departed: Vec::new(),
             checkins: Vec::new(),
+            questions: 0,
             batches: 0,
             bytes: 0,
             refuse_batches: VecDeque::new(),
+            refuse_every_batch: None,
             refuse_checkins: VecDeque::new(),
             refuse_bundles: VecDeque::new(),
             bundles: Vec::new(),
@@ -126,6 +135,8 @@ impl Cloud {
             ahead: TimeDelta::zero(),
             swallow_receipts: 0,
             hang_up_on_rotation: None,
+            hang_up_on_enrolment: None,
+            enrolments: 0,
         };
         let cloud = Self { books: Arc::new(Mutex::new(books)), news: Arc::default(), serving: Arc::default() };
         cloud.serve_on(listener);
@@ -234,7 +245,17 @@ impl Cloud {
 
     async fn answer(&self, request: &Request) -> Option<(u16, Vec<u8>)> {
         Some(match request.path.as_str() {
-            "/agent/v1/enroll" => reply(self.books(|books| books.enrol(request))),
+            "/agent/v1/enroll" => {
+                let hang_up = self.books(|books| books.hang_up_on_enrolment.take());
+                if hang_up == Some(HangUp::Before) {
+                    return None;
+                }
+                let enrolled = self.books(|books| books.enrol(request));
+                if hang_up == Some(HangUp::After) {
+                    return None;
+                }
+                reply(enrolled)
+            }
             "/agent/v1/checkin" => reply(self.check_in(request).await),
             "/agent/v1/rotate" => {
                 let hang_up = self.books(|books| books.hang_up_on_rotation.take());
@@ -298,14 +319,19 @@ impl Books {
         let fault = |reason| Refusal::Token { reason };
         let token = EnrolToken::verify(&body.token, &self.key.public()).map_err(|_| fault(TokenFault::Unknown))?;
         let hash = Hash::of(body.token.as_bytes());
-        if claims.link.token_sha256 != hash || self.spent.contains(&hash) {
+        let is_spent = self.spent.contains(&hash);
+        let is_repeated = is_spent && self.agent_key.as_ref() == Some(&body.public_key) && self.checkins.is_empty();
+        if claims.link.token_sha256 != hash || (is_spent && !is_repeated) {
             return Err(fault(TokenFault::Used));
         }
         if token.is_expired(self.time()) {
             return Err(fault(TokenFault::Expired));
         }
-        self.spent.push(hash);
-        self.agent_key = Some(body.public_key);
+        if !is_repeated {
+            self.enrolments += 1;
+            self.spent.push(hash);
+            self.agent_key = Some(body.public_key);
+        }
         Ok(EnrolResponse {
             agent: AGENT,
             cloud: CLOUD,
@@ -370,6 +396,10 @@ impl Books {
         self.check_fresh(&claims)?;
         claims.check_body(&BodyDigest::of(&request.body)).map_err(|_| Refusal::Unauthorized)?;
         let said: CheckinRequest = serde_json::from_slice(&request.body).map_err(|_| Refusal::Malformed)?;
+        if said.kind == checkin::Kind::Question {
+            self.questions += 1;
+            return Ok(said);
+        }
         if !said.done.is_empty() {
             self.desired.commands.retain(|command| !said.done.contains(&command.id));
             self.desired.version += 1;
@@ -414,7 +444,7 @@ impl Books {
     }
 
     fn take(&mut self, request: &Request) -> Result<Receipt, Refusal> {
-        if let Some(refusal) = self.refuse_batches.pop_front() {
+        if let Some(refusal) = self.refuse_batches.pop_front().or_else(|| self.refuse_every_batch.clone()) {
             return Err(refusal);
         }
         let claims: BatchClaims = self.verify(request, Kind::Batch)?;

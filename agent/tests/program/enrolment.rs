@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::cloud::now;
+use crate::cloud::{HangUp, now};
 use crate::home::Home;
 
 async fn refused(home: &Home, token: &str) -> (i32, String) {
@@ -48,6 +48,49 @@ async fn a_clock_that_is_off_by_a_day_is_learned() {
 
     assert!(done.status.success() && synced.status.success(), "{done:?} {synced:?}");
     assert_eq!(home.seen(), home.expected());
+}
+
+#[tokio::test]
+async fn an_enrolment_whose_answer_is_lost_is_ended_by_the_same_command_and_makes_one_agent() {
+    let home = Home::new(20).await;
+    let token = home.cloud.token();
+    home.cloud.books(|books| books.hang_up_on_enrolment = Some(HangUp::After));
+
+    assert_eq!(refused(&home, &token).await.0, 4);
+    let again = home.agent(&["enroll", "--token", &token]).await;
+
+    assert!(again.status.success(), "{again:?}");
+    assert_eq!(home.cloud.books(|books| books.enrolments), 1);
+    assert!(!home.path("data/enrolling.json").exists());
+    home.cloud.select(home.staff());
+    assert!(home.agent(&["sync"]).await.status.success());
+}
+
+#[tokio::test]
+async fn a_disk_without_room_does_not_cost_the_token() {
+    let home = Home::new(20).await;
+    let token = home.cloud.token();
+
+    let (exit, said) = enrol_on_disk(&home, 96, &token).await;
+    assert_eq!((exit, said.contains("RC-1003")), (1, true), "{said}");
+    assert_eq!(home.cloud.books(|books| books.enrolments), 0);
+
+    let (exit, said) = enrol_on_disk(&home, 4096, &token).await;
+    assert_eq!(exit, 0, "{said}");
+}
+
+/// In a mount namespace of its own, the data folder on a disk of this size.
+async fn enrol_on_disk(home: &Home, kib: u32, token: &str) -> (i32, String) {
+    std::fs::create_dir_all(home.path("data")).unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size={kib}k,mode=0700 none '{data}' && exec {agent} --json --config '{config}' enroll --token {token}",
+        agent = env!("CARGO_BIN_EXE_rollcall-agent"),
+        data = home.path("data").display(),
+        config = home.path("agent.toml").display(),
+    );
+    let mut command = tokio::process::Command::new("unshare");
+    let done = command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]).output().await.unwrap();
+    (done.status.code().unwrap(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
 }
 
 #[tokio::test]

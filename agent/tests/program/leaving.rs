@@ -1,5 +1,12 @@
 //! `unenroll` tells the cloud and leaves nothing of the customer on the machine.
 
+use std::time::Duration;
+
+use rollcall_lab::directory::Fault;
+use rollcall_protocol::checkin::Phase;
+use rollcall_protocol::desired::Pause;
+
+use crate::cloud::Books;
 use crate::home::Home;
 
 fn files(home: &Home) -> Vec<String> {
@@ -22,6 +29,51 @@ async fn an_agent_that_leaves_tells_the_cloud_and_keeps_no_key_and_nobody() {
     assert!(home.directory.people().iter().all(|person| !text.contains(&person.dn)));
     let (exit, said) = home.agent_json(&["status"]).await;
     assert_eq!((exit, said["problem"]["code"].as_str()), (3, Some("RC-1009")));
+}
+
+#[tokio::test]
+async fn an_agent_that_is_revoked_while_it_reads_keeps_nobody_it_has_read() {
+    let home = Home::enrolled(120).await;
+    home.directory.fault(Fault::Drip { bytes_per_second: 60_000 });
+    let mut service = home.start(&["run"]);
+    until_reading(&home).await;
+
+    home.cloud.books(|books| books.refuse_checkins.push_back(books.revocation()));
+    home.cloud.want(|_| {});
+    let ended = tokio::time::timeout(Duration::from_mins(1), service.wait()).await.unwrap().unwrap();
+
+    assert_eq!(ended.code(), Some(3), "{}", home.log());
+    assert!(!files(&home).iter().any(|name| name.starts_with("reading") || name.starts_with("identity")));
+    for name in files(&home) {
+        let text = std::fs::read(home.path("data").join(&name)).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        assert!(home.directory.people().iter().all(|person| !text.contains(&person.dn)), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_reading_that_was_killed_is_gone_after_the_next_start_though_nothing_is_read_then() {
+    let home = Home::enrolled(120).await;
+    home.directory.fault(Fault::Drip { bytes_per_second: 60_000 });
+    let mut service = home.start(&["run"]);
+    until_reading(&home).await;
+    service.start_kill().unwrap();
+    service.wait().await.unwrap();
+    home.cloud.want(|desired| desired.pause = Some(Pause { until: None }));
+
+    let _service = home.start(&["run"]);
+
+    home.cloud.until("the pause is shown", |books| is_at(books, Phase::Paused)).await;
+    assert!(!files(&home).iter().any(|name| name.starts_with("reading")), "{:?}", files(&home));
+}
+
+fn is_at(books: &Books, phase: Phase) -> bool {
+    books.checkins.last().is_some_and(|said| said.status.phase == phase)
+}
+
+/// Until the first people could lie on the disk.
+async fn until_reading(home: &Home) {
+    home.cloud.until("a reading", |_| files(home).iter().any(|name| name.starts_with("reading"))).await;
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ async fn a_batch_that_the_proxy_swallowed_is_missed_and_sent_again() {
     // It answers like the cloud and keeps the batch to itself: the stand-in forgets that it came.
     inspector.tamper(move |path, status, body| {
         if path.ends_with("batches") {
-            let head = ChainLink { seq: head.seq + 1, prev: Hash::of(b"whatever"), ..head };
+            let head = ChainLink { seq: head.seq + 2, prev: Hash::of(b"whatever"), ..head };
             return (200, serde_json::to_vec(&Receipt { head }).unwrap());
         }
         (status, body)
@@ -183,6 +183,27 @@ async fn a_batch_that_the_proxy_swallowed_is_missed_and_sent_again() {
     inspector.tamper(|_, status, body| (status, body));
     synced(&home).await;
 
+    assert_eq!(home.seen(), home.expected());
+}
+
+#[tokio::test]
+async fn a_receipt_that_names_another_batch_lets_nothing_go() {
+    let (home, inspector) = behind_a_proxy(60).await;
+    synced(&home).await;
+    let head = home.cloud.books(|books| books.head());
+    inspector.tamper(move |path, status, body| {
+        if path.ends_with("batches") {
+            let head = ChainLink { seq: head.seq + 1, prev: Hash::of(b"whatever"), ..head };
+            return (200, serde_json::to_vec(&Receipt { head }).unwrap());
+        }
+        (status, body)
+    });
+
+    let (exit, said) = home.agent_json(&["sync"]).await;
+    assert_eq!((exit, said["problem"]["code"].as_str()), (4, Some("RC-3005")), "{said}");
+
+    inspector.tamper(|_, status, body| (status, body));
+    synced(&home).await;
     assert_eq!(home.seen(), home.expected());
 }
 

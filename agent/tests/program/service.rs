@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use rollcall_lab::directory::Fault;
 use rollcall_protocol::batch::Trigger;
 use rollcall_protocol::checkin::{CycleOutcome, Phase};
 use rollcall_protocol::desired::{Order, Pause};
 
+use crate::cloud::Books;
 use crate::home::Home;
 
 #[tokio::test]
@@ -63,6 +65,66 @@ async fn a_service_ends_within_seconds_of_being_told() {
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
+/// Slow enough that everything below happens while people are read.
+const SLOW: Fault = Fault::Drip { bytes_per_second: 30_000 };
+
+async fn until_reading(home: &Home) {
+    let reading = home.path("data/reading.sqlite");
+    home.cloud.until("a reading", |_| reading.exists()).await;
+}
+
+#[tokio::test]
+async fn a_service_ends_within_seconds_in_the_midst_of_a_reading_and_leaves_nothing_of_it() {
+    let home = Home::enrolled(200).await;
+    home.directory.fault(SLOW);
+    let mut service = home.start(&["run"]);
+    until_reading(&home).await;
+    let started = Instant::now();
+
+    terminate(&service);
+    let ended = tokio::time::timeout(Duration::from_secs(30), service.wait()).await.unwrap().unwrap();
+
+    assert!(ended.success(), "{}", home.log());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(!home.path("data/reading.sqlite").exists());
+}
+
+#[tokio::test]
+async fn a_pause_ends_a_reading_that_is_under_way_and_nothing_of_it_leaves() {
+    let home = Home::enrolled(200).await;
+    home.directory.fault(SLOW);
+    let _service = home.start(&["run"]);
+    until_reading(&home).await;
+
+    home.cloud.want(|desired| desired.pause = Some(Pause { until: None }));
+    home.cloud
+        .until("the pause is shown", |books| {
+            books.checkins.last().is_some_and(|said| said.status.phase == Phase::Paused)
+        })
+        .await;
+
+    assert!(!home.path("data/reading.sqlite").exists());
+    let (batches, told) = home.cloud.books(|books| (books.batches, books.checkins.last().cloned().unwrap()));
+    assert_eq!((batches, told.status.last_cycle, told.status.problems), (0, None, Vec::new()));
+    home.directory.heal();
+    home.cloud.want(|desired| desired.pause = None);
+    let count = home.expected().len();
+    home.cloud.until("the first cycle after the pause", |books| books.people.len() == count).await;
+}
+
+#[tokio::test]
+async fn a_narrower_selection_ends_a_reading_of_the_wider_one() {
+    let home = Home::enrolled(200).await;
+    home.directory.fault(SLOW);
+    let _service = home.start(&["run"]);
+    until_reading(&home).await;
+
+    home.cloud.want(|desired| desired.imports.clear());
+    home.cloud.until("a cycle", |books| !books.cycles.is_empty()).await;
+
+    assert!(home.cloud.books(|books| books.people.is_empty() && books.departed.is_empty()));
+}
+
 fn terminate(child: &tokio::process::Child) {
     let id = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
@@ -84,6 +146,38 @@ async fn a_wrong_password_is_reported_once_and_not_tried_again() {
     tokio::time::sleep(Duration::from_secs(3)).await;
 
     assert_eq!(home.directory.tally().binds, 1);
+}
+
+#[tokio::test]
+async fn a_restart_is_no_new_try_of_a_refused_password_and_another_password_is() {
+    let home = Home::enrolled(80).await;
+    home.write_secret("wrong");
+    let told = |books: &mut Books| {
+        let told = books.checkins.last().map(|said| &said.status.problems);
+        told.is_some_and(|told| told.iter().any(|problem| problem.code == "RC-2201"))
+    };
+    let mut service = home.start(&["run"]);
+    home.cloud.until("the refusal is told", told).await;
+    service.start_kill().unwrap();
+    service.wait().await.unwrap();
+
+    let before = home.cloud.books(|books| books.checkins.len());
+    let mut service = home.start(&["run"]);
+    home.cloud.until("a check-in after the restart", |books| books.checkins.len() > before + 1).await;
+    assert!(home.cloud.books(told), "it is still told");
+    assert_eq!(home.directory.tally().binds, 1);
+
+    for _ in 0..5 {
+        home.cloud.order(Order::SyncNow);
+        tokio::time::sleep(Duration::from_millis(800)).await;
+    }
+    assert_eq!(home.directory.tally().binds, 2, "somebody insists, once");
+    home.write_secret(home.directory.password());
+    service.start_kill().unwrap();
+    service.wait().await.unwrap();
+    let _service = home.start(&["run"]);
+    let count = home.expected().len();
+    home.cloud.until("the first cycle", |books| books.people.len() == count).await;
 }
 
 #[tokio::test]

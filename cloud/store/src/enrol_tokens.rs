@@ -106,16 +106,12 @@ pub enum Standing {
     Expired,
 }
 
-#[derive(sqlx::FromRow)]
-struct Times {
-    expires_at: DateTime<Utc>,
-    used_at: Option<DateTime<Utc>>,
-    revoked_at: Option<DateTime<Utc>>,
-}
+/// End, use and revocation.
+type Times = (DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// Looks without using.
 pub async fn look(tx: &mut Tx, holder: TokenHolder, now: DateTime<Utc>) -> Result<Standing> {
-    let times: Times = fetch_one!(
+    let (expires_at, used_at, revoked_at): Times = fetch_one!(
         tx,
         Times,
         "select expires_at, used_at, revoked_at
@@ -123,10 +119,10 @@ pub async fn look(tx: &mut Tx, holder: TokenHolder, now: DateTime<Utc>) -> Resul
          where msp_id = $1 and id = $2",
         holder.token.uuid(),
     )?;
-    Ok(match (times.used_at, times.revoked_at) {
+    Ok(match (used_at, revoked_at) {
         (Some(_), _) => Standing::Used,
         (None, Some(_)) => Standing::Revoked,
-        (None, None) if times.expires_at <= now => Standing::Expired,
+        (None, None) if expires_at <= now => Standing::Expired,
         (None, None) => Standing::Open,
     })
 }

@@ -24,7 +24,7 @@ faults! {
     ALREADY_RUNNING = "RC-1011", "Another copy is running", "Another process of this agent holds its data folder.",
         ["Stop the other one, or let it do the work: sync now from the portal."];
     SECRET_FILE_OPEN = "RC-1012", "Secret file readable by others", "A file that holds a key or a password may be read by other accounts of this machine.",
-        ["Restrict the file to the account of the agent (chmod 600 on Linux)."];
+        ["Restrict the file to the account of the agent (chmod 600 on Linux).", "A key that others could read may be copied: ask for a new one on the agent's page, and give the account of the directory a new password."];
     DISK_LOW = "RC-1021", "Little disk space left", "The disk that holds the data folder is nearly full; a full one stops reading and sending.",
         ["Free space on that disk, or move data_dir to a larger one."], event 240;
     CEILING_LOST = "RC-1022", "Local ceiling names a place that is not there", "A place in privacy.never_read cannot be found, so nobody can say who is in it; every import stands still and nobody joins or leaves.",

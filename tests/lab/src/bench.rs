@@ -63,6 +63,8 @@ pub enum BenchError {
     #[error(transparent)]
     Api(#[from] Problem),
     #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
     Io(#[from] std::io::Error),
     #[error("{program} ended with {code:?}: {said}")]
     Failed { program: String, code: Option<i32>, said: String },

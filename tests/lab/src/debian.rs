@@ -4,7 +4,7 @@
 use crate::world::{Finished, ProgramError, finish};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -63,11 +63,6 @@ impl Debian {
         command.arg(self.folder.path().join("root")).args(arguments);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("DEBIAN_FRONTEND", "noninteractive");
         Ok(command)
-    }
-
-    /// Where a file of this machine lies, as long as it was written there.
-    pub fn written(&self, path: &str) -> PathBuf {
-        self.folder.path().join("written").join(path.trim_start_matches('/'))
     }
 
     /// The first process inside; the holder itself is outside and only waits for it.

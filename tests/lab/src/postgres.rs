@@ -230,7 +230,8 @@ fn with_database(url: &str, database: &str) -> String {
     format!("{}/{database}{options}", &address[..host_end])
 }
 
-fn database_of(url: &str) -> &str {
+/// Which database an address names.
+pub fn database_of(url: &str) -> &str {
     let address = url.split('?').next().unwrap_or(url);
     address.rsplit('/').next().unwrap_or_default()
 }

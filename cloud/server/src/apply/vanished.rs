@@ -64,7 +64,7 @@ impl Vanished {
     }
 
     fn judge(&self, tally: &loss::Tally) -> Losses {
-        tally.judge(|attribute| self.can_be_lost(attribute))
+        tally.judge(|attribute, _people| self.can_be_lost(attribute))
     }
 
     /// Whether what was held is what everybody of a whole reading shows; if not, what they show.

@@ -10,7 +10,7 @@ use rollcall_domain::{
 };
 use rollcall_protocol::{
     chain::Epoch,
-    checkin::{AgentStatus, CheckinRequest, CheckinResponse, CycleOutcome, CycleReport, EpochWish},
+    checkin::{self, AgentStatus, CheckinRequest, CheckinResponse, CycleOutcome, CycleReport, EpochWish},
     directory::DomainPin,
     hash::Hash,
     jws::Kind,
@@ -78,6 +78,13 @@ async fn record(state: &AppState, verified: &Verified<()>, request: &CheckinRequ
     let mut tx = state.db.write(scope).await?;
     verify::take_once(&mut tx, state, scope, &verified.claims).await?;
     let before = agents::get(&mut tx, scope).await?;
+    match request.kind {
+        checkin::Kind::Report => {}
+        checkin::Kind::Question => {
+            tx.commit().await?;
+            return Ok(Recorded { desired_version: protocol(before.desired_version), epoch: None });
+        }
+    }
     if request.epoch == EpochWish::New && quarantine::is_another_copy(&before, request) {
         return Err(quarantine::quarantine(tx, state, scope, &before).await);
     }

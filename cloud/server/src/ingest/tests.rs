@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use rollcall_domain::{agent::AgentState, ids::AgentId, run::RunResult};
 use rollcall_protocol::{
     answer::{Answer, Receipt, Refusal, TokenFault},
-    checkin::{CheckinResponse, Clearing, CycleOutcome, CycleReport, EpochWish, Problem},
+    checkin::{self, CheckinResponse, Clearing, CycleOutcome, CycleReport, EpochWish, Problem},
     desired::{DesiredState, Order, Role},
     enrol::EnrolResponse,
     evidence::Evidence,
@@ -69,6 +69,7 @@ stories! { every_answer_is_the_same_on_postgres: [
     a_finished_command_is_not_given_again,
     whoever_asks_after_the_reading_gets_another_one,
     whoever_asks_once_an_order_is_handed_out_gets_another_reading,
+    a_check_beside_the_agent_is_answered_and_nothing_that_it_says_is_kept,
     what_vanished_is_accepted_only_by_name_and_only_while_it_is_told,
     an_agent_ahead_of_a_restored_cloud_is_heard_and_obeys_again,
 ] }
@@ -543,8 +544,23 @@ async fn what_vanished_is_accepted_only_by_name_and_only_while_it_is_told(cloud:
     accept("mail").await.unwrap();
     let desired = agent.check_in(&cloud).await.unwrap();
 
-    assert_eq!(desired.commands[0].order, Order::AcceptClearing { attributes: vec!["mail".into()] });
+    assert_eq!(desired.commands[0].order, Order::AcceptClearing { attributes: vec!["mail".into()], at_most: None });
     assert!(matches!(accept("mail").await, Err(ServiceError::Invalid { .. })), "the agent tells of nothing any more");
+}
+
+async fn a_check_beside_the_agent_is_answered_and_nothing_that_it_says_is_kept(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let id = AgentId::from(agent.id);
+    let wrong = Problem { code: "RC-2201".into(), detail: "dc1".into(), since: cloud.now() };
+    agent.check_in_saying(&cloud, EpochWish::Keep, |request| request.status.problems = vec![wrong]).await;
+    cloud.import(STAFF).await;
+    let before = standing(&cloud, id).await;
+
+    let heard = agent.check_in_saying(&cloud, EpochWish::New, |request| request.kind = checkin::Kind::Question).await;
+
+    let after = standing(&cloud, id).await;
+    assert_eq!(heard.map(|desired| desired.imports.len()), Some(1));
+    assert_eq!((after.checkins, after.epoch, after.reason_code), (before.checkins, before.epoch, before.reason_code));
 }
 
 async fn whoever_asks_after_the_reading_gets_another_one(cloud: TestCloud) {

@@ -76,7 +76,9 @@ pub async fn accept(
         return Err(ServiceError::invalid("attributes", "have come back, or were accepted already"));
     }
     if !by_agent.is_empty() {
-        order(&mut tx, state, who, &scope, Order::AcceptClearing { attributes: by_agent }).await?;
+        // As many as were told of: if more lost it by the next reading, that is another question.
+        let at_most = told.iter().filter(|told| by_agent.contains(&told.attribute)).map(|told| told.people).max();
+        order(&mut tx, state, who, &scope, Order::AcceptClearing { attributes: by_agent, at_most }).await?;
     }
     // The agent has nothing to accept of these: everybody comes once more, and is taken as they are read.
     if !by_cloud.is_empty() {

@@ -138,6 +138,7 @@ impl TestAgent {
         change: impl FnOnce(&mut CheckinRequest),
     ) -> Request<Body> {
         let mut request = CheckinRequest {
+            kind: rollcall_protocol::checkin::Kind::Report,
             desired_version: self.desired,
             wait_seconds: 0,
             done: vec![],
@@ -294,8 +295,8 @@ impl TestAgent {
             structure: StructurePart::Unchanged,
             awaiting_second_reading: 0,
             unavailable: vec![],
-            clearings: self.lost.clone(),
             unavailable_more: 0,
+            clearings: self.lost.clone(),
             desired_version: self.desired,
         }
     }

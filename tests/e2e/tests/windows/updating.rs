@@ -144,5 +144,5 @@ async fn the_service_updates_itself_goes_back_from_versions_that_fail_and_leaves
     // then: the fetched versions ended with it, so nothing of them is left
     assert_eq!(done.code, Some(0));
     let home = site.wine.at(HOME);
-    assert!(!home.exists(), "{:?}", fs::read_dir(&home).map(|left| left.collect::<Vec<_>>()));
+    assert!(!home.exists(), "{:?}", fs::read_dir(&home).map(Iterator::collect::<Vec<_>>));
 }

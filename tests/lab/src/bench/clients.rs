@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// What the agent asks for of each person.
-pub const ATTRIBUTES: [&str; 24] = [
+/// What the agent asks for of each person, `memberOf` for the counts of the groups.
+pub const ATTRIBUTES: [&str; 25] = [
     "objectGUID",
     "objectSid",
     "sAMAccountName",
@@ -33,6 +33,7 @@ pub const ATTRIBUTES: [&str; 24] = [
     "lockoutTime",
     "pwdLastSet",
     "adminCount",
+    "memberOf",
 ];
 const PEOPLE: &str = "(sAMAccountType=805306368)";
 const PAGE: &str = "1000";

@@ -65,6 +65,9 @@ where
         for act in session.answer(shared, &message) {
             match act {
                 Act::Send(bytes) => send(shared, stream, &bytes).await?,
+                Act::Repeat(bytes) => loop {
+                    send(shared, stream, &bytes).await?;
+                },
                 Act::Hang => return hang().await,
                 Act::Cut => return Ok(Ended::Gone),
                 Act::Close => {

@@ -99,6 +99,8 @@ pub enum Trouble {
     OversizeLength,
     /// Half of the page, then a Notice of Disconnection, as after an idle time.
     Notice,
+    /// The page's entries again and again, for as long as somebody listens.
+    Flood,
 }
 
 /// The faults in force.

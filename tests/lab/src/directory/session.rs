@@ -41,6 +41,8 @@ const KNOWN_CONTROLS: &[&str] = &[
 #[derive(Debug, PartialEq, Eq)]
 pub enum Act {
     Send(Vec<u8>),
+    /// The same again and again, until the client goes.
+    Repeat(Vec<u8>),
     /// Answers nothing more, but stays.
     Hang,
     /// Gone without a word.
@@ -292,6 +294,7 @@ fn strike(trouble: &Trouble, id: i64, page: &Page) -> Vec<Act> {
             vec![page.first_half(), Act::Send(trouble::nested_sequences(*depth)), Act::Hang]
         }
         Trouble::OversizeLength => vec![page.first_half(), Act::Send(trouble::oversize_length()), Act::Hang],
+        Trouble::Flood => vec![Act::Repeat(page.writer.as_bytes().to_vec())],
         Trouble::Notice => vec![page.first_half(), Act::Send(trouble::notice_of_disconnection()), Act::Close],
     }
 }

@@ -188,7 +188,7 @@ async fn what_was_accepted_at_the_agent_is_not_asked_a_second_time(cloud: TestCl
     let given = obey(&cloud, &mut agent).await;
     read_whole(&cloud, &mut agent, without_mail(import, 20)).await;
 
-    assert_eq!(orders(&given), [&Order::AcceptClearing { attributes: vec!["mail".into()] }]);
+    assert_eq!(orders(&given), [&Order::AcceptClearing { attributes: vec!["mail".into()], at_most: Some(20) }]);
     assert_eq!((mails(&cloud).await, cloud.runs().await[0].result), (0, RunResult::Ok));
 }
 

@@ -210,3 +210,19 @@ async fn the_export_has_the_declared_columns_and_no_formulas() {
     assert!(lines.next().unwrap().starts_with("customer,name,account,sign_in_name,email,"));
     assert!(lines.next().unwrap().starts_with("Contoso GmbH,\"'=cmd()|x, \"\"y\"\"\","));
 }
+
+// proves: M-53
+#[tokio::test]
+async fn the_installer_has_one_name_and_goes_to_nobody_who_is_not_signed_in() {
+    let cloud = TestCloud::on_sqlite().await;
+    let place = "/download/rollcall-agent-x64.msi";
+    assert!(Browser::new(&cloud).get(place).await.place.starts_with("/login"));
+    let mut olga = signed_in(&cloud).await;
+
+    let found = olga.get(place).await;
+
+    assert_eq!((found.status, found.html.as_str()), (200, "an installer"));
+    for other in ["/download/rollcall-agent-x86.msi", "/download/rollcall-agent-x64.msi.exe", "/download/"] {
+        assert_eq!(olga.get(other).await.status, 404, "{other}");
+    }
+}
