@@ -8,6 +8,7 @@ mod storable;
 mod record;
 mod diff;
 mod people;
+mod chunk;
 mod vanished;
 mod departures;
 mod structure;

@@ -1,7 +1,5 @@
 //! One job: the oldest whole cycle of an agent becomes one run, in one transaction that also ends the job.
 
-use std::collections::HashSet;
-
 use rollcall_domain::{
     ids::{AgentId, JobId, RunId},
     import::RemovalPolicy,
@@ -31,12 +29,12 @@ use rollcall_store::{
     runs::{self, NewRun},
     structure::{self as structure_store, Node},
 };
-use uuid::Uuid;
 
 use super::{
+    chunk::Chunk,
     cycle::{self, Cycle, Unfit},
     departures::{self, Members},
-    people::{self, CHUNK, Frame, Present, Tally, Touched},
+    people::{self, Frame, Tally, Touched},
     reason::{self, Sets},
     refuse, set, structure,
     vanished::{self, Vanished},
@@ -248,27 +246,6 @@ const NODES: usize = 200_000;
 impl Rest {
     const fn is_too_much(&self) -> bool {
         self.departures.len() > DEPARTURES || self.nodes.len() > NODES
-    }
-}
-
-/// People that wait for their multi-row statement; no person twice in it.
-#[derive(Default)]
-struct Chunk {
-    people: Vec<Present>,
-    guids: HashSet<Uuid>,
-}
-
-impl Chunk {
-    /// Answers the chunk before when this person needs a new one.
-    fn push(&mut self, present: Present) -> Option<Vec<Present>> {
-        let full = self.people.len() >= CHUNK || self.guids.contains(&present.person.guid);
-        let before = full.then(|| {
-            self.guids.clear();
-            std::mem::take(&mut self.people)
-        });
-        self.guids.insert(present.person.guid);
-        self.people.push(present);
-        before
     }
 }
 
