@@ -33,7 +33,6 @@ use rollcall_protocol::{
     update::metadata::Platform,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{TestCloud, people::present};

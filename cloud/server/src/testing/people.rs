@@ -5,6 +5,7 @@ use rollcall_protocol::{
     item::Item,
     person::{InImport, Person, PersonRecord, Status},
 };
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// Ana Bauer, in this import.

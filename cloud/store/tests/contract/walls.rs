@@ -9,7 +9,7 @@ use rollcall_store::{
     bundles::{self, NewBundle},
     customers,
     testing::TestDb,
-    updates,
+    updates::{asked, pins, rollouts, window},
 };
 use uuid::Uuid;
 
@@ -66,12 +66,12 @@ pub async fn one_tenant_never_sees_anothers_bundles_or_updates(test: TestDb) {
     let their_agent = fill(db, &theirs, &their_customer).await;
 
     let mut tx = db.read(&ours).await.unwrap();
-    assert!(updates::list(&mut tx).await.unwrap().is_empty());
-    assert!(updates::find(&mut tx, "1.0.0").await.unwrap().is_none());
-    assert!(updates::find_of_agent(&mut tx, their_agent.agent()).await.unwrap().is_none());
-    assert!(updates::find_pin(&mut tx, &our_customer).await.unwrap().is_none());
-    assert!(updates::list_pins(&mut tx, &ours).await.unwrap().is_empty());
-    assert_eq!(updates::find_window(&mut tx).await.unwrap(), None);
+    assert!(rollouts::list(&mut tx).await.unwrap().is_empty());
+    assert!(rollouts::find(&mut tx, "1.0.0", "x86_64-windows").await.unwrap().is_none());
+    assert!(asked::find_of_agent(&mut tx, their_agent.agent()).await.unwrap().is_none());
+    assert!(pins::find(&mut tx, &our_customer).await.unwrap().is_none());
+    assert!(pins::list(&mut tx, &ours).await.unwrap().is_empty());
+    assert_eq!(window::find(&mut tx).await.unwrap(), None);
     assert_eq!(bundles::count(&mut tx).await.unwrap(), 0);
     // Even with the other's scopes in hand, a transaction shows its own tenant only.
     assert!(bundles::list(&mut tx, &their_agent, at(1)).await.unwrap().is_empty());
@@ -79,7 +79,7 @@ pub async fn one_tenant_never_sees_anothers_bundles_or_updates(test: TestDb) {
     drop(tx);
     let mut tx = db.read(&theirs).await.unwrap();
     assert_eq!(bundles::count(&mut tx).await.unwrap(), 1, "it is there for whom it belongs to");
-    assert!(updates::find_pin(&mut tx, &their_customer).await.unwrap().is_some());
+    assert!(pins::find(&mut tx, &their_customer).await.unwrap().is_some());
 }
 
 /// One of each.
@@ -97,9 +97,9 @@ async fn fill(db: &Db, msp: &MspScope, customer: &CustomerScope) -> AgentScope {
         received_at: at(0),
     };
     bundles::insert(&mut tx, &agent, bundle).await.unwrap();
-    updates::pin(&mut tx, customer, "1.0.0", "Olga", at(0)).await.unwrap();
-    updates::offer(&mut tx, &agent, "1.0.0", at(0)).await.unwrap();
-    updates::set_window(&mut tx, msp, Window::of_minutes(60, 120).ok(), "Olga", at(0)).await.unwrap();
+    pins::pin(&mut tx, customer, "1.0.0", "Olga", at(0)).await.unwrap();
+    asked::offer(&mut tx, &agent, "1.0.0", at(0)).await.unwrap();
+    window::set(&mut tx, msp, Window::of_minutes(60, 120).ok(), "Olga", at(0)).await.unwrap();
     tx.commit().await.unwrap();
     agent
 }
