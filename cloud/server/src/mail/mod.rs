@@ -12,6 +12,6 @@ pub use post::Postman;
 pub use send::send;
 
 #[cfg(test)]
-pub mod relay;
+pub(crate) mod relay;
 #[cfg(test)]
 mod tests;
