@@ -183,12 +183,18 @@ impl Cycle<'_> {
         let host = OnceLock::new();
         let read = tokio::time::timeout(DEADLINE, self.read(wish, &host)).await;
         let read = read.map_err(|_| CycleError::Deadline(DEADLINE.as_secs() / 60)).flatten().map_err(of_the_store);
+        if read.is_err() {
+            // First, since it takes back whatever was written while it was open: what is noted now must stay.
+            self.spool.drop_reading();
+        }
+        if let Err(CycleError::Incomplete(Incomplete::Store(_))) = &read {
+            // A full disk is waited for, a damaged file must not be.
+            self.spool.check_sound()?;
+        }
         if let (Err(error), Some(host), Purpose::Publish) = (&read, host.get(), wish.purpose)
             && is_the_controllers(error)
         {
             tracing::warn!(%host, %error, "this domain controller broke off; the next reading begins with another one");
-            // The reading is one transaction: what is noted inside it would go with it.
-            self.spool.drop_reading();
             self.spool.note_broken(host, self.clock.cloud_now())?;
         }
         let summary = read.and_then(|read| publish::publish(&mut self, wish, &read));

@@ -124,6 +124,12 @@ impl Spool {
         }
     }
 
+    /// Looks at the whole file, after something has gone wrong with it.
+    pub fn check_sound(&self) -> Result<(), SpoolError> {
+        let verdict: String = self.db.query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
+        if verdict == "ok" { Ok(()) } else { Err(SpoolError::Damaged(verdict)) }
+    }
+
     /// Writes what stands there already, to learn whether anything can be written.
     pub fn check_writable(&mut self) -> Result<(), SpoolError> {
         state::write(&self.db, &self.state()?)

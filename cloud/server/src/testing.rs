@@ -1,6 +1,7 @@
 //! A cloud in the process of the test, and agents that speak the protocol to it without a network.
 
 pub mod agent;
+pub mod people;
 mod stories;
 
 use std::sync::{
@@ -31,7 +32,8 @@ use rollcall_store::{
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-pub use agent::{TestAgent, ana, crowd, person};
+pub use agent::TestAgent;
+pub use people::{ana, crowd, person};
 pub(crate) use stories::stories;
 
 use crate::{

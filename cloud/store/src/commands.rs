@@ -58,7 +58,7 @@ pub async fn list_open(tx: &mut Tx, agent: AgentId) -> Result<Vec<Command>> {
     let mut open: Vec<Command> = fetch_all!(
         tx,
         Command,
-        "select id, kind, payload, created_by, created_at
+        "select id, kind, payload, created_by, created_at, first_in
          from commands
          where msp_id = $1 and agent_id = $2 and done_at is null and kind <> $3
          order by id desc
@@ -69,7 +69,7 @@ pub async fn list_open(tx: &mut Tx, agent: AgentId) -> Result<Vec<Command>> {
     let large: Vec<Command> = fetch_all!(
         tx,
         Command,
-        "select id, kind, payload, created_by, created_at
+        "select id, kind, payload, created_by, created_at, first_in
          from commands
          where msp_id = $1 and agent_id = $2 and done_at is null and kind = $3
          order by id

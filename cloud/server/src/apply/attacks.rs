@@ -20,8 +20,10 @@ use crate::{
     services::held::{self, Decision, Seen, Which},
     testing::{
         TestAgent, TestCloud,
-        agent::{ask, present, to_request},
-        crowd, person, stories,
+        agent::{ask, to_request},
+        crowd,
+        people::present,
+        person, stories,
     },
 };
 

@@ -66,7 +66,7 @@ async fn measure(cloud: TestCloud, engine: &str) {
     let base = agent.snapshot;
     agent.snapshot += 1;
     let items: Vec<Vec<_>> =
-        items.chunks(5_000).map(|chunk| chunk.iter().map(crate::testing::agent::present).collect()).collect();
+        items.chunks(5_000).map(|chunk| chunk.iter().map(crate::testing::people::present).collect()).collect();
     for part in agent.seal(&cloud, rollcall_protocol::batch::CycleKind::Delta, base, &items) {
         agent.push(&cloud, &part).await;
     }

@@ -9,11 +9,7 @@ use rollcall_protocol::{
     evidence::Evidence,
 };
 
-use crate::testing::{
-    TestAgent, TestCloud,
-    agent::{ask, crowd},
-    stories,
-};
+use crate::testing::{TestAgent, TestCloud, agent::ask, crowd, stories};
 
 stories! { agents_are_kept_apart_on_postgres: [
     a_newer_check_in_ends_the_one_that_waits,

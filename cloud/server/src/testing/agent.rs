@@ -7,7 +7,7 @@ use axum::{
     http::{Request, header},
 };
 use chrono::{DateTime, Utc};
-use rollcall_domain::ids::{AgentId, BundleId, ImportId};
+use rollcall_domain::ids::{AgentId, BundleId};
 use rollcall_protocol::{
     PROTO,
     answer::{Answer, Receipt, classify},
@@ -27,7 +27,7 @@ use rollcall_protocol::{
     jws::{self, Kind},
     key::PrivateKey,
     path,
-    person::{InImport, Person, PersonRecord, Status},
+    person::{Person, PersonRecord},
     request::RequestClaims,
     rotate::RotateRequest,
     update::metadata::Platform,
@@ -36,7 +36,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::TestCloud;
+use super::{TestCloud, people::present};
 use crate::services::bundles;
 
 pub struct TestAgent {
@@ -59,30 +59,6 @@ pub struct TestAgent {
 pub struct Sealed {
     pub jws: String,
     pub body: Vec<u8>,
-}
-
-/// Ana Bauer, in this import.
-pub fn ana(import: ImportId) -> Person {
-    person(1, "Ana Bauer", import)
-}
-
-pub fn person(number: u128, name: &str, import: ImportId) -> Person {
-    let account = name.to_lowercase().replace(' ', ".");
-    Person {
-        guid: Uuid::from_u128(0xa000 + number),
-        dn: format!("CN={name},OU=Staff,DC=contoso,DC=example"),
-        mail: Some(format!("{account}@contoso.example")),
-        user_principal_name: Some(format!("{account}@contoso.example")),
-        account_name: account,
-        display_name: Some(name.to_owned()),
-        status: Status { enabled: true, ..Status::default() },
-        imports: vec![InImport { import: import.uuid(), via: vec![Uuid::from_u128(0x0f)] }],
-        ..Person::default()
-    }
-}
-
-pub fn crowd(count: u128, import: ImportId) -> Vec<Person> {
-    (1..=count).map(|number| person(number, &format!("Person {number:03}"), import)).collect()
 }
 
 impl TestAgent {
@@ -351,10 +327,6 @@ fn dc() -> DcIdentity {
         invocation_id: Uuid::from_u128(0xdd),
         usn: 4711,
     }
-}
-
-pub fn present(record: &PersonRecord) -> Item {
-    Item::Present(RawValue::from_string(record.json.clone()).unwrap())
 }
 
 fn status(now: DateTime<Utc>, domain: &DomainPin) -> AgentStatus {
