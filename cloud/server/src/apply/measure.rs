@@ -81,7 +81,7 @@ async fn measure(cloud: TestCloud, engine: &str) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, not a test"]
 async fn measure_on_sqlite() {
-    measure(TestCloud::on_sqlite().await, "sqlite").await;
+    Box::pin(measure(TestCloud::on_sqlite().await, "sqlite")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,5 +89,6 @@ async fn measure_on_sqlite() {
 async fn measure_on_postgres() {
     let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
     let url = postgres.fresh_database().unwrap();
-    measure(TestCloud::on(TestDb::postgres(&url).await.unwrap()).await, "postgres").await;
+    let cloud = TestCloud::on(TestDb::postgres(&url).await.unwrap()).await;
+    Box::pin(measure(cloud, "postgres")).await;
 }
