@@ -320,7 +320,7 @@ mod tests {
         let state = synced(0);
         let problem = Problem { code: "RC-1006".into(), detail: String::new(), since: at(1) };
         let outcome = CycleOutcome::Incomplete { problem, next_try_at: at(3) };
-        let report = CycleReport { cycle: id(1), started_at: at(1), finished_at: at(2), outcome };
+        let report = CycleReport { cycle: id(1), started_at: at(1), finished_at: at(2), outcome, trigger: None };
         let next = |last_try| decide(&Situation { last_try, ..situation(&wanted, &state) }, at(2));
 
         assert_eq!(next(before_start(None, Some(&report))), Next::Sleep(at(3)));
