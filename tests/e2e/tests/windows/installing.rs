@@ -7,6 +7,7 @@ use rollcall_lab::samba::{Filling, Samba, SambaSetup};
 use rollcall_lab::world::{Api, Binding, CloudSetup};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A customer's network with a real domain controller.
 async fn with_samba() -> (Site, Samba) {
