@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn case_22_people_are_held_by_their_place_by_their_groups_and_by_their_primary_group() {
+    fn people_are_held_by_their_place_by_their_groups_and_by_their_primary_group() {
         let scope = with_group(&[]);
         let (mut sieve, mut census) = (Sieve::new(&scope), Census::default());
         let mut held = |dn: &str, primary: &[u8], groups: &[&[u8]]| holds(&mut sieve, &mut census, dn, primary, groups);
