@@ -88,7 +88,8 @@ pub fn shown(run: &Measured) -> String {
 }
 
 pub fn ratio(one: Duration, other: Duration) -> f64 {
-    one.as_secs_f64() / other.as_secs_f64().max(0.001)
+    // Of microseconds too: never zero, and never so large that it is the divisor of what was measured.
+    one.as_secs_f64() / other.as_secs_f64().max(1e-9)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people to read")]
@@ -110,5 +111,12 @@ mod tests {
 
         assert!(table.contains("| size | ≤ 2 | 3 | 1.50 × | not met |"), "{table}");
         assert!(table.contains("| ldapsearch |  | 1 s |  |  |"), "{table}");
+    }
+
+    #[test]
+    fn microseconds_have_a_ratio_like_seconds() {
+        let half = ratio(Duration::from_micros(18), Duration::from_micros(36));
+
+        assert!((half - 0.5).abs() < 1e-6, "{half}");
     }
 }
