@@ -74,7 +74,6 @@ async fn waiting(cloud: &TestCloud) -> i64 {
     work::count(&mut tx, cloud.now()).await.unwrap().ready
 }
 
-// proves: M-42
 async fn whoever_may_manage_updates_is_told_once(mut cloud: TestCloud) {
     let relay = Relay::open(Mood::Takes).await;
     set_up(&mut cloud, &relay).await;

@@ -211,7 +211,6 @@ async fn one_that_goes_back_stops_the_rest_until_a_person_says_go_on(cloud: Test
     assert_eq!((asked_again.as_deref(), rollout(&cloud, "0.2.0").await.state), (Some("0.2.0"), RolloutState::Running));
 }
 
-// proves: M-42
 async fn each_stop_is_one_mail_to_whoever_may_decide(mut cloud: TestCloud) {
     let relay = Relay::open(Mood::Takes).await;
     cloud.set_postman(relay.postman());
