@@ -146,6 +146,9 @@ pub enum Order {
         /// next reading, that is another question. `None`, as older clouds say it: from any number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at_most: Option<u64>,
+        /// Of this import alone. `None`, as older clouds say it: of any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        import: Option<Uuid>,
     },
     /// Make a support bundle and send it; the directory's people are not read for it.
     Bundle,

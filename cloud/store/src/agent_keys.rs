@@ -23,11 +23,11 @@ pub struct UnprovenKey {
 struct KeyRow {
     agent_id: Uuid,
     customer_id: Uuid,
-    alg: String,
     public_key: Vec<u8>,
     #[sqlx(try_from = "String")]
     state: KeyState,
     retired_at: Option<DateTime<Utc>>,
+    reused_at: Option<DateTime<Utc>>,
     #[sqlx(try_from = "String")]
     agent_state: AgentState,
 }
@@ -39,16 +39,14 @@ pub struct Proven<T> {
     pub agent_state: AgentState,
     pub key_state: KeyState,
     pub retired_at: Option<DateTime<Utc>>,
+    /// When it was noted that it was used after that.
+    pub reused_at: Option<DateTime<Utc>>,
     pub claims: T,
 }
 
 impl UnprovenKey {
     pub fn agent(&self) -> AgentId {
         self.row.agent_id.into()
-    }
-
-    pub fn alg(&self) -> &str {
-        &self.row.alg
     }
 
     pub fn public_key(&self) -> &[u8] {
@@ -59,8 +57,8 @@ impl UnprovenKey {
     pub fn prove<T, E>(self, check: impl FnOnce(&Self) -> Result<T, E>) -> Result<Proven<T>, E> {
         let claims = check(&self)?;
         let scope = AgentScope::new(self.msp, self.row.customer_id.into(), self.row.agent_id.into());
-        let KeyRow { state: key_state, agent_state, retired_at, .. } = self.row;
-        Ok(Proven { scope, agent_state, key_state, retired_at, claims })
+        let KeyRow { state: key_state, agent_state, retired_at, reused_at, .. } = self.row;
+        Ok(Proven { scope, agent_state, key_state, retired_at, reused_at, claims })
     }
 }
 
@@ -82,7 +80,7 @@ pub async fn find(db: &Db, kid: SecretHash, now: DateTime<Utc>) -> Result<Option
     let row = fetch_optional!(
         tx,
         KeyRow,
-        "select k.agent_id, a.customer_id, k.alg, k.public_key, k.state, k.retired_at, a.state as agent_state
+        "select k.agent_id, a.customer_id, k.public_key, k.state, k.retired_at, k.reused_at, a.state as agent_state
          from agent_keys k
          join agents a on a.msp_id = k.msp_id and a.id = k.agent_id
          where k.msp_id = $1 and k.kid = $2",

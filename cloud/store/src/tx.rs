@@ -1,5 +1,6 @@
 //! A transaction of one tenant, and the macros that run one SQL text on either engine.
 
+use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
 use std::sync::{
     Arc,
@@ -40,7 +41,14 @@ pub struct WriteTx {
     tx: Tx,
     live: Live,
     refusals: Refusals,
-    events: Vec<Event>,
+    events: Events,
+}
+
+/// Each once, in the order they were told.
+#[derive(Debug, Default)]
+struct Events {
+    told: HashSet<Event>,
+    in_order: Vec<Event>,
 }
 
 /// How often the disk under the database refused a write since the program began.
@@ -62,8 +70,8 @@ impl Refusals {
 }
 
 impl WriteTx {
-    pub(crate) const fn new(tx: Tx, live: Live, refusals: Refusals) -> Self {
-        Self { tx, live, refusals, events: Vec::new() }
+    pub(crate) fn new(tx: Tx, live: Live, refusals: Refusals) -> Self {
+        Self { tx, live, refusals, events: Events::default() }
     }
 
     /// What a failed write means; a refusal of the disk is counted.
@@ -78,13 +86,13 @@ impl WriteTx {
 
     /// Told to whoever listens, on all instances, once this transaction is committed.
     pub fn tell(&mut self, event: Event) {
-        if !self.events.contains(&event) {
-            self.events.push(event);
+        if self.events.told.insert(event) {
+            self.events.in_order.push(event);
         }
     }
 
     pub async fn commit(mut self) -> Result<()> {
-        let events = std::mem::take(&mut self.events);
+        let events = std::mem::take(&mut self.events.in_order);
         match self.tx.inner {
             Inner::Sqlite(tx) => {
                 tx.commit().await.map_err(|error| self.refusals.note(error))?;
@@ -92,10 +100,11 @@ impl WriteTx {
             }
             Inner::Postgres(mut tx) => {
                 // The server sends them at commit, and only then; our own listener hears them too.
-                for event in &events {
-                    sqlx::query("select pg_notify($1, $2)")
+                if !events.is_empty() {
+                    let told: Vec<String> = events.iter().map(|event| event.to_text()).collect();
+                    sqlx::query("select pg_notify($1, told) from unnest($2::text[]) as told")
                         .bind(crate::live::CHANNEL)
-                        .bind(event.to_text())
+                        .bind(told)
                         .execute(&mut *tx)
                         .await?;
                 }

@@ -12,7 +12,7 @@ use super::{
     standing,
     verify::{self, Route, Verified},
 };
-use crate::{services::agents::hand_over, state::AppState};
+use crate::{reader::hand_over, state::AppState};
 
 const ROUTE: Route = Route { kind: Kind::Request, path: path::LEAVE, body_limit: limits::MESSAGE };
 

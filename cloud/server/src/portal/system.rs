@@ -5,8 +5,9 @@ use axum::{
     extract::{Path, Query, State},
     response::Response,
 };
+use chrono::{DateTime, Utc};
 use rollcall_domain::{ids::JobId, role::Act};
-use rollcall_protocol::catalogue;
+use rollcall_protocol::catalogue::{self, Fault};
 use rollcall_store::work;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
     person::Fact,
     view::{Frame, Moment, Section, grouped},
 };
-use crate::state::AppState;
+use crate::{setback::Setback, state::AppState};
 
 pub fn routes() -> Pages {
     Pages::new().get("/system", show).post("/system/jobs/{job}/retry", retry)
@@ -27,7 +28,9 @@ pub struct DeadJob {
     pub id: String,
     pub kind: String,
     pub since: Moment,
-    pub error: String,
+    pub fault: &'static Fault,
+    /// What is known besides, such as the relay's answer.
+    pub detail: Option<String>,
 }
 
 #[derive(Debug, Template)]
@@ -60,12 +63,6 @@ async fn show(
     let lag = standing
         .oldest_due
         .map_or_else(|| "none waits".to_owned(), |due| format!("{} s", (now - due).num_seconds().max(0)));
-    let dead_row = |job: work::Dead| DeadJob {
-        id: job.id.to_string(),
-        kind: job.kind,
-        since: Moment::new(job.due_at, now),
-        error: told(job.last_error.as_deref()),
-    };
     Ok(page(&SystemPage {
         frame,
         facts,
@@ -75,14 +72,21 @@ async fn show(
             Fact::new("Oldest waits", lag),
             Fact::new("Given up", grouped(standing.dead)),
         ],
-        dead: dead.into_iter().map(dead_row).collect(),
+        dead: dead.into_iter().map(|job| row(job, now)).collect(),
     }))
 }
 
-/// The log of the server has more, under the job's id.
-fn told(last_error: Option<&str>) -> String {
-    let code = last_error.unwrap_or(catalogue::UNEXPECTED.code);
-    catalogue::find(code).unwrap_or(&catalogue::UNEXPECTED).to_string()
+/// What a human decides by. The log of the server has more, under the job's id.
+fn row(job: work::Dead, now: DateTime<Utc>) -> DeadJob {
+    let setback =
+        job.last_error.map_or_else(|| Setback::from(&catalogue::UNEXPECTED), |written| Setback::read(&written));
+    DeadJob {
+        id: job.id.to_string(),
+        kind: job.kind,
+        since: Moment::new(job.due_at, now),
+        fault: setback.fault,
+        detail: setback.detail,
+    }
 }
 
 async fn retry(
