@@ -98,13 +98,14 @@ mod tests {
     use super::*;
     use crate::directory::domain::fixtures::domain;
     use crate::directory::group::fixtures::group;
+    use crate::directory::room::Room;
 
     /// Groups called by their numbers, each with the numbers of the groups it is in.
     fn map(groups: &[(u32, &[u32])]) -> GroupMap {
         let mut map = GroupMap::default();
         for (number, inside) in groups {
             let outer: Vec<String> = inside.iter().map(|outer| format!("cn={outer},ou=groups,dc=LAB")).collect();
-            map.add(group(*number), outer.iter().map(String::as_str));
+            map.add(group(*number), outer.iter().map(String::as_str), &mut Room::default()).unwrap();
         }
         map
     }

@@ -11,6 +11,7 @@ use super::entry::Entry;
 use super::filter::Filter;
 use super::people;
 use super::reader::{DirectoryReader, Finds, Incomplete, Refused};
+use super::room::Room;
 use super::sid::Sid;
 use super::values::{self, GroupType};
 
@@ -66,13 +67,24 @@ pub struct GroupMap {
 
 impl GroupMap {
     /// Adds a group with the names of the groups it is in.
-    pub fn add<'a>(&mut self, group: Group, member_of: impl Iterator<Item = &'a str>) {
+    pub fn add<'a>(
+        &mut self,
+        group: Group,
+        member_of: impl Iterator<Item = &'a str>,
+        room: &mut Room,
+    ) -> Result<(), Refused> {
         for outer in member_of.filter_map(Dn::parse) {
             let key = outer.key();
+            if !self.names.contains_key(&key) {
+                room.keep(&key)?;
+            }
+            room.link()?;
             self.inside.entry(key.clone()).or_default().push(group.guid);
             self.names.entry(key).or_insert(outer);
         }
+        room.keep(group.dn.as_str())?;
         self.by_guid.insert(group.guid, group);
+        Ok(())
     }
 
     pub fn get(&self, guid: Uuid) -> Option<&Group> {
@@ -326,10 +338,11 @@ mod tests {
     #[test]
     fn behind_a_group_that_is_not_seen_and_in_all_that_lies_in_it_there_may_be_more() {
         let mut map = GroupMap::default();
-        map.add(named(2001, "CN=Open,DC=lab"), std::iter::empty());
-        map.add(named(2002, "CN=Inner,DC=lab"), ["CN=Hidden,DC=lab"].into_iter());
-        map.add(named(2003, "CN=Deep,DC=lab"), ["CN=Inner,DC=lab", "CN=Open,DC=lab"].into_iter());
-        map.add(named(2004, "CN=Circle,DC=lab"), ["CN=Circle,DC=lab", "CN=Abroad,DC=child,DC=lab"].into_iter());
+        let mut add = |group, outer: &[&str]| map.add(group, outer.iter().copied(), &mut Room::default()).unwrap();
+        add(named(2001, "CN=Open,DC=lab"), &[]);
+        add(named(2002, "CN=Inner,DC=lab"), &["CN=Hidden,DC=lab"]);
+        add(named(2003, "CN=Deep,DC=lab"), &["CN=Inner,DC=lab", "CN=Open,DC=lab"]);
+        add(named(2004, "CN=Circle,DC=lab"), &["CN=Circle,DC=lab", "CN=Abroad,DC=child,DC=lab"]);
 
         let outlook = Outlook::over(&crate::directory::domain::fixtures::domain(), &map);
 

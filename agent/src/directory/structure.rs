@@ -15,6 +15,7 @@ use super::filter::Filter;
 use super::group::{self, Group, GroupMap};
 use super::people;
 use super::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
+use super::room::Room;
 use super::values;
 
 /// Everything the portal's pickers show.
@@ -50,6 +51,8 @@ pub struct Skeleton {
     groups: HashMap<String, u32>,
     computers: HashMap<String, u32>,
     contacts: HashMap<String, u32>,
+    /// For all of these names.
+    room: Room,
 }
 
 /// How many values `member` has.
@@ -115,11 +118,13 @@ impl Sink for Skeleton {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
         let is_a = |class: &str| entry.texts("objectClass").any(|name| name.eq_ignore_ascii_case(class));
         if is_a("organizationalUnit") {
+            self.room.keep(&entry.dn)?;
             self.units.add(&entry);
         } else if is_a("group") {
             self.add_group(&entry)?;
         } else {
-            count_groups(if is_a("contact") { &mut self.contacts } else { &mut self.computers }, &entry);
+            let counts = if is_a("contact") { &mut self.contacts } else { &mut self.computers };
+            count_groups(counts, &entry, &mut self.room)?;
         }
         Ok(())
     }
@@ -138,16 +143,19 @@ impl Skeleton {
             Some(chunk) => Members::All(chunk.values.len()),
         };
         self.members.insert(group.guid, members);
-        count_groups(&mut self.groups, entry);
-        self.map.add(group, entry.texts(MEMBER_OF));
-        Ok(())
+        count_groups(&mut self.groups, entry, &mut self.room)?;
+        self.map.add(group, entry.texts(MEMBER_OF), &mut self.room)
     }
 }
 
-fn count_groups(counts: &mut HashMap<String, u32>, entry: &Entry) {
-    for group in entry.texts(MEMBER_OF) {
-        *counts.entry(group.to_lowercase()).or_default() += 1;
+fn count_groups(counts: &mut HashMap<String, u32>, entry: &Entry, room: &mut Room) -> Result<(), Refused> {
+    for group in entry.texts(MEMBER_OF).map(str::to_lowercase) {
+        if !counts.contains_key(&group) {
+            room.keep(&group)?;
+        }
+        *counts.entry(group).or_default() += 1;
     }
+    Ok(())
 }
 
 /// What this domain shows as the members of one group.
