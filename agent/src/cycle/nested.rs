@@ -6,19 +6,11 @@ use std::collections::HashSet;
 use rollcall_protocol::limits;
 use uuid::Uuid;
 
-use super::scope::{Located, Scope, Unavailable};
+use super::scope::{Scope, Tree};
 use crate::directory::domain::Domain;
 use crate::directory::group::{self, Group, GroupMap, Outlook};
 use crate::directory::reader::{DirectoryReader, Incomplete};
 use crate::directory::structure;
-
-/// What a selected group holds.
-#[derive(Debug, Clone)]
-enum Tree {
-    Whole(Vec<Group>),
-    /// More than is followed. Part of it would look like people who left.
-    TooFar,
-}
 
 /// Finds the groups inside every selected group whose import wants them.
 pub async fn expand_all(
@@ -32,13 +24,12 @@ pub async fn expand_all(
         scope.set_outlook(Outlook::over(domain, groups));
     }
     for root in roots {
-        match expand(&root, groups, domain) {
-            Tree::Whole(inner) => {
-                check_members(reader, &root, &inner, groups, domain).await?;
-                scope.set_nested(root.guid, inner);
-            }
-            Tree::TooFar => scope.set_located(root.guid, Located::Unavailable(Unavailable::NestedTooFar)),
+        let tree = expand(&root, groups, domain);
+        match &tree {
+            Tree::Whole(inner) => check_members(reader, &root, inner, groups, domain).await?,
+            Tree::TooFar => {}
         }
+        scope.set_nested(root.guid, tree);
     }
     Ok(())
 }

@@ -26,14 +26,32 @@ pub struct Group {
     pub usn: i64,
 }
 
+/// What a group that a search brought says of itself.
+#[derive(Debug, Clone)]
+pub enum GroupRead {
+    Group(Group),
+    /// It keeps back what it is: it cannot be chosen, and is not listed.
+    Silent {
+        guid: Uuid,
+        what: &'static str,
+    },
+}
+
 pub const ATTRIBUTES: &[&str] = &["objectGUID", "objectSid", "groupType", "isCriticalSystemObject", "uSNChanged"];
 
 impl Group {
-    /// Reads one of the groups that a search brought. One that keeps its kind back cannot be chosen and is not listed.
-    pub fn read(entry: &Entry) -> Result<Self, Refused> {
+    /// Reads one of the groups that a search brought.
+    pub fn read(entry: &Entry) -> Result<GroupRead, Refused> {
         let guid = entry.bytes("objectGUID").and_then(values::guid).ok_or(Refused::Unreadable("a group"))?;
-        let short_enough = Some(entry).filter(|entry| entry.dn.len() <= people::LONGEST);
-        short_enough.and_then(Self::from_entry).ok_or(Refused::Withheld { guid, what: "groupType" })
+        let silent = |what| Ok(GroupRead::Silent { guid, what });
+        if entry.dn.len() > people::LONGEST {
+            return silent("its name");
+        }
+        match Self::from_entry(entry) {
+            Some(group) => Ok(GroupRead::Group(group)),
+            None if entry.text("groupType").is_none() => silent("groupType"),
+            None => silent("objectSid"),
+        }
     }
 
     /// Reads a group entry; `None` if it is no group.
@@ -136,11 +154,12 @@ const STEP: usize = 1000;
 /// chunks are not one reading.
 pub async fn read_members(reader: &mut DirectoryReader, group: Uuid) -> Result<Option<Vec<Uuid>>, Incomplete> {
     for _ in 0..MOST_READINGS {
-        let Some(before) = domain::locate(reader, group, ATTRIBUTES).await?.as_ref().and_then(Group::from_entry) else {
+        let Some(before) = domain::locate(reader, group, ATTRIBUTES).await?.here().as_ref().and_then(Group::from_entry)
+        else {
             return Ok(None);
         };
         let members = read_ranges(reader, group).await?;
-        let after = domain::locate(reader, group, ATTRIBUTES).await?.as_ref().and_then(Group::from_entry);
+        let after = domain::locate(reader, group, ATTRIBUTES).await?.here().as_ref().and_then(Group::from_entry);
         if after.is_some_and(|after| after.usn == before.usn) {
             return Ok(Some(members));
         }
