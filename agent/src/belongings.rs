@@ -19,6 +19,8 @@ pub const REPORT: &str = "last-cycle.json";
 pub const CEILING: &str = "ceiling.json";
 pub const REACHED: &str = "reached.json";
 pub const REFUSAL: &str = "refused.json";
+/// That a reading began, until it ends.
+pub const BEGUN: &str = "begun.json";
 pub const LOCK: &str = "lock";
 pub const VERSIONS: &str = "versions";
 pub const LOGS: &str = "logs";
@@ -27,7 +29,7 @@ pub const LOGS: &str = "logs";
 pub const SECRETS: [&str; 4] = [IDENTITY, PREVIOUS_KEY, ENROLLING, ENROLMENT];
 
 /// What an agent that has ended forgets beside its spool, its identity, and a token that waits to make it another one.
-const OF_THE_AGENT: [&str; 7] = [DESIRED, REPORT, CEILING, REACHED, REFUSAL, PREVIOUS_KEY, ENROLLING];
+const OF_THE_AGENT: [&str; 8] = [DESIRED, REPORT, CEILING, REACHED, REFUSAL, BEGUN, PREVIOUS_KEY, ENROLLING];
 const OF_THE_FOLDER: [&str; 5] = [IDENTITY, ENDED, ENROLMENT, ROOM, LOCK];
 const FOLDERS: [&str; 2] = [VERSIONS, LOGS];
 

@@ -13,6 +13,7 @@ use rollcall_protocol::hash::Hash;
 use serde::{Deserialize, Serialize};
 
 use crate::belongings::{CEILING, DESIRED, LOCK, REACHED, REFUSAL, REPORT};
+use crate::clock::Clock;
 use crate::cloud::checkin::{self, InForce, Instructions};
 use crate::config::Config;
 use crate::cycle::Reached;
@@ -67,6 +68,18 @@ pub fn find_desired(folder: &Path, identity: &Identity, state: Option<&State>) -
     }
 }
 
+/// What instructions that were kept say of the time: a restart must not shorten or lengthen a pause.
+pub fn vouch(clock: &Clock, folder: &Path, desired: Option<&DesiredState>) {
+    if let (Some(desired), Some(here)) = (desired, find_arrival(folder)) {
+        clock.vouch(desired.issued_at, here);
+    }
+}
+
+/// When the instructions that lie here came, by the clock of this machine.
+pub fn find_arrival(folder: &Path) -> Option<DateTime<Utc>> {
+    Some(std::fs::metadata(folder.join(DESIRED)).ok()?.modified().ok()?.into())
+}
+
 /// What instructions must fit to, as far as the spool knows it.
 pub fn in_force(state: Option<&State>) -> InForce<'_> {
     InForce { domain: state.and_then(|state| state.domain.as_ref()), version: state.map_or(0, |state| state.obeyed) }
@@ -74,7 +87,12 @@ pub fn in_force(state: Option<&State>) -> InForce<'_> {
 
 /// Keeps the signed text of the instructions, so that they stay in force when the cloud is away.
 pub fn save_desired(folder: &Path, text: &str) -> io::Result<()> {
-    private_file::write(&folder.join(DESIRED), text.as_bytes())
+    let path = folder.join(DESIRED);
+    // The file's time says when they came; shown again they came no later.
+    if std::fs::read(&path).is_ok_and(|kept| kept == text.as_bytes()) {
+        return Ok(());
+    }
+    private_file::write(&path, text.as_bytes())
 }
 
 /// How the last cycle ended, if there was one.
@@ -88,6 +106,9 @@ pub struct Refusal {
     pub at: DateTime<Utc>,
     /// See [`Config::sign_in_mark`].
     pub sign_in: Hash,
+    /// When somebody's order last sent it once more, in vain. An agent that did not know of this kept none.
+    #[serde(default)]
+    pub insisted_at: Option<DateTime<Utc>>,
 }
 
 /// The refusal of the last reading, if it ended so.
@@ -149,6 +170,32 @@ pub fn save_reached(folder: &Path, reached: &Reached) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instructions_that_are_shown_again_came_no_later() {
+        let folder = tempfile::tempdir().unwrap();
+        save_desired(folder.path(), "signed").unwrap();
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        File::options().write(true).open(folder.path().join(DESIRED)).unwrap().set_modified(long_ago).unwrap();
+
+        save_desired(folder.path(), "signed").unwrap();
+        assert_eq!(find_arrival(folder.path()), Some(DateTime::UNIX_EPOCH));
+        save_desired(folder.path(), "signed anew").unwrap();
+
+        assert!(find_arrival(folder.path()) > Some(DateTime::UNIX_EPOCH));
+    }
+
+    #[test]
+    fn a_refusal_that_an_older_agent_noted_is_understood() {
+        let folder = tempfile::tempdir().unwrap();
+        let refusal = Refusal { at: DateTime::UNIX_EPOCH, sign_in: Hash::of(b"s"), insisted_at: None };
+        let mut old = serde_json::to_value(refusal).unwrap();
+        old.as_object_mut().unwrap().remove("insisted_at");
+
+        std::fs::write(folder.path().join(REFUSAL), old.to_string()).unwrap();
+
+        assert_eq!(find_refusal(folder.path()), Some(refusal));
+    }
 
     #[test]
     fn one_process_at_a_time_writes_the_folder() {

@@ -48,6 +48,7 @@ pub async fn run(
     let link = open_link(config, &identity, clock, chance)?;
     let state = find_state(folder);
     let desired = keeping::find_desired(folder, &identity, state.as_ref());
+    keeping::vouch(clock, folder, desired.as_ref());
     let obeyed = keeping::in_force(state.as_ref()).version;
     let desk = Arc::new(Desk::new(desired, obeyed, keeping::find_report(folder), clock.now()));
     if let Some(ceiling) = keeping::ceiling(config) {

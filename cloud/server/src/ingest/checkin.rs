@@ -30,6 +30,7 @@ use serde_json::json;
 use super::{
     desired,
     new_key::{self, Left},
+    pace::Errand,
     quarantine::{self, Why},
     refuse::Refused,
     standing::{self, Held},
@@ -38,7 +39,8 @@ use super::{
 };
 use crate::{live::AgentWait, releases::Shelf, state::AppState};
 
-const ROUTE: Route = Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE };
+const ROUTE: Route =
+    Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE, errand: Errand::CheckIn };
 
 pub async fn handle(
     State(state): State<AppState>,
