@@ -112,6 +112,10 @@ async fn record(
     let now = state.now();
     let mut tx = state.db.write(scope).await?;
     verify::take_once(&mut tx, state, scope, &verified.claims).await?;
+    if let (None, Some(domain)) = (verified.directory, &request.status.domain) {
+        // It may take this directory over from one that was revoked, and whoever holds both begins with the directory.
+        directories::lock_by_domain(&mut tx, &scope.customer(), domain.guid).await?;
+    }
     let Held { agent: before, key } = standing::hold(&mut tx, state, verified).await?;
     check_plausible(&before, request)?;
     match request.kind {

@@ -98,7 +98,7 @@ async fn retry(
         return Err(PageError::NotFound);
     }
     let note = crate::services::who::Note::of(job);
-    signed.who.note(&mut tx, now, "job.retry", None, note).await?;
+    signed.who.note(&mut tx, now, "job.retry", None, note);
     tx.commit().await?;
     Ok(see("/system?done=job-retried"))
 }

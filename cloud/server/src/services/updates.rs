@@ -54,7 +54,7 @@ pub async fn decide(state: &AppState, who: &Who, version: &str, decision: Decisi
         let note = Note::of(format!("{version} {}", before.platform))
             .before(shown(before.state, before.reason.as_deref()))
             .after(shown(state_after, reason.as_deref()));
-        who.note(&mut tx, now, action, None, note).await?;
+        who.note(&mut tx, now, action, None, note);
     }
     Ok(tx.commit().await?)
 }
@@ -93,7 +93,7 @@ pub async fn set_window(state: &AppState, who: &Who, hours: Option<Window>) -> R
     let before = window::find(&mut tx).await?;
     window::set(&mut tx, &who.scope, hours, &who.actor.name, now).await?;
     let note = Note::default().before(json!(before)).after(json!(hours));
-    who.note(&mut tx, now, "update.window", None, note).await?;
+    who.note(&mut tx, now, "update.window", None, note);
     Ok(tx.commit().await?)
 }
 
@@ -129,6 +129,6 @@ async fn note_pin(
     after: Option<Version>,
 ) -> Result<(), ServiceError> {
     let note = Note::of(customer).before(json!({ "version": before })).after(json!({ "version": after }));
-    who.note(&mut tx, state.now(), "update.pin", Some(customer), note).await?;
+    who.note(&mut tx, state.now(), "update.pin", Some(customer), note);
     Ok(tx.commit().await?)
 }

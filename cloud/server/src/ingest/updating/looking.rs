@@ -87,7 +87,7 @@ async fn begin(tx: &mut WriteTx, newest: &Version, version: &str, platform: &str
     let rollout = Rollout::begin(version, platform, cutoff, now);
     if rollouts::insert(tx, &rollout).await? {
         end_others(tx, &rollout).await?;
-        note(tx, "update.begin", &rollout, now).await?;
+        note(tx, "update.begin", &rollout, now);
     }
     Ok(())
 }
@@ -98,7 +98,7 @@ async fn revive(tx: &mut WriteTx, known: &Rollout, now: DateTime<Utc>) -> Result
         end_others(tx, known).await?;
         asked::renew_desired(tx, &known.version, &known.platform).await?;
         let revived = Rollout { state: RolloutState::Running, reason: None, ..known.clone() };
-        note(tx, "update.revive", &revived, now).await?;
+        note(tx, "update.revive", &revived, now);
     }
     Ok(())
 }
@@ -131,10 +131,10 @@ async fn go_on(tx: &mut WriteTx, state: &AppState, before: Rollout, newest: &Ver
     if after != before {
         rollouts::save(tx, &after).await?;
     }
-    match action {
-        Some(action) => note(tx, action, &after, now).await,
-        None => Ok(()),
+    if let Some(action) = action {
+        note(tx, action, &after, now);
     }
+    Ok(())
 }
 
 async fn stop(tx: &mut WriteTx, state: &AppState, before: Rollout, tally: Tally) -> Result<()> {
@@ -143,7 +143,7 @@ async fn stop(tx: &mut WriteTx, state: &AppState, before: Rollout, tally: Tally)
     let after = Rollout { state: RolloutState::Stopped, reason: Some(reason), ..before.waiting_for(None) };
     rollouts::save(tx, &after).await?;
     asked::renew_desired(tx, &after.version, &after.platform).await?;
-    note(tx, "update.stop", &after, state.now()).await?;
+    note(tx, "update.stop", &after, state.now());
     tell_of_stop(tx, state, &after).await
 }
 
@@ -176,7 +176,7 @@ async fn list_members(tx: &mut Tx, newest: &Version, platform: &str, now: DateTi
     Ok(candidates.iter().map(member).collect())
 }
 
-async fn note(tx: &mut WriteTx, action: &'static str, rollout: &Rollout, at: DateTime<Utc>) -> Result<()> {
+fn note(tx: &mut WriteTx, action: &'static str, rollout: &Rollout, at: DateTime<Utc>) {
     let after = json!({ "ring": rollout.ring, "state": rollout.state, "reason": rollout.reason });
     let entry = Entry {
         at,
@@ -187,8 +187,7 @@ async fn note(tx: &mut WriteTx, action: &'static str, rollout: &Rollout, at: Dat
         before: None,
         after: Some(after),
     };
-    audit::append(tx, entry).await?;
+    audit::append(tx, entry);
     let event = Event::of(tx.msp(), Topic::Agent);
     tx.tell(event);
-    Ok(())
 }
