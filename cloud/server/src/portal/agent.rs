@@ -19,7 +19,7 @@ use rollcall_protocol::{
 use rollcall_store::{
     agent_keys,
     agents::{self as store, Agent},
-    customers,
+    customers, restores,
 };
 use serde::Deserialize;
 
@@ -63,6 +63,8 @@ pub struct AgentPage {
     pub troubles: Vec<Trouble>,
     pub health: Vec<Fact>,
     pub last_seen: Option<Moment>,
+    /// When it was noticed, lately, that this agent knows more than the database does.
+    pub outlived_restore: Option<Moment>,
     pub identity: Vec<Fact>,
     pub enrolled: Moment,
     /// `None` until the agent has told it.
@@ -172,6 +174,7 @@ async fn show(
     let mut opened = open(&state, &signed, &slug, place).await?;
     opened.frame.notice = done.notice();
     let keys = agent_keys::list(&mut opened.tx, &scope).await?;
+    let restored = restores::find(&mut opened.tx, id).await?;
     let vanished = clearings::list(&mut opened.tx, &agent).await?;
     let now = opened.now;
     let shelf = if signed.may(Act::InstallAgent) { Some(shelf(&state, &signed, &agent, now).await?) } else { None };
@@ -182,6 +185,7 @@ async fn show(
         troubles: troubles(&agent, &slug, now),
         health: health_facts(&agent),
         last_seen: agent.last_seen_at.map(|at| Moment::new(at, now)),
+        outlived_restore: restored.filter(|at| now - *at < restores::NEWS_FOR).map(|at| Moment::new(at, now)),
         identity: identity_facts(&agent, &keys),
         enrolled: Moment::new(agent.enrolled_at, now),
         ceiling: told::ceiling(&agent).map(CeilingView::of),
