@@ -291,3 +291,52 @@ async fn pin(
     updates::pin(&state, &who, id, asked.version.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::Body as Bytes,
+        http::{Request, header},
+    };
+    use rollcall_domain::role::Role;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        services::api_keys::{self, KeyWish},
+        testing::TestCloud,
+    };
+
+    async fn ask(cloud: &TestCloud, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Bytes::from(body.to_string()))
+            .unwrap();
+        let response = cloud.ask(request).await;
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    // proves: M-42
+    #[tokio::test]
+    async fn a_delay_is_set_and_shown_and_one_that_is_none_is_refused_with_its_code() {
+        let cloud = TestCloud::on_sqlite().await;
+        let wish = KeyWish { name: "script".into(), role: Role::Admin, customer: None, lifetime: None };
+        let key = api_keys::create(&cloud.state, &cloud.who, wish).await.unwrap().key;
+
+        assert_eq!(ask(&cloud, &key, "PUT", "/updates/delay", json!({ "days": 7 })).await.0, 204);
+        for days in [json!(-1), json!(31), json!(1.5), json!("7"), Value::Null] {
+            let (status, problem) = ask(&cloud, &key, "PUT", "/updates/delay", json!({ "days": days })).await;
+            assert_eq!((status, problem["code"].as_str()), (422, Some("RC-7001")), "{days}: {problem}");
+        }
+
+        let shown = ask(&cloud, &key, "GET", "/updates", Value::Null).await.1;
+        assert_eq!((&shown["delay_days"], &shown["upcoming"]), (&json!(7), &json!([])));
+        let unknown = ask(&cloud, &key, "POST", "/updates/begin", json!({ "version": "9.9.9" })).await;
+        assert_eq!(unknown.0, 404, "{}", unknown.1);
+    }
+}

@@ -252,3 +252,21 @@ async fn the_head_of_the_installer_says_size_and_hash_without_the_file() {
     assert_ne!(stranger.status, 200);
     assert_eq!((stranger.header("x-content-sha256"), stranger.html.as_str()), ("", ""));
 }
+
+// proves: M-42
+#[tokio::test]
+async fn the_delay_of_updates_takes_whole_days_and_says_so_otherwise() {
+    let cloud = TestCloud::on_sqlite().await;
+    let mut olga = signed_in(&cloud).await;
+
+    let saved = olga.post("/updates/delay", "days=7").await;
+    assert_eq!((saved.status, saved.place.as_str()), (303, "/updates?done=delay-set"));
+    for days in ["31", "-1", "1.5", "", "a+week"] {
+        let refused = olga.post("/updates/delay", &format!("days={days}")).await;
+        assert_eq!(refused.status, 422, "{days}");
+        assert!(refused.html.contains("Give a whole number of days from 0 to 30."), "{days}");
+    }
+
+    let page = olga.get("/updates").await.html;
+    assert!(page.contains("7 days after it was published"), "what was there before stays");
+}
