@@ -62,6 +62,7 @@ pub struct Upcoming {
     pub version: String,
     #[schema(example = "x86_64-windows")]
     pub platform: String,
+    pub published_at: DateTime<Utc>,
     /// From when on agents are asked, ring by ring and in the hours.
     pub reaches_agents_from: DateTime<Utc>,
 }
@@ -141,6 +142,7 @@ async fn get(State(state): State<AppState>, Key(who): Key) -> Result<Json<Update
     let upcoming = updates::list_upcoming(&mut tx, &shelf, now).await?.into_iter().map(|one| Upcoming {
         version: one.version.to_string(),
         platform: one.platform.to_string(),
+        published_at: one.published_at,
         reaches_agents_from: one.from,
     });
     let delay_days = delay::find(&mut tx).await?.days();
@@ -301,7 +303,6 @@ mod tests {
     use rollcall_domain::role::Role;
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::{
         services::api_keys::{self, KeyWish},
         testing::TestCloud,

@@ -260,7 +260,7 @@ fn identity_facts(agent: &Agent, keys: &[agent_keys::ShownKey]) -> Vec<Fact> {
         Fact::new("Key", fingerprint.unwrap_or_default()).mono(),
         Fact::new(
             "Key made",
-            keys.first().map(|key| key.created_at.format("%Y-%m-%d").to_string()).unwrap_or_default(),
+            keys.first().map(|key| key.created_at.format("%-d %b %Y").to_string()).unwrap_or_default(),
         ),
         Fact::new("Chain", format!("epoch {}, next number {}", agent.epoch, agent.next_seq)),
         Fact::new("Id", agent.id.to_string()).mono(),

@@ -30,7 +30,7 @@ pub struct UpcomingRow {
     pub version: String,
     pub platform: String,
     pub day: String,
-    pub when: Moment,
+    pub published: Moment,
 }
 
 /// The first to come first.
@@ -39,7 +39,7 @@ pub async fn list_upcoming(tx: &mut Tx, shelf: &Shelf, now: DateTime<Utc>) -> Re
         version: one.version.to_string(),
         platform: one.platform.to_string(),
         day: one.from.format("%-d %b %Y").to_string(),
-        when: Moment::new(one.from, now),
+        published: Moment::new(one.published_at, now),
     });
     Ok(upcoming.collect())
 }

@@ -66,9 +66,8 @@ async fn show(
         Fact::new("Database", state.db.engine_name()),
     ];
     facts.extend(state.settings.iter().map(|(label, value)| Fact::new(label, value.clone()).mono()));
-    let lag = standing
-        .oldest_due
-        .map_or_else(|| "none waits".to_owned(), |due| format!("{} s", (now - due).num_seconds().max(0)));
+    let lag =
+        standing.oldest_due.map_or_else(|| "none".to_owned(), |due| format!("{} s", (now - due).num_seconds().max(0)));
     let planned = match standing.next_planned {
         Some(next) => format!("{}, next {}", grouped(standing.planned), next.format("%-d %b, %H:%M UTC")),
         None => "none".to_owned(),

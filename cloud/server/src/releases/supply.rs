@@ -26,6 +26,7 @@ pub struct Supply<'a> {
 pub struct Upcoming {
     pub version: Version,
     pub platform: Platform,
+    pub published_at: DateTime<Utc>,
     /// From when on agents are asked, ring by ring.
     pub from: DateTime<Utc>,
 }
@@ -49,10 +50,15 @@ impl<'a> Supply<'a> {
         let mut upcoming: Vec<Upcoming> = waiting
             .filter(|release| self.newest(&release.platform).is_none_or(|newest| release.version > *newest))
             .filter_map(|release| {
-                let from = self.delay.ends(release.published_at)?;
-                Some(Upcoming { version: release.version.clone(), platform: release.platform.clone(), from })
+                let published_at = release.published_at?;
+                let from = self.delay.ends(Some(published_at))?;
+                let (version, platform) = (release.version.clone(), release.platform.clone());
+                Some(Upcoming { version, platform, published_at, from })
             })
             .collect();
+        // One whose day comes no sooner than a newer one's reaches nobody.
+        let all = upcoming.clone();
+        upcoming.retain(|one| !all.iter().any(|other| other.overtakes(one)));
         upcoming.sort_by(|a, b| (a.from, &a.version, &a.platform).cmp(&(b.from, &b.version, &b.platform)));
         upcoming
     }
@@ -60,6 +66,12 @@ impl<'a> Supply<'a> {
     /// What has begun goes on, also when the delay is made longer: a person who wants it to end pauses it.
     fn is_due(&self, release: &Release) -> bool {
         self.delay.is_over(release.published_at, self.now) || self.begun.iter().any(|begun| begun.is_of(release))
+    }
+}
+
+impl Upcoming {
+    fn overtakes(&self, other: &Self) -> bool {
+        self.platform == other.platform && self.version > other.version && self.from <= other.from
     }
 }
 
@@ -153,6 +165,15 @@ mod tests {
 
         assert_eq!(newest(&longer).as_deref(), Some("1.2.0"));
         assert_eq!(upcoming(&longer), []);
+    }
+
+    #[test]
+    fn of_two_with_one_day_only_the_newer_one_comes() {
+        let stock = stock(vec![release("1.1.0", WINDOWS, 3), release("1.2.0", WINDOWS, 3), release("1.1.0", LINUX, 3)]);
+        let upcoming = supply(&stock, 7, 4).upcoming();
+
+        let shown: Vec<String> = upcoming.iter().map(|one| format!("{} {}", one.version, one.platform)).collect();
+        assert_eq!(shown, ["1.1.0 x86_64-linux", "1.2.0 x86_64-windows"]);
     }
 
     #[test]

@@ -694,7 +694,7 @@ fn customer_updates() -> crate::portal::pinning::PinningPage {
             version: "1.4.2".into(),
             platform: "x86_64-windows".into(),
             day: "24 Nov 2026".into(),
-            when: ago(-2_880),
+            published: ago(7_200),
         }],
         versions: vec!["1.2.8".into(), "1.3.0".into()],
         may_manage: true,

@@ -471,7 +471,7 @@ fn system() -> SystemPage {
         ],
         work: vec![
             Fact::new("Jobs waiting", "0"),
-            Fact::new("Oldest waits", "none waits"),
+            Fact::new("Oldest waits", "none"),
             Fact::new("Planned for later", "2, next 27 Nov, 09:14 UTC"),
             Fact::new("Given up", "0"),
         ],
@@ -521,7 +521,7 @@ fn updates() -> UpdatesPage {
             version: "1.4.2".into(),
             platform: "x86_64-windows".into(),
             day: "24 Nov 2026".into(),
-            when: ago(-2_880),
+            published: ago(7_200),
         }],
         delay_days: 7,
         most_delay_days: 30,
