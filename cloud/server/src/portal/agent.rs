@@ -63,6 +63,7 @@ pub struct AgentPage {
     pub troubles: Vec<Trouble>,
     pub health: Vec<Fact>,
     pub last_seen: Option<Moment>,
+    pub retired: Option<Moment>,
     /// When it was noticed, lately, that this agent knows more than the database does.
     pub outlived_restore: Option<Moment>,
     pub identity: Vec<Fact>,
@@ -136,7 +137,7 @@ pub fn trouble(agent: &Agent, slug: &str, now: DateTime<Utc>) -> Option<Trouble>
         AgentState::Revoked => return None,
         AgentState::Quarantined => {
             let since = agent.quarantined_at.unwrap_or(agent.enrolled_at);
-            return Some(of(Tone::Bad, &catalogue::AGENT_CLONED, since, "Decide", own_page));
+            return Some(of(Tone::Bad, &catalogue::AGENT_CLONED, since, "Decide", format!("{own_page}#decide")));
         }
         AgentState::Active | AgentState::Standby => {}
     }
@@ -185,6 +186,7 @@ async fn show(
         troubles: troubles(&agent, &slug, now),
         health: health_facts(&agent),
         last_seen: agent.last_seen_at.map(|at| Moment::new(at, now)),
+        retired: agent.revoked_at.map(|at| Moment::new(at, now)),
         outlived_restore: restored.filter(|at| now - *at < restores::NEWS_FOR).map(|at| Moment::new(at, now)),
         identity: identity_facts(&agent, &keys),
         enrolled: Moment::new(agent.enrolled_at, now),

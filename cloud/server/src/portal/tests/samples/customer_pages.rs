@@ -637,6 +637,7 @@ fn agent() -> AgentPage {
             Fact::new("Waiting to be sent", "0 batches"),
         ],
         last_seen: Some(ago(0)),
+        retired: None,
         outlived_restore: Some(ago(90)),
         identity: vec![
             Fact::new("Version", "0.1.0"),
