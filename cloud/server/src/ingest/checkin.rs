@@ -33,6 +33,7 @@ use super::{
     pace::Errand,
     quarantine::{self, Why},
     refuse::Refused,
+    restored,
     standing::{self, Held},
     told, updating,
     verify::{self, Route, Verified, column, protocol},
@@ -129,6 +130,7 @@ async fn record(
         return Err(quarantine::quarantine(tx, state, scope, &before, Why::OlderEpoch).await);
     }
     record_status(&mut tx, state, scope, request).await?;
+    restored::note(&mut tx, state, scope, (&before, request), now).await?;
     if request.desired_version > protocol(before.desired_version) {
         agents::continue_desired_from(&mut tx, scope, column(request.desired_version.saturating_add(1))?).await?;
     }
