@@ -35,3 +35,5 @@ mod route_matrix;
 mod two_directories;
 #[cfg(test)]
 mod under_pressure;
+#[cfg(test)]
+mod lock_order;

@@ -17,7 +17,7 @@ fn choose_next(standbys: &[Agent], now: DateTime<Utc>) -> Option<&Agent> {
 }
 
 /// The reader of a directory is gone: an agent that stands by takes its place. It begins with a full
-/// snapshot, so nothing is applied twice.
+/// snapshot, so nothing is applied twice. The transaction holds the directory and the customer's agents.
 pub async fn hand_over(
     tx: &mut WriteTx,
     now: DateTime<Utc>,
@@ -37,4 +37,10 @@ pub async fn hand_over(
     directories::set_reader(tx, &customer, directory, next.agent()).await?;
     agents::set_state(tx, &next, AgentState::Active, now).await?;
     agents::renew_desired(tx, &next).await
+}
+
+/// The directory of an agent, and all agents that may read it.
+pub async fn hold_directory(tx: &mut WriteTx, agent: &AgentScope) -> Result<(), StoreError> {
+    directories::lock_of_agent(tx, agent).await?;
+    agents::lock_all(tx, &agent.customer()).await
 }

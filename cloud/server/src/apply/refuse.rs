@@ -2,7 +2,7 @@
 
 use rollcall_domain::ids::RunId;
 use rollcall_store::{
-    AgentScope, StoreError, WriteTx,
+    AgentScope, StoreError, WriteTx, agents,
     directories::Directory,
     inbox,
     live::{Event, Topic},
@@ -28,11 +28,13 @@ pub async fn record(
         return Ok(());
     };
     let run = NewRun { reason_code: Some(unfit.fault.code), reason_detail: Some(&unfit.detail), ..run };
-    runs::insert(tx, scope, &run).await?;
-    inbox::mark_applied(tx, scope, run.cycle, run.id, now, cycle.batches.len() as u64).await?;
+    // The agent comes before its inbox, where others who change both begin too.
+    agents::lock(tx, scope).await?;
     if let Some(directory) = directory {
         order::full_snapshot(tx, state, scope, directory).await?;
     }
+    runs::insert(tx, scope, &run).await?;
+    inbox::mark_applied(tx, scope, run.cycle, run.id, now, cycle.batches.len() as u64).await?;
     let event = Event::of(tx.msp(), Topic::Run).customer(scope.customer().customer()).agent(scope.agent());
     tx.tell(event);
     Ok(())

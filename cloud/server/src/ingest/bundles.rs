@@ -20,13 +20,15 @@ use serde_json::json;
 
 use super::{
     note::{self, Note},
+    pace::Errand,
     refuse::Refused,
     standing,
     verify::{self, Route, Verified},
 };
 use crate::state::AppState;
 
-const ROUTE: Route = Route { kind: Kind::Bundle, path: path::BUNDLES, body_limit: limits::BUNDLE };
+const ROUTE: Route =
+    Route { kind: Kind::Bundle, path: path::BUNDLES, body_limit: limits::BUNDLE, errand: Errand::Rare };
 
 pub async fn handle(
     State(state): State<AppState>,
@@ -54,7 +56,7 @@ pub async fn handle(
     jobs::enqueue(&mut tx, NewJob::drop_bundles(state.mint(JobId::mint), expires_at)).await?;
     let after = json!({ "bundle": id, "bytes": sent.body.len() });
     let note = Note { action: "bundle.receive", before: None, after: Some(after) };
-    note::append(&mut tx, &state, &sent.scope, note).await?;
+    note::append(&mut tx, &state, &sent.scope, note);
     let event = Event::of(tx.msp(), Topic::Agent).customer(agent.customer_id).agent(agent.id);
     tx.tell(event);
     tx.commit().await?;

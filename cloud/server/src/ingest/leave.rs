@@ -8,13 +8,18 @@ use serde_json::{Value, json};
 
 use super::{
     note::{self, Note},
+    pace::Errand,
     refuse::Refused,
     standing,
     verify::{self, Route, Verified},
 };
-use crate::{reader::hand_over, state::AppState};
+use crate::{
+    reader::{hand_over, hold_directory},
+    state::AppState,
+};
 
-const ROUTE: Route = Route { kind: Kind::Request, path: path::LEAVE, body_limit: limits::MESSAGE };
+const ROUTE: Route =
+    Route { kind: Kind::Request, path: path::LEAVE, body_limit: limits::MESSAGE, errand: Errand::Rare };
 
 pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Json<Value>, Refused> {
     let sent: Verified<()> = verify::verify(&state, &headers, body, ROUTE).await?;
@@ -26,6 +31,7 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
     let now = state.now();
     let mut tx = state.db.write(&sent.scope).await?;
     verify::take_once(&mut tx, &state, &sent.scope, &sent.claims).await?;
+    hold_directory(&mut tx, &sent.scope).await?;
     let agent = standing::hold(&mut tx, &state, &sent).await?.agent;
     agents::set_state(&mut tx, &sent.scope, AgentState::Revoked, now).await?;
     hand_over(&mut tx, now, &sent.scope, &agent).await?;
@@ -34,7 +40,7 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
         before: Some(json!({ "state": agent.state, "host": agent.hostname })),
         after: Some(json!({ "state": AgentState::Revoked })),
     };
-    note::append(&mut tx, &state, &sent.scope, note).await?;
+    note::append(&mut tx, &state, &sent.scope, note);
     tx.commit().await?;
     Ok(Json(json!({})))
 }

@@ -18,13 +18,15 @@ use serde_json::json;
 
 use super::{
     note::{self, Note},
+    pace::Errand,
     refuse::Refused,
     standing,
     verify::{self, Route, Verified},
 };
 use crate::state::AppState;
 
-const ROUTE: Route = Route { kind: Kind::Request, path: path::ROTATE, body_limit: limits::MESSAGE };
+const ROUTE: Route =
+    Route { kind: Kind::Request, path: path::ROTATE, body_limit: limits::MESSAGE, errand: Errand::Rare };
 
 pub async fn handle(
     State(state): State<AppState>,
@@ -83,5 +85,6 @@ async fn insert(
     let by = Unverified::parse(&verified.jws).map_err(|_| Refusal::Unauthorized)?;
     let after = json!({ "key": request.new_key.id(), "by": by.kid() });
     let note = Note { action: "agent.key_introduced", before: None, after: Some(after) };
-    Ok(note::append(tx, state, &verified.scope, note).await?)
+    note::append(tx, state, &verified.scope, note);
+    Ok(())
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    agents::find,
+    agents::find_with_directory,
     told,
     who::{Note, ServiceError, Who},
 };
@@ -96,7 +96,7 @@ impl Meant {
 pub async fn accept(state: &AppState, who: &Who, agent: AgentId, meant: &[Meant]) -> Result<Vec<String>, ServiceError> {
     who.may(Act::DecideHeldRemovals)?;
     let mut tx = state.db.write(&who.scope).await?;
-    let (scope, agent) = find(&mut tx, who, agent).await?;
+    let (scope, agent) = find_with_directory(&mut tx, who, agent).await?;
     let (told, found) = (told::clearings(&agent), found_by_the_cloud(&mut tx, &agent).await?);
     if told.iter().chain(&found).any(|now| meant.iter().any(|meant| meant.is_outgrown_by(now))) {
         return Err(ServiceError::ChangedMeanwhile);
@@ -120,7 +120,7 @@ pub async fn accept(state: &AppState, who: &Who, agent: AgentId, meant: &[Meant]
     }
     consent(&mut tx, state, who, &agent, by_agent.iter().chain(&by_cloud)).await?;
     let note = Note::of(agent.id).after(json!({ "attributes": names }));
-    who.note(&mut tx, state.now(), ACCEPT, Some(agent.customer_id), note).await?;
+    who.note(&mut tx, state.now(), ACCEPT, Some(agent.customer_id), note);
     tx.commit().await?;
     Ok(names)
 }
@@ -146,7 +146,6 @@ async fn consent<'a>(
     clearings: impl Iterator<Item = &'a &'a Clearing>,
 ) -> Result<(), ServiceError> {
     let Some(directory) = agent.directory_id.map(DirectoryId::from) else { return Ok(()) };
-    directories::lock(tx, directory).await?;
     let known: Vec<ImportId> = imports::list_outlines(tx, directory).await?.iter().map(|import| import.id).collect();
     for clearing in clearings {
         let is_of = |import: &&ImportId| clearing.import.is_none_or(|told| told == import.uuid());
