@@ -31,8 +31,9 @@ const KIB: usize = 1024;
 const MESSAGES: usize = 64 * KIB;
 /// Bodies of batches and bundles that are read at the same time.
 const BATCHES: usize = 256 * KIB;
-/// Bodies of callers whom nobody knows yet, all of them together: an enrolment has some two KiB.
-const STRANGERS: usize = 8 * KIB;
+/// Bodies of callers whom nobody knows yet, all of them together. An enrolment has some two KiB and says so; a hundred that
+/// do not say it fit as well.
+const STRANGERS: usize = 32 * KIB;
 /// An agent whose own request is still under way needs little time; a full house needs more. Agents add jitter.
 const SOON: u32 = 1;
 const LATER: u32 = 10;

@@ -439,6 +439,7 @@ async fn an_agent_that_was_asked_for_two_versions_is_asked_for_the_one_that_is_l
 async fn an_agent_that_was_asked_for_two_versions_goes_to_the_one_it_is_pinned_to(cloud: TestCloud) {
     let mut agent = asked_twice(&cloud).await;
 
+    cloud.pass(TimeDelta::minutes(5));
     acts::pin(&cloud.state, &cloud.who, cloud.customer, Some("0.2.0")).await.unwrap();
     let wanted = as_version(&cloud, &mut agent, "0.1.0").await;
 
