@@ -15,18 +15,26 @@ pub struct Clock {
     here: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     /// The cloud's clock minus this one, in milliseconds, as last learned.
     offset: Arc<AtomicI64>,
+    vouched: Arc<Mutex<Option<Vouched>>>,
+}
+
+/// A time of the cloud that it has signed, and what this machine's clock said then.
+#[derive(Debug, Clone, Copy)]
+struct Vouched {
+    cloud: DateTime<Utc>,
+    here: DateTime<Utc>,
 }
 
 impl Clock {
     /// The machine's clock. Only `main` makes one.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
     pub fn system() -> Self {
-        Self { here: Arc::new(Utc::now), offset: Arc::default() }
+        Self { here: Arc::new(Utc::now), offset: Arc::default(), vouched: Arc::default() }
     }
 
     /// A clock that stands still.
     pub fn fixed(now: DateTime<Utc>) -> Self {
-        Self { here: Arc::new(move || now), offset: Arc::default() }
+        Self { here: Arc::new(move || now), offset: Arc::default(), vouched: Arc::default() }
     }
 
     /// By this machine: for waits and for what stays here.
@@ -34,9 +42,39 @@ impl Clock {
         (self.here)()
     }
 
-    /// By the cloud, as far as we know it: for everything that is sent.
+    /// By the cloud, as far as we know it: for everything that is sent. An answer tells it that nobody has signed.
     pub fn cloud_now(&self) -> DateTime<Utc> {
         self.now() + TimeDelta::milliseconds(self.offset_ms())
+    }
+
+    /// Not before this is it at the cloud: by the time it has signed, and what has passed here since. For everything that a
+    /// false time must not bring forward. This machine's own clock, as long as the cloud has signed nothing.
+    pub fn signed_now(&self) -> DateTime<Utc> {
+        let now = self.now();
+        let mut vouched = self.vouched.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = vouched.as_mut() else { return now };
+        known.cloud += (now - known.here).max(TimeDelta::zero());
+        // A clock that was set back goes on from there.
+        known.here = now;
+        known.cloud
+    }
+
+    /// How far the signed time lies from the one that was merely told.
+    pub fn signed_offset(&self) -> TimeDelta {
+        self.signed_now() - self.cloud_now()
+    }
+
+    /// Instructions that are newer than all before were signed at `cloud` and came when this clock said `here`.
+    pub fn vouch(&self, cloud: DateTime<Utc>, here: DateTime<Utc>) {
+        *self.vouched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vouched { cloud, here });
+    }
+
+    /// The same instructions came again. Whoever holds them back and shows them later gains no time by it.
+    pub fn vouch_again(&self, cloud: DateTime<Utc>) {
+        let is_known = self.vouched.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if !is_known || cloud > self.signed_now() {
+            self.vouch(cloud, self.now());
+        }
     }
 
     pub fn offset_ms(&self) -> i64 {
@@ -86,5 +124,68 @@ impl Chance {
     /// A number from 0 up to, but not including, 1.
     pub fn fraction(&self) -> f64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
+    }
+
+    /// A clock that stands at the minute in the cell.
+    fn clock() -> (Clock, Arc<AtomicI64>) {
+        let minute = Arc::new(AtomicI64::new(0));
+        let tell = Arc::clone(&minute);
+        let here = Arc::new(move || at(tell.load(Ordering::Relaxed)));
+        (Clock { here, ..Clock::fixed(at(0)) }, minute)
+    }
+
+    #[test]
+    fn what_an_answer_says_of_the_time_moves_no_signed_time() {
+        let (clock, minute) = clock();
+        clock.vouch(at(100), clock.now());
+
+        clock.learn(at(9_000));
+        minute.store(5, Ordering::Relaxed);
+
+        assert_eq!((clock.signed_now(), clock.cloud_now()), (at(105), at(9_005)));
+        assert_eq!(clock.signed_offset(), TimeDelta::minutes(105 - 9_005));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_loses_no_more_than_the_moment() {
+        let (clock, minute) = clock();
+        minute.store(50, Ordering::Relaxed);
+        clock.vouch(at(100), clock.now());
+        minute.store(60, Ordering::Relaxed);
+        assert_eq!(clock.signed_now(), at(110));
+
+        minute.store(2, Ordering::Relaxed);
+        assert_eq!(clock.signed_now(), at(110));
+        minute.store(3, Ordering::Relaxed);
+
+        assert_eq!(clock.signed_now(), at(111));
+    }
+
+    #[test]
+    fn the_same_instructions_shown_again_later_set_nothing_back() {
+        let (clock, minute) = clock();
+        clock.vouch_again(at(100));
+        minute.store(30, Ordering::Relaxed);
+
+        clock.vouch_again(at(100));
+        assert_eq!(clock.signed_now(), at(130));
+        clock.vouch_again(at(140));
+        assert_eq!(clock.signed_now(), at(140), "signed anew");
+    }
+
+    #[test]
+    fn before_anything_was_signed_this_machines_clock_counts() {
+        let (clock, minute) = clock();
+        minute.store(7, Ordering::Relaxed);
+        assert_eq!(clock.signed_now(), at(7));
     }
 }

@@ -292,6 +292,39 @@ mod tests {
         assert_eq!(read.order, Order::Unknown);
     }
 
+    /// As many places as the cloud saves, in as many imports, beside as many orders as it sends at once.
+    fn crowded(places: usize) -> DesiredState {
+        let guid = Uuid::from_u128(u128::MAX);
+        let pause = Some(Pause { until: Some(DateTime::<Utc>::MAX_UTC) });
+        let import = |places: usize| DesiredImport {
+            import: guid,
+            pause: pause.clone(),
+            include: vec![Selection { guid, kind: SelectionKind::Group }; places.min(limits::SELECTIONS)],
+            exclude: vec![guid; places.saturating_sub(limits::SELECTIONS)],
+            interval_minutes: 1440,
+            nesting: Nesting::Nested,
+        };
+        let (each, rest) = (places / limits::IMPORTS, places % limits::IMPORTS);
+        let large = Order::Confirm { guids: vec![guid; limits::CONFIRM] };
+        let attributes = vec!["a".repeat(256); limits::CLEARED_ATTRIBUTES];
+        let small = Order::AcceptClearing { attributes, at_most: Some(u64::MAX) };
+        let orders = [vec![large; 3], vec![small; 20]].concat();
+        DesiredState {
+            pause: pause.clone(),
+            imports: (0..limits::IMPORTS).map(|number| import(each + usize::from(number < rest))).collect(),
+            commands: orders.into_iter().map(|order| Command { id: guid, order }).collect(),
+            ..state(u64::MAX)
+        }
+    }
+
+    #[test]
+    fn the_most_that_can_be_saved_and_ordered_fits_into_what_an_agent_takes() {
+        assert_eq!(accepted(&crowded(limits::PLACES), &cloud_key()), Ok(u64::MAX));
+
+        let everything = limits::IMPORTS * limits::SELECTIONS * 2;
+        assert_eq!(crowded(everything).sign(&cloud_key()).err(), Some(JwsError::TooLong), "why there is a bound");
+    }
+
     #[test]
     fn a_pause_with_an_end_ends_even_when_the_cloud_is_silent() {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();

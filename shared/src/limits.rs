@@ -39,6 +39,9 @@ pub const WAITING_BYTES: i64 = 256 * 1024 * 1024;
 pub const IMPORTS: usize = 64;
 /// Selections and excludes of one import, each.
 pub const SELECTIONS: usize = 500;
+/// Selections and excludes of all imports of one directory together: as many as fit into one [`DESIRED`] beside the
+/// commands. The cloud holds to it where an import is saved.
+pub const PLACES: usize = 20_000;
 /// Selections that a batch names as unavailable; it counts the others. It is signed in one [`JWS`].
 pub const UNAVAILABLE_TOLD: usize = 100;
 /// GUIDs in one `confirm` command.
@@ -57,8 +60,28 @@ pub const NESTED_GROUPS: usize = 500;
 pub const DIRECTORY_PEOPLE: u64 = 2_000_000;
 /// Other objects of one directory: units and groups, and what else is in groups.
 pub const DIRECTORY_OBJECTS: u64 = 500_000;
+/// Names of places and groups that one reading of a directory keeps in memory, with what lies around them.
+pub const DIRECTORY_NAMES: usize = 64 * 1024 * 1024;
 /// Members of one group.
 pub const MEMBERS: usize = 1_000_000;
+/// How often one agent may ask for something, one request after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// As fast as it can, after a rest.
+    pub at_once: u32,
+    /// From then on, and what it earns while it rests.
+    pub each_minute: u32,
+}
+
+/// Check-ins. An agent that reads or pushes tells of it every 300 ms at most, and needs minutes for the longest push.
+pub const CHECKINS: Allowance = Allowance { at_once: 1_000, each_minute: 60 };
+/// Batches: a whole cycle of the largest directory, after days without a cloud, as fast as the line carries it.
+pub const BATCHES: Allowance = Allowance { at_once: PARTS, each_minute: 60 };
+/// Files about updates: all changes of keys that an agent follows at once, and what comes after them.
+pub const FETCHES: Allowance = Allowance { at_once: 300, each_minute: 12 };
+/// New keys, bundles and farewells.
+pub const RARE_REQUESTS: Allowance = Allowance { at_once: 30, each_minute: 6 };
+
 /// Body of an enrolment, a check-in or a key rotation.
 pub const MESSAGE: usize = 256 * 1024;
 

@@ -59,7 +59,7 @@ async fn by_hand(
     let link = supervisor::open_link(config, &identity, clock, chance)?;
     let mut hand = Hand { spool, config, identity, link };
     let desired = hand.instructions(purpose).await?;
-    if desired.pause.as_ref().is_some_and(|pause| pause.holds(clock.cloud_now())) {
+    if desired.pause.as_ref().is_some_and(|pause| pause.holds(clock.signed_now())) {
         return Err(Diagnostic::new(catalogue::PAUSED, "by the portal", Exit::Attention));
     }
     match desired.role {
@@ -115,6 +115,7 @@ impl Hand<'_> {
         let folder = self.config.data_dir.as_path();
         let state = self.spool.state().map_err(|error| spool_failed(&error))?;
         let stored = keeping::find_desired(folder, &self.identity, Some(&state));
+        keeping::vouch(&self.link.clock, folder, stored.as_ref());
         let desk = Desk::new(stored.clone(), state.obeyed, keeping::find_report(folder), self.link.clock.now());
         match purpose {
             Purpose::Publish if state.chain.is_none() => desk.wish_epoch(self.spool.last_epoch()),
@@ -158,6 +159,7 @@ impl Hand<'_> {
         }
         match heard.instructions {
             Instructions::New { desired, text } => {
+                self.link.clock.vouch(desired.issued_at, self.link.clock.now());
                 match purpose {
                     Purpose::DryRun => {}
                     Purpose::Publish => {

@@ -15,6 +15,7 @@ pub mod survey;
 pub mod evidence;
 pub mod pace;
 pub mod confirm;
+mod members;
 pub mod guard;
 pub mod concern;
 pub mod parts;
@@ -219,7 +220,7 @@ impl Cycle<'_> {
         }
         let continuity = continuity(&state, &domain);
         let barred = Barred::locate(&mut reader, &domain, &self.access.never_read).await?;
-        let mut scope = Scope::plan(self.desired, started_at).under(barred);
+        let mut scope = Scope::plan(self.desired, self.clock.signed_now()).under(barred);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
         let skeleton = Skeleton::read(&mut reader, &domain).await?;
         nested::expand_all(&mut reader, &domain, &skeleton.map, &mut scope).await?;

@@ -7,27 +7,22 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use rollcall_protocol::catalogue;
 use rollcall_protocol::ceiling::Ceiling;
-use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
+use rollcall_protocol::checkin::CycleReport;
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::hash::Hash;
 use serde::{Deserialize, Serialize};
 
+use crate::belongings::{CEILING, DESIRED, LOCK, REACHED, REFUSAL, REPORT};
+use crate::clock::Clock;
 use crate::cloud::checkin::{self, InForce, Instructions};
 use crate::config::Config;
 use crate::cycle::Reached;
-use crate::diagnostic::{Diagnostic, is_of_the_account};
+use crate::diagnostic::Diagnostic;
 use crate::directory::ceiling;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::platform::private_file;
-use crate::previous_key;
 use crate::spool::state::State;
-
-const DESIRED: &str = "desired.jws";
-const REPORT: &str = "last-cycle.json";
-const CEILING: &str = "ceiling.json";
-const REACHED: &str = "reached.json";
-const REFUSAL: &str = "refused.json";
 
 /// Held as long as a process may write the data folder.
 #[derive(Debug)]
@@ -41,7 +36,7 @@ pub fn lock(folder: &Path) -> Result<Lock, Diagnostic> {
         Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", folder.display(), error.kind()), Exit::Failed)
     };
     private_file::make_folder(folder).map_err(not_writable)?;
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     // On a full or read-only disk the lock of an earlier start is as good.
     let file = File::create(&path).or_else(|error| File::open(&path).map_err(|_| error)).map_err(not_writable)?;
     match file.try_lock() {
@@ -55,7 +50,7 @@ pub fn lock(folder: &Path) -> Result<Lock, Diagnostic> {
 
 /// Whether a service holds the folder right now.
 pub fn is_locked(folder: &Path) -> bool {
-    let file = File::open(folder.join("lock"));
+    let file = File::open(folder.join(LOCK));
     file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
@@ -73,6 +68,18 @@ pub fn find_desired(folder: &Path, identity: &Identity, state: Option<&State>) -
     }
 }
 
+/// What instructions that were kept say of the time: a restart must not shorten or lengthen a pause.
+pub fn vouch(clock: &Clock, folder: &Path, desired: Option<&DesiredState>) {
+    if let (Some(desired), Some(here)) = (desired, find_arrival(folder)) {
+        clock.vouch(desired.issued_at, here);
+    }
+}
+
+/// When the instructions that lie here came, by the clock of this machine.
+pub fn find_arrival(folder: &Path) -> Option<DateTime<Utc>> {
+    Some(std::fs::metadata(folder.join(DESIRED)).ok()?.modified().ok()?.into())
+}
+
 /// What instructions must fit to, as far as the spool knows it.
 pub fn in_force(state: Option<&State>) -> InForce<'_> {
     InForce { domain: state.and_then(|state| state.domain.as_ref()), version: state.map_or(0, |state| state.obeyed) }
@@ -80,20 +87,17 @@ pub fn in_force(state: Option<&State>) -> InForce<'_> {
 
 /// Keeps the signed text of the instructions, so that they stay in force when the cloud is away.
 pub fn save_desired(folder: &Path, text: &str) -> io::Result<()> {
-    private_file::write(&folder.join(DESIRED), text.as_bytes())
+    let path = folder.join(DESIRED);
+    // The file's time says when they came; shown again they came no later.
+    if std::fs::read(&path).is_ok_and(|kept| kept == text.as_bytes()) {
+        return Ok(());
+    }
+    private_file::write(&path, text.as_bytes())
 }
 
 /// How the last cycle ended, if there was one.
 pub fn find_report(folder: &Path) -> Option<CycleReport> {
     serde_json::from_slice(&std::fs::read(folder.join(REPORT)).ok()?).ok()
-}
-
-/// Whether the directory refused the sign-in in that cycle: trying again could lock the account.
-pub fn was_refused(report: &CycleReport) -> bool {
-    match &report.outcome {
-        CycleOutcome::Complete => false,
-        CycleOutcome::Incomplete { problem, .. } => is_of_the_account(&problem.code),
-    }
 }
 
 /// A sign-in that the directory refused, and what it was made with.
@@ -102,6 +106,9 @@ pub struct Refusal {
     pub at: DateTime<Utc>,
     /// See [`Config::sign_in_mark`].
     pub sign_in: Hash,
+    /// When somebody's order last sent it once more, in vain. An agent that did not know of this kept none.
+    #[serde(default)]
+    pub insisted_at: Option<DateTime<Utc>>,
 }
 
 /// The refusal of the last reading, if it ended so.
@@ -160,22 +167,35 @@ pub fn save_reached(folder: &Path, reached: &Reached) {
     }
 }
 
-/// Forgets all of them.
-pub fn forget(folder: &Path) {
-    for file in [DESIRED, REPORT, REACHED, CEILING, REFUSAL] {
-        let _ = std::fs::remove_file(folder.join(file));
-    }
-    previous_key::forget(folder);
-}
-
-/// What is not there need not be removed.
-pub fn absent(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instructions_that_are_shown_again_came_no_later() {
+        let folder = tempfile::tempdir().unwrap();
+        save_desired(folder.path(), "signed").unwrap();
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        File::options().write(true).open(folder.path().join(DESIRED)).unwrap().set_modified(long_ago).unwrap();
+
+        save_desired(folder.path(), "signed").unwrap();
+        assert_eq!(find_arrival(folder.path()), Some(DateTime::UNIX_EPOCH));
+        save_desired(folder.path(), "signed anew").unwrap();
+
+        assert!(find_arrival(folder.path()) > Some(DateTime::UNIX_EPOCH));
+    }
+
+    #[test]
+    fn a_refusal_that_an_older_agent_noted_is_understood() {
+        let folder = tempfile::tempdir().unwrap();
+        let refusal = Refusal { at: DateTime::UNIX_EPOCH, sign_in: Hash::of(b"s"), insisted_at: None };
+        let mut old = serde_json::to_value(refusal).unwrap();
+        old.as_object_mut().unwrap().remove("insisted_at");
+
+        std::fs::write(folder.path().join(REFUSAL), old.to_string()).unwrap();
+
+        assert_eq!(find_refusal(folder.path()), Some(refusal));
+    }
 
     #[test]
     fn one_process_at_a_time_writes_the_folder() {

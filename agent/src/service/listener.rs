@@ -118,6 +118,11 @@ fn take(heard: Heard, folder: &Path, desk: &Desk, link: &Link) {
     match heard.instructions {
         Instructions::AsBefore => {}
         Instructions::New { desired, text } => {
+            if desired.version > desk.newest_obeyed() {
+                link.clock.vouch(desired.issued_at, link.clock.now());
+            } else {
+                link.clock.vouch_again(desired.issued_at);
+            }
             if let Err(error) = keeping::save_desired(folder, &text) {
                 // Obeyed all the same: a pause on a full disk must hold. After a restart the cloud is asked again, and
                 // the spool's number keeps older ones out.

@@ -2,6 +2,7 @@
 //! seconds of being told to.
 
 pub mod machine;
+pub mod begun;
 pub mod keeping;
 pub mod erasure;
 pub mod pending;

@@ -34,12 +34,15 @@ impl Worker<'_> {
         let started_at = self.link.clock.cloud_now();
         let trigger = run.trigger;
         tracing::info!(?trigger, "reading the directory");
+        self.begun.begin(self.folder, &self.tried, started_at);
         let result = self.cycle(spool, desired, &run).await;
         if let Err(Failure::Overtaken) = result {
             tracing::info!("newer instructions end this reading; nothing of it is sent");
             self.tried = tried;
+            self.begun.end(self.folder, &self.tried);
             return Ok(());
         }
+        self.begun.end(self.folder, &self.tried);
         let finished_at = self.link.clock.cloud_now();
         self.jitter = self.link.chance.fraction();
         let report = match &result {
@@ -104,7 +107,7 @@ impl Worker<'_> {
     async fn until_overtaken(&self, desired: &DesiredState) {
         let reads = Reads { desired, recipe: self.recipe(desired) };
         let overtakes = |newer: &DesiredState| {
-            overtaking::is_overtaken(&reads, newer, self.recipe(newer), self.link.clock.cloud_now())
+            overtaking::is_overtaken(&reads, newer, self.recipe(newer), self.link.clock.signed_now())
         };
         let mut wanted = self.desk.watch_desired();
         if wanted.wait_for(|wanted| wanted.as_ref().is_some_and(overtakes)).await.is_err() {
@@ -170,10 +173,11 @@ impl Worker<'_> {
             (false, _) => Outcome::Failed(1),
         };
         match outcome {
-            Outcome::Refused => self.note_refusal(run.trigger, at),
-            Outcome::Complete | Outcome::Failed(_) => {}
+            Outcome::Refused => self.note_refusal(run.trigger, desired),
+            Outcome::Complete | Outcome::Failed(_) => {
+                self.last_try = Some(Try { at, outcome, recipe: self.recipe(desired) });
+            }
         }
-        self.last_try = Some(Try { at, outcome, recipe: self.recipe(desired) });
         let since = self.desk.fail(diagnostic, at);
         tracing::error!(code = diagnostic.fault.code, detail = %diagnostic.detail, "reading failed; nobody is removed");
         self.finish(&quick_commands(run));
@@ -192,7 +196,8 @@ impl Worker<'_> {
 impl Worker<'_> {
     /// Kept on the disk too: a restart would otherwise be one more try, and a service that is restarted often locks the
     /// account.
-    fn note_refusal(&mut self, trigger: Trigger, at: DateTime<Utc>) {
+    fn note_refusal(&mut self, trigger: Trigger, desired: &DesiredState) {
+        let at = self.link.clock.signed_now();
         let was_refused = self.last_try.is_some_and(|last| last.outcome == Outcome::Refused);
         match trigger {
             Trigger::SyncNow | Trigger::FullSnapshotOrdered if was_refused => self.insisted_at = Some(at),
@@ -204,7 +209,8 @@ impl Worker<'_> {
             | Trigger::SecondReading
             | Trigger::CommandLine => {}
         }
-        let refusal = Refusal { at, sign_in: self.config.sign_in_mark() };
+        self.last_try = Some(Try { at, outcome: Outcome::Refused, recipe: self.recipe(desired) });
+        let refusal = Refusal { at, sign_in: self.config.sign_in_mark(), insisted_at: self.insisted_at };
         self.refused = Some(refusal);
         keeping::save_refusal(self.folder, &refusal);
     }

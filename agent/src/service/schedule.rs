@@ -29,6 +29,8 @@ pub struct Situation<'a> {
     /// When somebody's order last sent a refused sign-in once more, in vain.
     pub insisted_at: Option<DateTime<Utc>>,
     pub second_reading_after: TimeDelta,
+    /// See [`crate::clock::Clock::signed_offset`]. A time that nobody signed ends no pause and sends no refused password.
+    pub signed_offset: TimeDelta,
     /// From 0 up to 1, drawn once per interval.
     pub jitter: f64,
 }
@@ -54,7 +56,7 @@ pub enum Outcome {
     Complete,
     /// Failed this many times in a row; may be tried again soon.
     Failed(u32),
-    /// The directory refused the sign-in: trying again could lock the account.
+    /// The directory refused the sign-in, by the signed time: trying again could lock the account.
     Refused,
 }
 
@@ -87,11 +89,12 @@ pub fn decide(situation: &Situation<'_>, now: DateTime<Utc>) -> Next {
         Role::Active => {}
         Role::Standby => return Next::Paused(None),
     }
-    if let Some(pause) = desired.pause.as_ref().filter(|pause| pause.holds(now)) {
-        return Next::Paused(pause.until);
+    let signed_now = now + situation.signed_offset;
+    if let Some(pause) = desired.pause.as_ref().filter(|pause| pause.holds(signed_now)) {
+        return Next::Paused(pause.until.map(|until| until - situation.signed_offset));
     }
     if let Some(trigger) = ordered(situation, desired)
-        && may_insist(situation, desired, now)
+        && may_insist(situation, desired, signed_now)
     {
         return Next::Run(run(situation, desired, trigger));
     }
@@ -103,12 +106,12 @@ pub fn decide(situation: &Situation<'_>, now: DateTime<Utc>) -> Next {
 
 /// Somebody who presses the button five times must not lock the account: a sign-in that was refused is sent once more for
 /// an order, and then not before the interval has passed or somebody changed it.
-fn may_insist(situation: &Situation<'_>, desired: &DesiredState, now: DateTime<Utc>) -> bool {
+fn may_insist(situation: &Situation<'_>, desired: &DesiredState, signed_now: DateTime<Utc>) -> bool {
     let outcome = situation.last_try.map(|last| last.outcome);
     match (outcome, situation.sign_in) {
         (Some(Outcome::Refused), SignInChange::Same) => {
             let interval = interval(desired, situation.jitter);
-            situation.insisted_at.is_none_or(|at| now >= at + interval)
+            situation.insisted_at.is_none_or(|at| signed_now >= at + interval)
         }
         (Some(Outcome::Refused), SignInChange::Changed)
         | (Some(Outcome::Complete | Outcome::Failed(_)) | None, SignInChange::Same | SignInChange::Changed) => true,
@@ -161,7 +164,7 @@ fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<Da
     let waits = desired.commands.iter().any(|command| is_open(&command));
     match situation.last_try {
         Some(Try { at, outcome: Outcome::Refused, .. }) => {
-            let next = next_after(Outcome::Refused, at, desired, situation.jitter);
+            let next = next_after(Outcome::Refused, at, desired, situation.jitter) - situation.signed_offset;
             return (Trigger::Schedule, (situation.sign_in == SignInChange::Same).then_some(next));
         }
         // Another selection may be what mends it.
@@ -251,6 +254,7 @@ mod tests {
             sign_in: SignInChange::Same,
             insisted_at: None,
             second_reading_after: TimeDelta::minutes(5),
+            signed_offset: TimeDelta::zero(),
             jitter: 0.0,
         }
     }
@@ -409,6 +413,26 @@ mod tests {
 
         assert_eq!(decide(&situation(&wanted, &state), at(8)), Next::Paused(Some(at(9))));
         assert!(matches!(decide(&situation(&wanted, &state), at(9)), Next::Run(_)));
+    }
+
+    /// Told that it is two hours later than the cloud has signed.
+    #[test]
+    fn a_time_that_nobody_signed_ends_no_pause_and_sends_no_refused_password() {
+        let wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        let state = synced(0);
+        let signed_offset = TimeDelta::minutes(-120);
+        let refused = Some(Try { at: at(180), outcome: Outcome::Refused, recipe: None });
+        let told = Situation { signed_offset, last_try: refused, ..situation(&wanted, &state) };
+        assert_eq!(decide(&told, at(400)), Next::Sleep(at(480)), "an interval by the signed time");
+
+        let ordered = DesiredState { commands: vec![order(31, Order::SyncNow)], ..wanted.clone() };
+        let insisted = Situation { insisted_at: Some(at(180)), desired: Some(&ordered), ..told };
+        assert_eq!(decide(&insisted, at(400)), Next::Sleep(at(480)));
+
+        let paused = DesiredState { pause: Some(Pause { until: Some(at(300)) }), ..wanted.clone() };
+        let told = Situation { signed_offset, ..situation(&paused, &state) };
+        assert_eq!(decide(&told, at(419)), Next::Paused(Some(at(420))));
+        assert!(matches!(decide(&told, at(420)), Next::Run(_)));
     }
 
     #[test]

@@ -12,11 +12,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::begun::{Begun, GoOn};
 use super::desk::{Desk, Standing};
 use super::epochs::EpochPace;
 use super::keeping::{self, Refusal};
 use super::mending;
-use super::schedule::{self, Next, Situation, Try};
+use super::schedule::{self, Next, Outcome, Situation, Try};
 use crate::cloud::backoff::{self, Backoff};
 use crate::cloud::link::Link;
 use crate::cloud::rotate::{self, Ordered};
@@ -67,6 +68,7 @@ pub struct Worker<'a> {
     pub(super) insisted_at: Option<DateTime<Utc>>,
     pub(super) pace: Pace,
     pub(super) tried: Vec<Uuid>,
+    pub(super) begun: Begun,
     pub(super) done: Vec<Uuid>,
     pub(super) resend: Option<u64>,
     pub(super) backoff: Backoff,
@@ -84,16 +86,23 @@ impl<'a> Worker<'a> {
     pub fn new(config: &'a Config, folder: &'a Path, identity: Identity, link: &'a Link, desk: &'a Desk) -> Self {
         let jitter = link.chance.fraction();
         let refused = keeping::find_refusal(folder);
+        let begun = Begun::find(folder);
+        let GoOn { tried, failed } = begun.go_on(link.clock.cloud_now());
+        let last_try = schedule::before_start(refused.map(|refusal| refusal.at), keeping::find_report(folder).as_ref());
         Self {
             config,
             folder,
             link,
             desk,
-            last_try: schedule::before_start(refused.map(|refusal| refusal.at), keeping::find_report(folder).as_ref()),
+            last_try: match last_try {
+                Some(Try { outcome: Outcome::Refused, .. }) => last_try,
+                Some(Try { outcome: Outcome::Complete | Outcome::Failed(_), .. }) | None => failed.or(last_try),
+            },
             refused,
-            insisted_at: None,
+            insisted_at: refused.and_then(|refusal| refusal.insisted_at),
             pace: Pace::default(),
-            tried: Vec::new(),
+            tried,
+            begun,
             done: Vec::new(),
             resend: None,
             backoff: backoff::CLOUD,
@@ -203,6 +212,7 @@ impl<'a> Worker<'a> {
             sign_in: self.sign_in_change(),
             insisted_at: self.insisted_at,
             second_reading_after: self.config.second_reading_after(),
+            signed_offset: self.link.clock.signed_offset(),
             jitter: self.jitter,
         };
         let next = schedule::decide(&situation, now);

@@ -14,6 +14,7 @@ mod bundles;
 mod bad_input;
 mod leaving;
 mod service;
+mod restarts;
 mod answers;
 mod crashes;
 mod spool;

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use rollcall_lab::directory::Fault;
 use rollcall_protocol::batch::Trigger;
 use rollcall_protocol::checkin::{CycleOutcome, Phase};
 use rollcall_protocol::desired::{Order, Pause};
 
-use crate::cloud::Books;
+use crate::cloud::{Books, now};
 use crate::home::Home;
 
 #[tokio::test]
@@ -51,6 +52,38 @@ async fn a_paused_service_only_checks_in_and_resumes() {
     home.cloud.until("the first cycle after the pause", |books| books.people.len() == count).await;
 }
 
+/// A proxy that looks into the line can say any time; only instructions are signed.
+#[tokio::test]
+async fn a_time_that_nobody_signed_ends_no_pause_and_keeps_none_up() {
+    let home = Home::enrolled(80).await;
+    let pause = |length| Some(Pause { until: Some(now() + length) });
+    home.cloud.want(|desired| desired.pause = pause(TimeDelta::hours(1)));
+    let mut service = home.start(&["run"]);
+    let is_paused = |books: &mut Books| books.checkins.last().is_some_and(|said| said.status.phase == Phase::Paused);
+    home.cloud.until("the pause is shown", is_paused).await;
+
+    home.cloud.books(|books| books.ahead = TimeDelta::hours(2));
+    let is_learned =
+        |books: &mut Books| books.checkins.last().is_some_and(|said| said.status.clock_offset_ms > 3_600_000);
+    home.cloud.want(|_| {});
+    home.cloud.want(|_| {});
+    home.cloud.until("the false time is learned", is_learned).await;
+    service.start_kill().unwrap();
+    service.wait().await.unwrap();
+    let before = home.cloud.books(|books| books.checkins.len());
+    let _service = home.start(&["run"]);
+    let is_shown = |books: &mut Books| books.checkins.len() > before + 1 && is_learned(books) && is_paused(books);
+    home.cloud.until("the pause is shown again after a restart", is_shown).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(home.directory.tally().connections, 0);
+
+    home.cloud.books(|books| books.ahead = TimeDelta::hours(-2));
+    home.cloud.want(|desired| desired.pause = pause(TimeDelta::seconds(2)));
+
+    let count = home.expected().len();
+    home.cloud.until("the first cycle after the pause", |books| books.people.len() == count).await;
+}
+
 #[tokio::test]
 async fn a_service_ends_within_seconds_of_being_told() {
     let home = Home::enrolled(80).await;
@@ -87,6 +120,31 @@ async fn a_service_ends_within_seconds_in_the_midst_of_a_reading_and_leaves_noth
     assert!(ended.success(), "{}", home.log());
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert!(!home.path("data/reading.sqlite").exists());
+}
+
+/// Comparing, packing, signing and writing everybody goes on for seconds without a pause.
+#[tokio::test]
+async fn a_service_ends_within_seconds_while_it_writes_twenty_thousand_people() {
+    let home = Home::enrolled(20_000).await;
+    let mut service = home.start(&["run"]);
+    let begun = Instant::now();
+    while home.directory.tally().unbinds == 0 {
+        assert!(begun.elapsed() < Duration::from_mins(2), "nobody was read: {}", home.log());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+
+    // The directory is read whole, and nothing of it has left.
+    assert_eq!(home.cloud.books(|books| books.batches), 0);
+    let started = Instant::now();
+    terminate(&service);
+    let ended = tokio::time::timeout(Duration::from_mins(1), service.wait()).await.unwrap().unwrap();
+
+    assert!(ended.success(), "{}", home.log());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    println!("ended after {:?}", started.elapsed());
+    // What was written is whole or never was.
+    assert_eq!(home.agent(&["sync"]).await.status.code(), Some(0));
+    assert_eq!(home.seen(), home.expected());
 }
 
 // proves: R-8

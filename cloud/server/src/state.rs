@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::{
     clock::{Clock, Entropy},
-    ingest::{Looks, Room},
+    ingest::{Looks, Pace, Room},
     installer::Shelf,
     keys::CloudIdentity,
     live::Hub,
@@ -27,6 +27,7 @@ pub struct AppState {
     pub hub: Hub,
     pub releases: Releases,
     pub looks: Looks,
+    pub pace: Pace,
     pub room: Room,
     /// Scheme, host and port under which agents and browsers reach this cloud; no trailing slash.
     pub public_url: Arc<str>,

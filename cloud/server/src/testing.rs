@@ -4,9 +4,12 @@ pub mod agent;
 pub mod people;
 mod stories;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{
@@ -38,7 +41,7 @@ pub(crate) use stories::stories;
 
 use crate::{
     clock::{Clock, Entropy},
-    ingest::{Looks, Room},
+    ingest::{Looks, Pace, Room, Stopwatch},
     installer::{self, Shelf},
     jobs,
     keys::CloudIdentity,
@@ -48,6 +51,8 @@ use crate::{
     services::{Who, imports, tokens},
     state::{AppState, Shutdown, ShutdownSwitch},
 };
+
+const BEGUN: i64 = 1_800_000_000;
 
 /// One MSP with one customer.
 pub struct TestCloud {
@@ -70,8 +75,8 @@ impl TestCloud {
     }
 
     pub async fn on(test: TestDb) -> Self {
-        let seconds = Arc::new(AtomicI64::new(1_800_000_000));
-        let tell = Arc::clone(&seconds);
+        let seconds = Arc::new(AtomicI64::new(BEGUN));
+        let (tell, elapsed) = (Arc::clone(&seconds), Arc::clone(&seconds));
         let (switch, shutdown) = Shutdown::new();
         let installers = tempfile::tempdir().unwrap();
         std::fs::write(installers.path().join(installer::NAME), "an installer").unwrap();
@@ -84,6 +89,10 @@ impl TestCloud {
             hub: Hub::default(),
             releases: Releases::of(Some(releases.path().to_path_buf())),
             looks: Looks::default(),
+            pace: Pace::by(Stopwatch::of(move || {
+                let seconds = elapsed.load(Ordering::SeqCst) - BEGUN;
+                Duration::from_secs(seconds.try_into().unwrap_or_default())
+            })),
             room: Room::default(),
             public_url: "http://127.0.0.1:8080".into(),
             settings: Arc::from([]),

@@ -19,6 +19,7 @@ use rollcall_store::{
 
 use super::{
     new_key::{self, Left},
+    pace::Errand,
     quarantine::{self, Why},
     refuse::Refused,
     standing::{self, Held},
@@ -26,7 +27,8 @@ use super::{
 };
 use crate::state::AppState;
 
-const ROUTE: Route = Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED };
+const ROUTE: Route =
+    Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED, errand: Errand::Batch };
 
 pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Json<Receipt>, Refused> {
     let batch: Verified<BatchLink> = verify::verify(&state, &headers, body, ROUTE).await?;

@@ -19,13 +19,15 @@ use serde_json::json;
 
 use super::{
     note::{self, Note},
+    pace::Errand,
     refuse::Refused,
     standing,
     verify::{self, Route, Verified},
 };
 use crate::{services::agents::Ask, state::AppState};
 
-const ROUTE: Route = Route { kind: Kind::Bundle, path: path::BUNDLES, body_limit: limits::BUNDLE };
+const ROUTE: Route =
+    Route { kind: Kind::Bundle, path: path::BUNDLES, body_limit: limits::BUNDLE, errand: Errand::Rare };
 
 pub async fn handle(
     State(state): State<AppState>,

@@ -30,15 +30,18 @@ use serde_json::json;
 use super::{
     desired,
     new_key::{self, Left},
+    pace::Errand,
     quarantine::{self, Why},
     refuse::Refused,
+    restored,
     standing::{self, Held},
     told, updating,
     verify::{self, Route, Verified, column, protocol},
 };
 use crate::{live::AgentWait, releases::Shelf, state::AppState};
 
-const ROUTE: Route = Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE };
+const ROUTE: Route =
+    Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE, errand: Errand::CheckIn };
 
 pub async fn handle(
     State(state): State<AppState>,
@@ -127,6 +130,7 @@ async fn record(
         return Err(quarantine::quarantine(tx, state, scope, &before, Why::OlderEpoch).await);
     }
     record_status(&mut tx, state, scope, request).await?;
+    restored::note(&mut tx, state, scope, (&before, request), now).await?;
     if request.desired_version > protocol(before.desired_version) {
         agents::continue_desired_from(&mut tx, scope, column(request.desired_version.saturating_add(1))?).await?;
     }

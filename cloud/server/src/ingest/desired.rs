@@ -36,6 +36,7 @@ pub async fn document_if_newer(state: &AppState, scope: &AgentScope, has: u64) -
     }
     let document = build(&mut tx, state, scope, &agent).await?;
     drop(tx);
+    // One that is longer than an agent may take is not signed either; `services::imports` keeps it from coming to that.
     let signed = document.sign(&state.cloud.key).map_err(|error| {
         tracing::error!(%error, agent = %agent.id, "a desired state could not be signed");
         Refusal::Unavailable { retry_after_seconds: 60 }

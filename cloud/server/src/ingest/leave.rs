@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     note::{self, Note},
+    pace::Errand,
     refuse::Refused,
     standing,
     verify::{self, Route, Verified},
@@ -17,7 +18,8 @@ use crate::{
     state::AppState,
 };
 
-const ROUTE: Route = Route { kind: Kind::Request, path: path::LEAVE, body_limit: limits::MESSAGE };
+const ROUTE: Route =
+    Route { kind: Kind::Request, path: path::LEAVE, body_limit: limits::MESSAGE, errand: Errand::Rare };
 
 pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Json<Value>, Refused> {
     let sent: Verified<()> = verify::verify(&state, &headers, body, ROUTE).await?;

@@ -3,12 +3,14 @@
 mod refuse;
 mod note;
 mod verify;
+mod pace;
 mod room;
 mod standing;
 mod token_trace;
 mod enroll;
 mod told;
 mod checkin;
+mod restored;
 mod desired;
 mod quarantine;
 mod new_key;
@@ -20,13 +22,17 @@ mod installer;
 mod updates;
 mod updating;
 
+pub use pace::Pace;
+#[cfg(test)]
+pub use pace::Stopwatch;
 pub use room::Room;
 pub use updating::Looks;
 
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    routing::{get, post},
+    http::Method,
+    routing::{MethodRouter, get, post},
 };
 use rollcall_protocol::path;
 
@@ -34,17 +40,25 @@ use crate::state::AppState;
 
 /// The agent's side of the cloud.
 pub fn router() -> Router<AppState> {
-    Router::new()
-        .route(path::ENROL, post(enroll::handle))
-        .route(path::CHECKIN, post(checkin::handle))
-        .route(path::BATCHES, post(batches::handle))
-        .route(path::ROTATE, post(rotate::handle))
-        .route(path::BUNDLES, post(bundles::handle))
-        .route(path::LEAVE, post(leave::handle))
-        .route(path::INSTALLER, get(installer::handle))
-        .route(&format!("{}/{{name}}", path::UPDATES), get(updates::handle))
-        // Each handler has its own limit, which answers in the words of the protocol.
-        .layer(DefaultBodyLimit::disable())
+    let add = |router: Router<AppState>, (_, path, handler): (Method, String, _)| router.route(&path, handler);
+    // Each handler has its own limit, which answers in the words of the protocol.
+    routes().into_iter().fold(Router::new(), add).layer(DefaultBodyLimit::disable())
+}
+
+/// Every route: how it is asked, and who answers. `matrix_tests` asks each as everybody who must not.
+fn routes() -> Vec<(Method, String, MethodRouter<AppState>)> {
+    let take = |path: &str, handler| (Method::POST, path.to_owned(), handler);
+    let hand_out = |path: &str, handler| (Method::GET, path.to_owned(), handler);
+    vec![
+        take(path::ENROL, post(enroll::handle)),
+        take(path::CHECKIN, post(checkin::handle)),
+        take(path::BATCHES, post(batches::handle)),
+        take(path::ROTATE, post(rotate::handle)),
+        take(path::BUNDLES, post(bundles::handle)),
+        take(path::LEAVE, post(leave::handle)),
+        hand_out(path::INSTALLER, get(installer::handle)),
+        hand_out(&format!("{}/{{name}}", path::UPDATES), get(updates::handle)),
+    ]
 }
 
 #[cfg(test)]
@@ -55,5 +69,9 @@ mod bundle_tests;
 mod hostile_tests;
 #[cfg(test)]
 mod room_tests;
+#[cfg(test)]
+mod desired_tests;
+#[cfg(test)]
+mod matrix_tests;
 #[cfg(test)]
 mod installer_tests;

@@ -7,6 +7,7 @@ use axum::{
 };
 use rollcall_protocol::answer::Refusal;
 use rollcall_store::StoreError;
+use serde::Serialize;
 
 /// A refusal on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,16 @@ impl From<StoreError> for Refused {
     }
 }
 
+/// RFC 9457, with the refusal as extension members: agents read these, and people at a proxy's log the others.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    #[serde(flatten)]
+    refusal: &'a Refusal,
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -46,7 +57,10 @@ impl IntoResponse for Refused {
             | Refusal::Malformed
             | Refusal::Token { .. } => None,
         };
-        let mut response = (status, Json(&self.0)).into_response();
+        let title = status.canonical_reason().unwrap_or_default();
+        let problem = Problem { r#type: "about:blank", title, status: status.as_u16(), refusal: &self.0 };
+        let mut response = (status, Json(problem)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = wait {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

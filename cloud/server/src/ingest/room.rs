@@ -16,14 +16,14 @@ pub struct Room(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    busy: Mutex<HashSet<Errand>>,
+    busy: Mutex<HashSet<Place>>,
     /// In KiB. Apart, so that batches which arrive slowly keep no agent from saying that it is alive.
     messages: Arc<Semaphore>,
     batches: Arc<Semaphore>,
 }
 
 /// What one agent is at.
-type Errand = (AgentId, &'static str);
+type Place = (AgentId, &'static str);
 
 const KIB: usize = 1024;
 /// Bodies of check-ins and the like that are read at the same time.
@@ -53,9 +53,9 @@ impl Room {
         let permits = u32::try_from(length).unwrap_or(u32::MAX);
         let bytes = Arc::clone(budget).try_acquire_many_owned(permits);
         let bytes = bytes.map_err(|_| Refusal::Busy { retry_after_seconds: LATER })?;
-        let errand = (agent, route.path);
-        if self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(errand) {
-            Ok(Turn { room: self.clone(), errand, _bytes: bytes })
+        let place = (agent, route.path);
+        if self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(place) {
+            Ok(Turn { room: self.clone(), place, _bytes: bytes })
         } else {
             Err(Refusal::Busy { retry_after_seconds: SOON })
         }
@@ -66,13 +66,13 @@ impl Room {
 #[derive(Debug)]
 pub struct Turn {
     room: Room,
-    errand: Errand,
+    place: Place,
     _bytes: OwnedSemaphorePermit,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.room.0.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.errand);
+        self.room.0.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.place);
     }
 }
 
@@ -82,9 +82,12 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::ingest::pace::Errand;
 
-    const CHECKIN: Route = Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE };
-    const BATCH: Route = Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED };
+    const CHECKIN: Route =
+        Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE, errand: Errand::CheckIn };
+    const BATCH: Route =
+        Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED, errand: Errand::Batch };
 
     fn agent(number: u128) -> AgentId {
         Uuid::from_u128(number).into()

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::{body::Body, http::HeaderValue};
 use rollcall_protocol::{
     answer::{Answer, Refusal},
     checkin::{CheckinResponse, EpochWish},
     evidence::Evidence,
+    limits,
 };
 
 use crate::testing::{TestAgent, TestCloud, agent::ask, crowd, stories};
@@ -15,6 +16,7 @@ stories! { agents_are_kept_apart_on_postgres: [
     a_newer_check_in_ends_the_one_that_waits,
     a_second_request_of_an_agent_is_told_to_come_back,
     what_is_not_applied_waits_at_the_agent,
+    whoever_asks_without_a_pause_is_told_when_to_come_back,
 ] }
 
 async fn a_newer_check_in_ends_the_one_that_waits(cloud: TestCloud) {
@@ -87,4 +89,26 @@ async fn what_is_not_applied_waits_at_the_agent(cloud: TestCloud) {
     assert!(matches!(agent.push(&cloud, &sealed).await, Answer::Accepted(_)));
     cloud.work().await;
     assert_eq!(cloud.people().await.len(), 3);
+}
+
+async fn whoever_asks_without_a_pause_is_told_when_to_come_back(cloud: TestCloud) {
+    let mut rogue = TestAgent::enrol(&cloud, 1).await;
+    let mut other = TestAgent::enrol(&cloud, 2).await;
+    let nonsense = |agent: &mut TestAgent| agent.leave_request(&cloud, uuid::Uuid::from_u128(7));
+    for _ in 0..limits::RARE_REQUESTS.at_once {
+        assert_eq!(cloud.ask(nonsense(&mut rogue)).await.status(), 400);
+    }
+
+    let refused = cloud.ask(nonsense(&mut rogue)).await;
+
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &HeaderValue::from(10)));
+    assert_eq!(refused.headers()["content-type"], "application/problem+json");
+    let answer = ask::<()>(&cloud, nonsense(&mut rogue)).await;
+    assert_eq!(answer, Answer::Refused(Refusal::Busy { retry_after_seconds: 10 }), "as agents read it");
+    assert_eq!(cloud.ask(nonsense(&mut other)).await.status(), 400, "another agent does not notice");
+    let request = rogue.checkin_request(&cloud, EpochWish::Keep, |_| {});
+    assert!(matches!(ask::<CheckinResponse>(&cloud, request).await, Answer::Accepted(_)), "nor another errand");
+    cloud.pass(chrono::TimeDelta::seconds(10));
+    assert_eq!(cloud.ask(nonsense(&mut rogue)).await.status(), 400);
+    assert_eq!(cloud.ask(nonsense(&mut rogue)).await.status(), 429);
 }

@@ -18,13 +18,15 @@ use serde_json::json;
 
 use super::{
     note::{self, Note},
+    pace::Errand,
     refuse::Refused,
     standing,
     verify::{self, Route, Verified},
 };
 use crate::state::AppState;
 
-const ROUTE: Route = Route { kind: Kind::Request, path: path::ROTATE, body_limit: limits::MESSAGE };
+const ROUTE: Route =
+    Route { kind: Kind::Request, path: path::ROTATE, body_limit: limits::MESSAGE, errand: Errand::Rare };
 
 pub async fn handle(
     State(state): State<AppState>,

@@ -26,7 +26,7 @@ use rollcall_store::{
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{refuse::Refused, room::Turn, standing};
+use super::{pace::Errand, refuse::Refused, room::Turn, standing};
 use crate::state::AppState;
 
 /// A body that does not come in this time holds a connection for nothing.
@@ -51,6 +51,7 @@ pub struct Route {
     pub kind: Kind,
     pub path: &'static str,
     pub body_limit: usize,
+    pub errand: Errand,
 }
 
 pub async fn verify<L: DeserializeOwned>(
@@ -63,6 +64,7 @@ pub async fn verify<L: DeserializeOwned>(
     check_length(headers, route.body_limit)?;
     let proven = check_signature::<L>(state, jws, route.kind).await?;
     let (Proven { scope, claims, directory, .. }, kid) = check_sender(state, proven, "POST", route.path).await?;
+    state.pace.pass(scope.agent(), route.errand)?;
     let turn = state.room.enter(scope.agent(), &route, told_length(headers))?;
     let body = read_body(body, route.body_limit).await?;
     claims.check_body(&BodyDigest::of(&body)).map_err(|_| Refusal::Unauthorized)?;
@@ -73,6 +75,7 @@ pub async fn verify<L: DeserializeOwned>(
 pub async fn verify_fetch(state: &AppState, headers: &HeaderMap, path: &str) -> Result<AgentScope, Refused> {
     let proven = check_signature::<()>(state, bearer(headers)?, Kind::Request).await?;
     let (Proven { scope, claims, .. }, _) = check_sender(state, proven, "GET", path).await?;
+    state.pace.pass(scope.agent(), Errand::Fetch)?;
     claims.check_body(&BodyDigest::of(b"")).map_err(|_| Refusal::Unauthorized)?;
     check_fresh(state, &claims)?;
     Ok(scope)

@@ -7,7 +7,8 @@ use rollcall_domain::{
 };
 use rollcall_protocol::limits;
 use rollcall_store::{
-    CustomerScope, WriteTx, agents, directories, imports,
+    CustomerScope, WriteTx, agents, directories,
+    imports::{self, Import},
     live::{Event, Topic},
     structure,
 };
@@ -32,9 +33,11 @@ pub async fn create(
     directories::find(&mut tx, &scope, directory).await?.ok_or(ServiceError::NotFound)?;
     // Whoever makes an import holds the directory: of two who come at once, the second counts the first one's.
     directories::lock(&mut tx, directory).await?;
-    if imports::list_living_of_directory(&mut tx, directory).await?.len() >= limits::IMPORTS {
+    let others = imports::list_living_of_directory(&mut tx, directory).await?;
+    if others.len() >= limits::IMPORTS {
         return Err(ServiceError::invalid("name", format!("a directory has at most {} imports", limits::IMPORTS)));
     }
+    refuse_crowded(&others, settings)?;
     refuse_blocked(&mut tx, directory, settings).await?;
     imports::insert(&mut tx, &scope, directory, id, settings, now).await?;
     who.note(&mut tx, now, "import.create", Some(customer), Note::of(id).after(json!(settings)));
@@ -58,6 +61,13 @@ pub async fn update(
     let mut tx = state.db.write(&who.scope).await?;
     let (scope, _) = who.customer(&mut tx, customer).await?;
     let before = imports::find(&mut tx, &scope, id).await?.ok_or(ServiceError::NotFound)?;
+    directories::lock(&mut tx, before.directory_id).await?;
+    let mut others = imports::list_living_of_directory(&mut tx, before.directory_id).await?;
+    others.retain(|other| other.id != id);
+    // To narrow one is always allowed.
+    if count_places(settings) > count_places(&before.settings()?) {
+        refuse_crowded(&others, settings)?;
+    }
     refuse_blocked(&mut tx, before.directory_id, settings).await?;
     if !imports::update(&mut tx, &scope, id, version, settings, now).await? {
         return Err(ServiceError::ChangedMeanwhile);
@@ -80,6 +90,26 @@ pub async fn delete(state: &AppState, who: &Who, customer: CustomerId, id: Impor
     who.note(&mut tx, now, "import.delete", Some(customer), Note::of(id));
     concern_agents(&mut tx, &scope).await?;
     Ok(tx.commit().await?)
+}
+
+/// What all imports of a directory choose travels in one signed document, and an agent refuses one that is too long.
+fn refuse_crowded(others: &[Import], settings: &ImportSettings) -> Result<(), ServiceError> {
+    let chosen: usize = others.iter().map(|other| other.selections.len() + other.excludes.len()).sum();
+    let left = limits::PLACES.saturating_sub(chosen);
+    let wanted = count_places(settings);
+    if wanted <= left {
+        return Ok(());
+    }
+    let message = format!(
+        "the imports of one directory choose and exclude at most {} OUs and groups together; {left} are left for this \
+         one, which has {wanted}. Choose an OU above many of them, or take some out of another import",
+        limits::PLACES
+    );
+    Err(ServiceError::invalid("include", message))
+}
+
+fn count_places(settings: &ImportSettings) -> usize {
+    settings.selections.len() + settings.excludes.len()
 }
 
 /// What the directory itself keeps apart cannot be chosen, whoever asks. What is not known yet is left to the agent.

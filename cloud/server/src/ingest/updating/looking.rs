@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::{
     mail::{self, RolloutStopped},
-    releases::Shelf,
+    releases::{Shelf, Supply},
     state::AppState,
 };
 
@@ -56,16 +56,17 @@ impl Looks {
 /// By any agent that checks in: also one that has the version, or whose customer is pinned, shows that the cloud is there.
 pub async fn look(state: &AppState, scope: &AgentScope, status: &AgentStatus, shelf: &Shelf) -> Result<()> {
     let (Ok(running), Some(platform)) = (status.version.parse::<Version>(), &status.platform) else { return Ok(()) };
-    let newest = match shelf {
-        Shelf::Open(stock) => stock.newest(platform),
-        Shelf::None | Shelf::Unusable(_) => None,
+    let stock = match shelf {
+        Shelf::Open(stock) => stock,
+        Shelf::None | Shelf::Unusable(_) => return Ok(()),
     };
-    let Some(newest) = newest else { return Ok(()) };
-    let (version, platform, now) = (newest.to_string(), platform.to_string(), state.now());
-    if !state.looks.take(scope.msp(), &version, &platform, now) {
+    let (now, of) = (state.now(), platform.to_string());
+    if !stock.newest(platform).is_some_and(|newest| state.looks.take(scope.msp(), &newest.to_string(), &of, now)) {
         return Ok(());
     }
     let mut tx = state.db.write(scope).await?;
+    let Some(newest) = Supply::find(&mut tx, stock, now).await?.newest(platform) else { return Ok(()) };
+    let (version, platform) = (newest.to_string(), of);
     match rollouts::find(&mut tx, &version, &platform).await? {
         None if running < *newest => begin(&mut tx, newest, &version, &platform, now).await?,
         None => {}
