@@ -1,6 +1,7 @@
 //! Decides which fault of the catalogue an error is, what may be said about it, and how the program ends with it.
 
 use std::fmt;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use rollcall_protocol::answer::{Refusal, TokenFault};
@@ -42,6 +43,11 @@ impl Diagnostic {
     }
 
     /// What nobody foresaw.
+    /// A file or folder of ours that cannot be read or written.
+    pub fn not_writable(path: &Path, error: &std::io::Error) -> Self {
+        Self::new(catalogue::NOT_WRITABLE, format!("{}: {}", path.display(), error.kind()), Exit::Failed)
+    }
+
     pub fn unexpected(detail: impl fmt::Display) -> Self {
         Self::new(catalogue::UNEXPECTED, detail, Exit::Failed)
     }
@@ -116,6 +122,8 @@ impl From<&Concern> for Diagnostic {
             Concern::AttributeLost { .. } => catalogue::ATTRIBUTE_LOST,
             Concern::Withheld { .. } => catalogue::PEOPLE_UNREADABLE,
             Concern::GroupUnseen { .. } => catalogue::GROUP_UNSEEN,
+            Concern::GroupSilent { .. } => catalogue::GROUP_UNREADABLE,
+            Concern::GroupsUnlisted { .. } => catalogue::GROUP_UNLISTED,
         };
         Self::new(fault, concern, Exit::Attention)
     }

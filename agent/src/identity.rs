@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::belongings;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::platform::{private_file, secret};
@@ -87,7 +88,7 @@ pub struct Enrolled {
 impl Identity {
     /// Where it lies.
     pub fn path(folder: &Path) -> PathBuf {
-        folder.join("identity.json")
+        folder.join(belongings::IDENTITY)
     }
 
     pub fn new(enrolled: Enrolled, key: &PrivateKey) -> Self {

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod exit;
 pub mod platform;
 pub mod diagnostic;
+pub mod belongings;
 pub mod config;
 pub mod log;
 pub mod signer;

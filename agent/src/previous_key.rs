@@ -6,16 +6,17 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::key::PrivateKey;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::belongings;
 use crate::platform::{private_file, secret};
 
-/// The file's name in the data folder.
-pub const FILE: &str = "previous-key.json";
 /// A backup of the cloud that is older than this is no longer reached back to.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
@@ -28,7 +29,7 @@ struct Kept {
 }
 
 fn path(folder: &Path) -> PathBuf {
-    folder.join(FILE)
+    folder.join(belongings::PREVIOUS_KEY)
 }
 
 /// Keeps a key that was just replaced. Without it only a restored cloud is out of reach, so a failure is no more than told.
@@ -54,6 +55,13 @@ pub fn find(folder: &Path, agent: Uuid, now: DateTime<Utc>) -> Option<PrivateKey
     let seed = secret::open(&kept.key).ok()?;
     let seed: &[u8; 32] = seed.as_slice().try_into().ok()?;
     Some(PrivateKey::from_seed(seed))
+}
+
+/// Its seed, as the identity would write it, so that it can be blotted out; whosever it is, and however long ago.
+pub fn find_seed_text(folder: &Path) -> Option<String> {
+    let text = Zeroizing::new(std::fs::read_to_string(path(folder)).ok()?);
+    let kept: Kept = serde_json::from_str(&text).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(secret::open(&kept.key).ok()?.as_slice()))
 }
 
 /// Removes it when its time is over.

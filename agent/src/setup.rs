@@ -11,15 +11,20 @@ use rollcall_protocol::catalogue;
 use secrecy::{ExposeSecret, SecretString};
 use toml_edit::{DocumentMut, Item, Table, value};
 
+use crate::belongings;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
-use crate::platform::{acl, private_file};
+use crate::platform::acl::{self, Openness};
+use crate::platform::private_file;
 use crate::service::{attempt, erasure, pending};
+use crate::spool;
 
 const UPGRADING: &str = "upgrading";
+/// An installation is under way that has brought a token.
+const BROUGHT: &str = "token-brought";
 
 /// What the installation was told.
 #[derive(Debug)]
@@ -32,18 +37,23 @@ pub struct Wishes {
 /// Prepares the folder, writes the configuration, and keeps the token for the service's first start.
 ///
 /// An identity that is there stays: an upgrade or a repair enrols nobody anew.
-pub fn install(wishes: &Wishes, config_path: &Path) -> Result<(), Diagnostic> {
+pub fn install(wishes: &Wishes, config_path: &Path, clock: &Clock) -> Result<(), Diagnostic> {
     let home = config_path.parent().unwrap_or(config_path);
-    make_home(home).map_err(|error| not_writable(home, &error))?;
-    let _ = fs::remove_file(home.join(UPGRADING));
+    make_home(home).map_err(|error| Diagnostic::not_writable(home, &error))?;
+    for note in [UPGRADING, BROUGHT] {
+        let _ = fs::remove_file(home.join(note));
+    }
     write_config(config_path, wishes.proxy.as_ref().map(ExposeSecret::expose_secret))?;
     // A mistake in it is the service's to tell: an upgrade must not fail on it.
     let folder = Config::read(config_path).map_or_else(|_| home.to_owned(), |config| config.data_dir);
     private_file::make_folder(&folder)
         .and_then(|()| acl::guard(&folder))
-        .map_err(|error| not_writable(&folder, &error))?;
+        .map_err(|error| Diagnostic::not_writable(&folder, &error))?;
     match (&wishes.token, Identity::find(&folder)) {
-        (Some(token), Ok(None)) => pending::save(&folder, token.expose_secret(), wishes.cloud_url.clone()),
+        (Some(token), Ok(None)) => {
+            note(&home.join(BROUGHT), clock)?;
+            pending::save(&folder, token.expose_secret(), wishes.cloud_url.clone())
+        }
         (Some(_), Ok(Some(_)) | Err(_)) | (None, _) => Ok(()),
     }
 }
@@ -53,55 +63,65 @@ fn write_config(path: &Path, proxy: Option<&str>) -> Result<(), Diagnostic> {
     let found = match fs::read_to_string(path) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(not_writable(path, &error)),
+        Err(error) => return Err(Diagnostic::not_writable(path, &error)),
     };
     let text = with_proxy(found.as_deref().unwrap_or(config::TEMPLATE), proxy)?;
     if found.as_deref() == Some(&text) {
         return Ok(());
     }
-    private_file::write(path, text.as_bytes()).map_err(|error| not_writable(path, &error))
+    private_file::write(path, text.as_bytes()).map_err(|error| Diagnostic::not_writable(path, &error))
 }
 
-/// Forgets the token of an installation that was rolled back; what was there before it stays.
-pub fn withdraw(config: &Result<Config, Diagnostic>) {
-    if let Ok(config) = config {
+/// Forgets the token of an installation that was rolled back. One that waited before it stays, and so does the key that it
+/// may have been shown with: a repair or an upgrade brings none.
+pub fn withdraw(config: &Result<Config, Diagnostic>, config_path: &Path, clock: &Clock) {
+    let brought = config_path.with_file_name(BROUGHT);
+    if let (Ok(config), true) = (config, is_recent(&brought, clock.now())) {
         pending::remove(&config.data_dir);
         attempt::end(&config.data_dir);
     }
+    let _ = fs::remove_file(brought);
 }
 
 /// Notes that a newer version takes over within minutes. Windows Installer tells the old version so itself; but a lost
 /// identity is dear, and this word of our own costs nothing.
 pub fn announce(config_path: &Path, clock: &Clock) -> Result<(), Diagnostic> {
-    let mark = config_path.with_file_name(UPGRADING);
-    fs::write(&mark, clock.now().to_rfc3339()).map_err(|error| not_writable(&mark, &error))
+    note(&config_path.with_file_name(UPGRADING), clock)
 }
 
-/// The note counts for a quarter of an hour: an upgrade that failed must not keep a later removal from its work.
-fn is_upgrading(home: &Path, now: DateTime<Utc>) -> bool {
-    let noted = fs::read_to_string(home.join(UPGRADING)).ok();
+fn note(mark: &Path, clock: &Clock) -> Result<(), Diagnostic> {
+    fs::write(mark, clock.now().to_rfc3339()).map_err(|error| Diagnostic::not_writable(mark, &error))
+}
+
+/// A note counts for a quarter of an hour: an upgrade that failed must not keep a later removal from its work.
+fn is_recent(mark: &Path, now: DateTime<Utc>) -> bool {
+    let noted = fs::read_to_string(mark).ok();
     let noted = noted.and_then(|text| DateTime::parse_from_rfc3339(text.trim()).ok());
     noted.is_some_and(|noted| (now - noted.to_utc()).abs() < TimeDelta::minutes(15))
 }
 
-/// Takes away what the agent kept here: its key, its spool and its logs. A data folder elsewhere loses key and spool; the
-/// rest of it is not ours to delete.
+/// Takes away what the agent kept here: its key, its spool, its logs and the versions it fetched. A data folder elsewhere
+/// loses the same by name; what others put there is not ours to delete.
 pub fn remove(config: &Result<Config, Diagnostic>, config_path: &Path, clock: &Clock) -> Result<(), Diagnostic> {
     let home = config_path.parent().unwrap_or(config_path);
-    if is_upgrading(home, clock.now()) {
+    if is_recent(&home.join(UPGRADING), clock.now()) {
         return Ok(());
     }
     let erased = match config {
-        Ok(config) if !config.data_dir.starts_with(home) => {
-            pending::remove(&config.data_dir);
-            erasure::erase(&config.data_dir, clock.now())
-        }
+        Ok(config) if !config.data_dir.starts_with(home) => remove_ours(&config.data_dir, clock),
         Ok(_) | Err(_) => Ok(()),
     };
     match remove_patiently(home) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(not_writable(home, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Diagnostic::not_writable(home, &error)),
         Ok(()) | Err(_) => erased,
     }
+}
+
+/// Who was read is overwritten before the file goes.
+fn remove_ours(folder: &Path, clock: &Clock) -> Result<(), Diagnostic> {
+    erasure::erase(folder, clock.now())?;
+    let removed = spool::remove_files(folder).and_then(|()| belongings::remove_all(folder, remove_patiently));
+    removed.map_err(|error| Diagnostic::not_writable(folder, &error))
 }
 
 /// A fetched version may take a moment longer to end than the service above it, and Windows deletes no running program.
@@ -123,8 +143,10 @@ fn make_home(home: &Path) -> io::Result<()> {
         fs::rename(home, aside)?;
     }
     fs::create_dir_all(home)?;
-    if acl::is_open(home)? {
-        set_strangers_aside(home)?;
+    match acl::openness(home)? {
+        Openness::Writable => set_strangers_aside(home)?,
+        // Whoever could only read has put nothing there: a file of another owner is of the account that the service ran as.
+        Openness::Readable | Openness::Closed => {}
     }
     acl::guard(home)
 }
@@ -152,10 +174,6 @@ fn with_proxy(text: &str, proxy: Option<&str>) -> Result<String, Diagnostic> {
     let cloud = cloud.as_table_like_mut().ok_or_else(|| unreadable("cloud is no section".to_owned()))?;
     cloud.insert("proxy", value(proxy));
     Ok(document.to_string())
-}
-
-fn not_writable(path: &Path, error: &io::Error) -> Diagnostic {
-    Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", path.display(), error.kind()), Exit::Failed)
 }
 
 #[cfg(test)]
@@ -186,7 +204,12 @@ mod tests {
     fn an_installation_keeps_the_token_sealed_and_what_was_configured_before() {
         let (_folder, path) = prepared();
 
-        install(&wishes(Some("eyJ0.a.b"), Some("http://proxy.lab.example:3128")), &path).unwrap();
+        install(
+            &wishes(Some("eyJ0.a.b"), Some("http://proxy.lab.example:3128")),
+            &path,
+            &Clock::fixed(DateTime::UNIX_EPOCH),
+        )
+        .unwrap();
 
         let config = Config::read(&path).unwrap();
         assert_eq!(config.cloud.proxy, Some(Proxy::At("http://proxy.lab.example:3128".into())));
@@ -197,9 +220,51 @@ mod tests {
     }
 
     #[test]
+    fn a_rolled_back_installation_forgets_the_token_it_brought_and_none_that_waited_before() {
+        let (_folder, path) = prepared();
+        let at = |minutes| Clock::fixed(DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes));
+        let home = path.parent().unwrap();
+        let key = || attempt::begin(home, "eyJ0.a.b", &crate::clock::Chance::seeded(1)).unwrap().id();
+        install(&wishes(Some("eyJ0.a.b"), None), &path, &at(0)).unwrap();
+        let shown = key();
+
+        // An upgrade without a token fails after its step and, another time, before it.
+        install(&wishes(None, None), &path, &at(60)).unwrap();
+        withdraw(&Config::read(&path), &path, &at(61));
+        withdraw(&Config::read(&path), &path, &at(90));
+        assert!(pending::find(home).is_some());
+        assert_eq!(key(), shown);
+
+        install(&wishes(Some("eyJ0.c.d"), None), &path, &at(120)).unwrap();
+        withdraw(&Config::read(&path), &path, &at(121));
+        assert!(pending::find(home).is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_could_read_loses_nothing_and_one_that_they_could_write_whatever_they_put_there() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (folder, path) = prepared();
+        let home = path.parent().unwrap();
+        let theirs = home.join("identity.json");
+        // Here a link is what somebody else has made.
+        symlink(folder.path(), &theirs).unwrap();
+        let install_when = |mode| {
+            fs::set_permissions(home, fs::Permissions::from_mode(mode)).unwrap();
+            install(&wishes(None, None), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
+            assert!(!acl::is_open(home).unwrap());
+            fs::symlink_metadata(&theirs).is_ok()
+        };
+
+        assert!(install_when(0o755));
+        assert!(!install_when(0o757));
+        assert!(fs::symlink_metadata(home.join("identity.json.set-aside")).is_ok());
+    }
+
+    #[test]
     fn an_uninstallation_leaves_nothing() {
         let (folder, path) = prepared();
-        install(&wishes(Some("eyJ0.a.b"), None), &path).unwrap();
+        install(&wishes(Some("eyJ0.a.b"), None), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
 
         remove(&Config::read(&path), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
 
@@ -211,7 +276,7 @@ mod tests {
     fn a_version_that_is_replaced_takes_nothing_away_and_a_failed_upgrade_is_forgotten() {
         let (_folder, path) = prepared();
         let at = |minutes| Clock::fixed(DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes));
-        install(&wishes(Some("eyJ0.a.b"), None), &path).unwrap();
+        install(&wishes(Some("eyJ0.a.b"), None), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
 
         announce(&path, &at(0)).unwrap();
         remove(&Config::read(&path), &path, &at(1)).unwrap();
@@ -228,12 +293,14 @@ mod tests {
         fs::create_dir(&elsewhere).unwrap();
         fs::write(elsewhere.join("somebody's.txt"), "x").unwrap();
         fs::write(&path, format!("data_dir = {elsewhere:?}\n")).unwrap();
-        install(&wishes(Some("eyJ0.a.b"), None), &path).unwrap();
+        install(&wishes(Some("eyJ0.a.b"), None), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
+        fs::create_dir_all(elsewhere.join("versions/1.2.3")).unwrap();
+        fs::write(elsewhere.join("lock"), "").unwrap();
 
         remove(&Config::read(&path), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
 
-        assert!(pending::find(&elsewhere).is_none());
-        assert!(elsewhere.join("somebody's.txt").exists());
+        let left: Vec<_> = fs::read_dir(&elsewhere).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["somebody's.txt"]);
         assert!(!path.exists());
     }
 

@@ -69,7 +69,7 @@ Test-That 'W-19 the path of the program is quoted, so that no C:\Program.exe is 
     (Get-CimInstance Win32_Service -Filter "Name='$name'").PathName.StartsWith('"')
 }
 $checks = & $exe check --json | ForEach-Object { $_ | ConvertFrom-Json }
-$settings = Get-Content (Join-Path $home_ 'agent.toml') -Raw
+$settings = Get-Content (Join-Path $folder 'agent.toml') -Raw
 function Find-Check([string] $check) { @($checks | Where-Object { $_.check -eq $check })[-1] }
 if ($settings -notmatch '(?m)^\s*password_file') {
     # What the service itself did last: a check here would sign in as whoever runs this script.

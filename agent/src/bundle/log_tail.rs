@@ -13,7 +13,7 @@ const NONE: &str = "No log files lie in the data folder. Under systemd: journalc
 
 /// From the folder that the configuration names, or the one that a Windows service logs to.
 pub fn read(config: &Config, redactor: &mut Redactor) -> String {
-    read_folder(&config.log.folder.clone().unwrap_or_else(|| config.data_dir.join("logs")), redactor)
+    read_folder(&config.log.folder.clone().unwrap_or_else(|| config.data_dir.join(crate::belongings::LOGS)), redactor)
 }
 
 fn read_folder(folder: &Path, redactor: &mut Redactor) -> String {

@@ -17,6 +17,8 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
+use crate::previous_key;
+use crate::service::attempt;
 use crate::service::pending::{self, Pending};
 
 /// A finished bundle.
@@ -78,7 +80,8 @@ fn secrets(config: Result<&Config, &Diagnostic>) -> Vec<String> {
         Some(Pending::Waits(order)) => Some(order.token.expose_secret().to_owned()),
         Some(Pending::Refused(_)) | None => None,
     };
-    passwords.chain(proxy).chain(keys).chain(token).collect()
+    let other_keys = [previous_key::find_seed_text(&config.data_dir), attempt::find_seed_text(&config.data_dir)];
+    passwords.chain(proxy).chain(keys).chain(other_keys.into_iter().flatten()).chain(token).collect()
 }
 
 fn lines(lines: &[String]) -> String {
@@ -92,8 +95,10 @@ fn pretty(json: &serde_json::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::belongings;
+    use crate::clock::Chance;
     use crate::identity::Enrolled;
-    use crate::platform::private_file;
+    use crate::platform::{private_file, secret};
     use chrono::DateTime;
     use rollcall_protocol::key::PrivateKey;
     use uuid::Uuid;
@@ -126,6 +131,8 @@ mod tests {
         let identity = Identity::new(enrolled, &key).with_next_key(&next);
         identity.save(folder.path()).unwrap();
         pending::save(folder.path(), "canary-of-the-token", None).unwrap();
+        previous_key::keep(folder.path(), identity.agent, &PrivateKey::from_seed(&[10; 32]), DateTime::UNIX_EPOCH);
+        attempt::begin(folder.path(), "canary-of-another-token", &Chance::seeded(1)).unwrap();
 
         let known = secrets(Ok(&config));
 
@@ -134,5 +141,13 @@ mod tests {
             assert!(known.iter().any(|secret| secret == canary), "{canary}");
         }
         assert_eq!(identity.seed_texts().count(), 2);
+        for name in belongings::SECRETS {
+            let is_told = |secret: &String| {
+                let sealed = secret::seal(secret.as_bytes()).unwrap();
+                let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+                text.contains(secret) || text.contains(&sealed)
+            };
+            assert!(cfg!(windows) || known.iter().any(is_told), "{name}");
+        }
     }
 }

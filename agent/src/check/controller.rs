@@ -18,7 +18,7 @@ use crate::directory::reader::{DirectoryReader, Finds};
 use crate::directory::sid::Sid;
 use crate::directory::values;
 use crate::exit::Exit;
-use crate::platform::domain_controller::Located;
+use crate::platform::domain_controller::{Located, Search};
 use crate::service::keeping;
 use crate::spool::state::State;
 
@@ -73,7 +73,7 @@ async fn check_lines(
     store: Option<&State>,
 ) -> bool {
     if let Some(domain) = &access.controllers.domain {
-        report.add("locator", locator(domain, &controllers::locate(domain, access).await));
+        report.add("locator", locator(domain, &controllers::locate(domain, access, Search::Remembered).await));
     }
     let experience = store.map(|state| state.experience(situation.clock.now())).unwrap_or_default();
     let targets = controllers::targets(access, &experience, situation.chance).await;
@@ -204,10 +204,11 @@ async fn sign_in(
     store: Option<&State>,
     access: &Access,
 ) -> Option<(DirectoryReader, Domain)> {
-    let refused = keeping::find_report(&config.data_dir).is_some_and(|last| keeping::was_refused(&last));
+    let refused = keeping::find_refusal(&config.data_dir);
+    let refused = refused.is_some_and(|refusal| refusal.sign_in == config.sign_in_mark());
     match (situation.caution, refused) {
         (Caution::RespectLastRefusal, true) => {
-            skip_all_of_the_directory(report, "the last cycle was refused; trying again could lock the account");
+            skip_all_of_the_directory(report, "this sign-in was refused lately; trying again could lock the account");
             return None;
         }
         (Caution::RespectLastRefusal, false) | (Caution::TryOnce, _) => {}

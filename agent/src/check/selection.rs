@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rollcall_protocol::catalogue;
-use rollcall_protocol::desired::{DesiredState, Selection};
+use rollcall_protocol::desired::{DesiredState, Nesting, Selection};
 
 use super::coverage::{self, Coverage, Taking};
 use super::finding::{Finding, Report};
@@ -151,6 +151,9 @@ impl Reading<'_> {
         selection: Selection,
         coverage: &mut Coverage,
     ) -> Result<Finding, Incomplete> {
+        if let Some(why) = self.scope.why_unavailable(selection.guid, self.nesting(selection)) {
+            return Ok(Finding::Warn(unavailable(selection, why)));
+        }
         let place = match self.scope.located(selection.guid) {
             Located::Unavailable(why) => return Ok(Finding::Warn(unavailable(selection, *why))),
             Located::Ou(dn) => dn.to_string(),
@@ -175,9 +178,7 @@ impl Reading<'_> {
 
     /// Base and filter of each search, as a cycle makes them; the groups inside a group, where an import wants them.
     fn searches(&self, selection: Selection) -> Vec<(String, Filter)> {
-        let of_import = |hold: &&Hold| hold.selection == selection;
-        let imports = self.scope.holds.iter().filter(of_import).filter_map(|hold| self.scope.imports.get(&hold.import));
-        let nesting = imports.map(|import| import.nesting).max().unwrap_or_default();
+        let nesting = self.nesting(selection);
         match self.scope.located(selection.guid) {
             Located::Ou(dn) => vec![(dn.to_string(), people::FILTER)],
             Located::Group(_) => {
@@ -186,6 +187,13 @@ impl Reading<'_> {
             }
             Located::Unavailable(_) => Vec::new(),
         }
+    }
+
+    /// Whether some import wants the groups inside.
+    fn nesting(&self, selection: Selection) -> Nesting {
+        let of_import = |hold: &&Hold| hold.selection == selection;
+        let imports = self.scope.holds.iter().filter(of_import).filter_map(|hold| self.scope.imports.get(&hold.import));
+        imports.map(|import| import.nesting).max().unwrap_or_default()
     }
 
     /// Left out of every import that selects this place.

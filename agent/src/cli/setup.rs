@@ -25,13 +25,13 @@ pub fn run(
                 cloud_url: given(cloud_url.as_deref()),
                 proxy: given(proxy.as_deref()).map(Into::into),
             };
-            setup::install(&wishes, path)?;
+            setup::install(&wishes, path, clock)?;
             // None of these settings is worth a failed installation; `docs/operate` says how to look at them.
             for (what, why) in service::configure() {
                 output.notice(format!("{what}: {why}"));
             }
         }
-        Step::Withdraw => setup::withdraw(config),
+        Step::Withdraw => setup::withdraw(config, path, clock),
         Step::Upgrade => setup::announce(path, clock)?,
         Step::Remove => setup::remove(config, path, clock)?,
     }

@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod system_proxy;
+pub mod script_memory;
 pub mod way_out;
 pub mod http;
 pub mod link;

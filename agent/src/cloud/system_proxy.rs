@@ -24,8 +24,8 @@ impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Machine => "WinHTTP of this machine",
-            Self::Script => "the script of the service's account",
-            Self::Account => "the Internet options of the service's account",
+            Self::Script => "the script of the account that runs this",
+            Self::Account => "the Internet options of the account that runs this",
         })
     }
 }

@@ -1,18 +1,11 @@
 //! Decides how requests leave this network: directly, through the proxy that the file names, or as the system says.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError, mpsc};
-use std::time::{Duration, Instant};
 
+use super::script_memory::ScriptMemory;
 use super::system_proxy::{self, Place, Source, Told};
 use crate::config::{Cloud, Proxy};
 use crate::platform::system_proxy as system;
-use crate::platform::system_proxy::ScriptAnswer;
-
-/// A script is fetched over the network, which may never answer.
-const SCRIPT_PATIENCE: Duration = Duration::from_secs(10);
-/// How long what a script said holds: it is asked before every connection otherwise.
-const SCRIPT_HOLDS: Duration = Duration::from_mins(5);
 
 /// The way to one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,23 +29,15 @@ pub enum WayOut {
 pub struct Router {
     url: String,
     proxy: Option<Proxy>,
-    last: Mutex<Option<Asked>>,
-}
-
-/// What a script said last.
-#[derive(Debug, Clone)]
-struct Asked {
-    script: String,
-    at: Instant,
-    answer: ScriptAnswer,
+    script: ScriptMemory,
 }
 
 impl Router {
     pub fn new(url: &str, settings: &Cloud) -> Self {
-        Self { url: url.to_owned(), proxy: settings.proxy.clone(), last: Mutex::new(None) }
+        Self { url: url.to_owned(), proxy: settings.proxy.clone(), script: ScriptMemory::new(system::ask_script) }
     }
 
-    /// May take some seconds where the account has a script.
+    /// May take some seconds the first time where the account has a script.
     pub fn way_out(&self) -> WayOut {
         match &self.proxy {
             // The environment of a service is nobody's configuration unless the file says so.
@@ -67,21 +52,11 @@ impl Router {
         let parsed = reqwest::Url::parse(&self.url).ok();
         let place = parsed.as_ref().and_then(|url| Some(Place { scheme: url.scheme(), host: url.host_str()? }));
         let Some(place) = place else { return WayOut::NoneSet };
-        match system_proxy::decide(&system::settings(), place, |script| self.ask(script)) {
+        match system_proxy::decide(&system::settings(), place, |script| self.script.answer(script, &self.url)) {
             Told::Through { proxy, source } => WayOut::OfWindows { proxy, source },
             Told::Directly(source) => WayOut::Excepted(source),
             Told::Nothing => WayOut::NoneSet,
         }
-    }
-
-    fn ask(&self, script: &str) -> ScriptAnswer {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(asked) = last.as_ref().filter(|asked| asked.script == script && asked.at.elapsed() < SCRIPT_HOLDS) {
-            return asked.answer.clone();
-        }
-        let answer = ask_in_time(script, &self.url);
-        *last = Some(Asked { script: script.to_owned(), at: Instant::now(), answer: answer.clone() });
-        answer
     }
 }
 
@@ -104,7 +79,9 @@ impl fmt::Display for WayOut {
             Self::Named(proxy) => write!(f, "{proxy}, as cloud.proxy says"),
             Self::OfWindows { proxy, source } => write!(f, "{}, as {source} says", without_sign_in(proxy)),
             Self::Excepted(source) => write!(f, "none: {source} excepts this address"),
-            Self::NoneSet => f.write_str("none: neither WinHTTP of this machine nor the service's account has one"),
+            Self::NoneSet => {
+                f.write_str("none: neither WinHTTP of this machine nor the account that runs this has one")
+            }
             Self::Environment => f.write_str("as the environment says (HTTPS_PROXY, NO_PROXY)"),
         }
     }
@@ -116,14 +93,6 @@ fn without_sign_in(proxy: &str) -> String {
         (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{place}"),
         (_, _) => proxy.to_owned(),
     }
-}
-
-fn ask_in_time(script: &str, url: &str) -> ScriptAnswer {
-    let (tell, told) = mpsc::channel();
-    let (script, url) = (script.to_owned(), url.to_owned());
-    // Whoever waits no longer hears nothing; the thread ends with WinHTTP's own timeouts.
-    std::thread::spawn(move || drop(tell.send(system::ask_script(&script, &url))));
-    told.recv_timeout(SCRIPT_PATIENCE).unwrap_or(ScriptAnswer::None)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Tells one sign-in from another without knowing its secret: by what the file says of it, and by when the files with
 //! password or key were last written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use rollcall_protocol::hash::Hash;
@@ -14,7 +14,9 @@ impl Config {
         let Some(ldap) = &self.ldap else { return Hash::of(b"no directory") };
         // The section names files and never holds what stands in them.
         let mut text = format!("{ldap:?}");
-        for file in [&ldap.password_file, &ldap.keytab_file].into_iter().flatten() {
+        // A cache that is no file has no time; then only its name tells.
+        let cache = ldap.ticket_cache.as_ref().map(|cache| PathBuf::from(cache.strip_prefix("FILE:").unwrap_or(cache)));
+        for file in [&ldap.password_file, &ldap.keytab_file, &cache].into_iter().flatten() {
             text.push_str(&written(file));
         }
         Hash::of(text.as_bytes())
@@ -49,5 +51,19 @@ mod tests {
         assert_ne!(config("ben").sign_in_mark(), before);
         std::fs::write(&password, "second").unwrap();
         assert_ne!(config("ana").sign_in_mark(), before);
+    }
+
+    #[test]
+    fn a_ticket_cache_that_was_filled_anew_is_another_sign_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        std::fs::write(&cache, "of ana").unwrap();
+        for prefix in ["", "FILE:"] {
+            let text = format!("[ldap]\nhost = 'dc1.lab.example'\nticket_cache = '{prefix}{}'", cache.display());
+            let mark = || Config::parse(&text).unwrap().sign_in_mark();
+            let before = mark();
+            std::fs::write(&cache, format!("of somebody else{prefix}")).unwrap();
+            assert_ne!(mark(), before, "{prefix}");
+        }
     }
 }

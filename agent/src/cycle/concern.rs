@@ -1,5 +1,6 @@
 //! Decides what a complete reading has to tell a human: nothing was lost, and somebody must look.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use rollcall_protocol::checkin::Clearing;
@@ -42,6 +43,16 @@ pub enum Concern {
     GroupUnseen {
         memberships: usize,
     },
+    /// People who would leave a group, while neither they nor the group show who is in it.
+    GroupSilent {
+        memberships: usize,
+    },
+    /// Groups that nobody can choose, since they do not say what they are.
+    GroupsUnlisted {
+        what: &'static str,
+        groups: usize,
+        first: Uuid,
+    },
 }
 
 impl Concern {
@@ -56,7 +67,9 @@ impl Concern {
             | Self::NotSelectable { .. }
             | Self::NestedTooFar { .. }
             | Self::Withheld { .. }
-            | Self::GroupUnseen { .. } => None,
+            | Self::GroupUnseen { .. }
+            | Self::GroupSilent { .. }
+            | Self::GroupsUnlisted { .. } => None,
         }
     }
 }
@@ -77,6 +90,13 @@ impl fmt::Display for Concern {
             Self::GroupUnseen { memberships } => {
                 write!(f, "{memberships} memberships stay: these people are in a group that cannot be seen")
             }
+            Self::GroupSilent { memberships } => write!(
+                f,
+                "{memberships} memberships stay: neither these people nor the group that held them show who is in it"
+            ),
+            Self::GroupsUnlisted { what, groups, first } => {
+                write!(f, "{groups} groups cannot be chosen: {what} of the object {first} cannot be read")
+            }
         }
     }
 }
@@ -88,7 +108,13 @@ pub fn clearings(losses: &Losses) -> Vec<Clearing> {
 }
 
 /// Everything to look at, in a fixed order.
-pub fn list(scope: &Scope, judged: &Judged, withheld: &Withheld, losses: &Losses) -> Vec<Concern> {
+pub fn list(
+    scope: &Scope,
+    judged: &Judged,
+    withheld: &Withheld,
+    unlisted: &BTreeMap<Uuid, &'static str>,
+    losses: &Losses,
+) -> Vec<Concern> {
     let of_selection = |(why, count): (Unavailable, usize)| match why {
         Unavailable::Gone => Concern::SelectionGone { objects: count },
         Unavailable::OtherDomain => Concern::SelectionElsewhere { objects: count },
@@ -101,10 +127,19 @@ pub fn list(scope: &Scope, judged: &Judged, withheld: &Withheld, losses: &Losses
         of: loss.of,
     });
     let kept_back = withheld.first().map(|(first, what)| Concern::Withheld { what, people: withheld.people(), first });
-    let verdicts = judged.verdicts.values().flatten();
-    let unseen = verdicts.filter(|(_, verdict)| *verdict == Verdict::Stay(Doubt::UnseenGroup)).count();
-    let unseen = (unseen > 0).then_some(Concern::GroupUnseen { memberships: unseen });
-    scope.reasons().into_iter().map(of_selection).chain(lost).chain(kept_back).chain(unseen).collect()
+    let stay = |doubt| {
+        let verdicts = judged.verdicts.values().flatten();
+        Some(verdicts.filter(|(_, verdict)| *verdict == Verdict::Stay(doubt)).count()).filter(|count| *count > 0)
+    };
+    let unseen = stay(Doubt::UnseenGroup).map(|memberships| Concern::GroupUnseen { memberships });
+    let silent = stay(Doubt::SilentGroup).map(|memberships| Concern::GroupSilent { memberships });
+    let unlisted = unlisted.first_key_value().map(|(first, what)| Concern::GroupsUnlisted {
+        what,
+        groups: unlisted.len(),
+        first: *first,
+    });
+    let of_people = lost.chain(kept_back).chain(unseen).chain(silent);
+    scope.reasons().into_iter().map(of_selection).chain(of_people).chain(unlisted).collect()
 }
 
 #[cfg(test)]
@@ -127,13 +162,14 @@ mod tests {
         judged.verdicts.insert(id(5), vec![stays(Doubt::Withheld)]);
         judged.verdicts.insert(id(6), vec![stays(Doubt::UnseenGroup), stays(Doubt::Selection)]);
 
-        let told = list(&scope, &judged, &withheld, &Losses::default());
+        let told = list(&scope, &judged, &withheld, &BTreeMap::from([(id(9), "groupType")]), &Losses::default());
 
         let expected = vec![
             Concern::SelectionGone { objects: 2 },
             Concern::SelectionElsewhere { objects: 1 },
             Concern::Withheld { what: "userAccountControl", people: 1, first: id(5) },
             Concern::GroupUnseen { memberships: 1 },
+            Concern::GroupsUnlisted { what: "groupType", groups: 1, first: id(9) },
         ];
         assert_eq!(told, expected);
     }

@@ -1,6 +1,6 @@
 //! Looks once more at everybody who seems to be gone, on the same domain controller, and gathers the verdicts.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 use rollcall_protocol::desired::SelectionKind;
@@ -10,17 +10,17 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::CycleError;
-use super::evidence::{self, Circumstances, DcContinuity, Doubt, Live, Looked, Standing, Verdict};
+use super::evidence::{self, Circumstances, DcContinuity, Live, Looked, Standing, Verdict};
+use super::members;
 use super::pace::Pace;
-use super::scope::{ImportScope, Scope};
+use super::scope::Scope;
 use super::survey::Ended;
-use super::withheld::{self, Withheld};
+use super::withheld::Withheld;
 use crate::clock::Clock;
 use crate::directory::dn::Dn;
-use crate::directory::domain::Domain;
+use crate::directory::domain::{self, Domain, Sought};
 use crate::directory::entry::Entry;
 use crate::directory::filter::Filter;
-use crate::directory::group;
 use crate::directory::people::{self, AttributeList, NotReadable, Read};
 use crate::directory::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
 use crate::directory::values;
@@ -35,6 +35,8 @@ pub struct Judged {
     pub verdicts: HashMap<Uuid, Vec<(Uuid, Verdict)>>,
     /// People of whom the directory says that there is no such object.
     pub missing: HashSet<Uuid>,
+    /// People who show no group that they are in: there is none, or it is hidden.
+    pub in_no_group: HashSet<Uuid>,
 }
 
 /// Who looks, and with what.
@@ -70,19 +72,21 @@ impl SecondLook<'_> {
             let mut live = self.find_live(reader, people).await?;
             for person in people {
                 let (looked, entry) = match live.remove(&person.guid) {
-                    Some(entry) => self.read_live(entry, person, withheld)?,
+                    Some(entry) => self.read_live(entry, person, withheld),
                     None => self.look_for(reader, person, withheld).await?,
                 };
                 if matches!(looked, Looked::Nothing | Looked::Elsewhere) {
                     judged.missing.insert(person.guid);
                 }
+                if matches!(&looked, Looked::Live(live) if live.member_of.is_empty()) {
+                    judged.in_no_group.insert(person.guid);
+                }
                 judged.verdicts.insert(person.guid, self.judge_one(spool, person, &looked, entry.as_ref())?);
             }
         }
-        for guid in contradicted(reader, self.scope, &judged).await? {
-            withheld.note(guid, "memberOf");
-            judged.keep(guid);
-        }
+        members::hear_groups(reader, self.scope, ended, &mut judged, withheld).await?;
+        // Who was added just now was added by the names of these places.
+        self.scope.barred().check_unmoved(reader).await?;
         Ok(judged)
     }
 
@@ -138,13 +142,12 @@ impl SecondLook<'_> {
         person: &Ended,
         withheld: &mut Withheld,
     ) -> Result<(Looked, Option<Entry>), Incomplete> {
-        let base = values::guid_base(person.guid);
-        match reader.read_base(&base, &self.wanted(), Finds::Live).await {
-            Ok(Some(entry)) => return self.read_live(entry, person, withheld),
-            Ok(None) => {}
-            Err(Incomplete::Referral) => return Ok((Looked::Elsewhere, None)),
-            Err(error) => return Err(error),
+        match domain::locate(reader, person.guid, &self.wanted()).await? {
+            Sought::Here(entry) => return Ok(self.read_live(entry, person, withheld)),
+            Sought::Nowhere => {}
+            Sought::Elsewhere => return Ok((Looked::Elsewhere, None)),
         }
+        let base = values::guid_base(person.guid);
         let deleted = reader.read_base(&base, &["isDeleted"], Finds::Deleted).await?;
         let is_tombstone = deleted.is_some_and(|entry| entry.is_true("isDeleted"));
         Ok((if is_tombstone { Looked::Tombstone } else { Looked::Nothing }, None))
@@ -156,20 +159,15 @@ impl SecondLook<'_> {
         wanted
     }
 
-    fn read_live(
-        &self,
-        entry: Entry,
-        person: &Ended,
-        withheld: &mut Withheld,
-    ) -> Result<(Looked, Option<Entry>), Incomplete> {
-        match self.live(&entry, &person.memberships) {
-            Ok(live) => Ok((Looked::Live(live), Some(entry))),
-            Err(NotReadable::Withheld { what, .. }) => {
-                withheld.note(person.guid, what);
-                Ok((Looked::Withheld, None))
-            }
-            Err(NotReadable::Nameless) => Err(Incomplete::UnreadableEntry { page: 1, what: "objectGUID" }),
-        }
+    fn read_live(&self, entry: Entry, person: &Ended, withheld: &mut Withheld) -> (Looked, Option<Entry>) {
+        let what = match self.live(&entry, &person.memberships) {
+            Ok(live) => return (Looked::Live(live), Some(entry)),
+            Err(NotReadable::Withheld { what, .. }) => what,
+            // We asked for this very object, so it is known which one keeps its own GUID back.
+            Err(NotReadable::Nameless) => "objectGUID",
+        };
+        withheld.note(person.guid, what);
+        (Looked::Withheld, None)
     }
 
     /// An object that is there but cannot be read is no evidence of anything.
@@ -235,96 +233,5 @@ impl Sink for Asked {
         let guid = guid.filter(|guid| self.asked.remove(guid)).ok_or(Refused::Unreadable("objectGUID"))?;
         self.found.insert(guid, entry);
         Ok(())
-    }
-}
-
-impl Judged {
-    /// Takes back that somebody departs alive.
-    fn keep(&mut self, guid: Uuid) {
-        for (_, verdict) in self.verdicts.get_mut(&guid).into_iter().flatten() {
-            if is_out_alive(verdict) {
-                *verdict = Verdict::Stay(Doubt::Withheld);
-            }
-        }
-    }
-}
-
-/// Somebody who departs although a selected group still lists them shows that `memberOf` cannot be read: of them, or,
-/// where they are more than a few, of anybody, and then nobody has left anything. The members of each group are read once.
-async fn contradicted(
-    reader: &mut DirectoryReader,
-    scope: &Scope,
-    judged: &Judged,
-) -> Result<HashSet<Uuid>, Incomplete> {
-    let mut listed = HashSet::new();
-    for (group, people) in still_selected_groups(scope, judged) {
-        let members = group::read_members(reader, group).await?.ok_or(Incomplete::ChangedMeanwhile)?;
-        listed.extend(members.into_iter().filter(|member| people.contains(member)));
-    }
-    if listed.len() as u64 > withheld::AT_LEAST { Err(Incomplete::Contradiction) } else { Ok(listed) }
-}
-
-/// The groups that must not list those who depart alive, with these people.
-fn still_selected_groups(scope: &Scope, judged: &Judged) -> BTreeMap<Uuid, HashSet<Uuid>> {
-    let mut leaving: BTreeMap<Uuid, HashSet<Uuid>> = BTreeMap::new();
-    for (guid, verdicts) in &judged.verdicts {
-        for import in verdicts.iter().filter(|(_, verdict)| is_out_alive(verdict)).map(|(import, _)| import) {
-            for group in scope.imports.get(import).iter().flat_map(|import| located_groups(scope, import)) {
-                leaving.entry(group).or_default().insert(*guid);
-            }
-        }
-    }
-    leaving
-}
-
-fn located_groups(scope: &Scope, import: &ImportScope) -> Vec<Uuid> {
-    let groups = import.include.iter().flat_map(|held| scope.groups(held.guid, import.nesting));
-    groups.map(|group| group.guid).collect()
-}
-
-/// An exclude wins over every group, and the deleted are in none.
-fn is_out_alive(verdict: &Verdict) -> bool {
-    match verdict {
-        Verdict::Depart(Evidence::LeftScope { .. } | Evidence::LeftGroup { .. } | Evidence::Deselected) => true,
-        Verdict::Depart(Evidence::Deleted | Evidence::Excluded { .. } | Evidence::Absent { .. })
-        | Verdict::Wait
-        | Verdict::Stay(_)
-        | Verdict::StillHeld(_) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cycle::scope::Located;
-    use crate::cycle::scope::fixtures::*;
-    use crate::directory::entry::fixtures::entry;
-    use rollcall_protocol::desired::Selection;
-
-    fn with_group() -> Scope {
-        let sid = [1, 5, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0x50, 4, 0, 0];
-        let guid = id(41).to_bytes_le();
-        let attributes: &[(&str, &[&[u8]])] =
-            &[("objectGUID", &[&guid]), ("objectSid", &[&sid]), ("groupType", &[b"-2147483646"])];
-        let group = group::Group::from_entry(&entry("CN=Crew,DC=lab", attributes)).unwrap();
-        let selected = [ou(21), Selection { guid: id(41), kind: SelectionKind::Group }];
-        let mut scope = scope(vec![import(11, &selected, &[]), import(12, &[ou(21)], &[])]);
-        scope.set_located(id(41), Located::Group(group));
-        scope
-    }
-
-    #[test]
-    fn whoever_departs_alive_is_looked_for_in_every_group_of_that_import() {
-        let left = Verdict::Depart(Evidence::LeftScope { dn: "CN=Ana,DC=lab".into() });
-        let deleted = Verdict::Depart(Evidence::Deleted);
-        let mut judged = Judged::default();
-        judged.verdicts.insert(id(1), vec![(id(11), left.clone())]);
-        judged.verdicts.insert(id(2), vec![(id(11), Verdict::Depart(Evidence::Deselected))]);
-        judged.verdicts.insert(id(3), vec![(id(11), deleted), (id(12), left.clone()), (id(13), left)]);
-        judged.verdicts.insert(id(4), vec![(id(11), Verdict::Wait)]);
-
-        let groups = still_selected_groups(&with_group(), &judged);
-
-        assert_eq!(groups, BTreeMap::from([(id(41), HashSet::from([id(1), id(2)]))]));
     }
 }

@@ -72,6 +72,8 @@ pub enum Doubt {
     Selection,
     /// They are in a group that cannot be seen: it may lie in one whose inner groups are followed.
     UnseenGroup,
+    /// They show no group of their own, and the group that held them shows no member: both may be hidden.
+    SilentGroup,
     /// They cannot be read themselves.
     Withheld,
 }
@@ -176,6 +178,9 @@ fn holds(scope: &Scope, import: &ImportScope, selected: Uuid, live: &Live) -> Ho
     let is_in = |group: &&Group| {
         live.member_of.contains(&group.dn) || (live.primary_group.is_some() && live.primary_group == group.sid.rid())
     };
+    if scope.why_unavailable(selected, import.nesting).is_some() {
+        return Holds::NobodyKnows(Doubt::Selection);
+    }
     match scope.located(selected) {
         Located::Ou(ou) => known(live.dn.is_at_or_under(ou)),
         Located::Group(_) if scope.groups(selected, import.nesting).iter().any(is_in) => Holds::Yes,

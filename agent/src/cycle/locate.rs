@@ -4,7 +4,7 @@ use rollcall_protocol::desired::{Selection, SelectionKind};
 
 use super::scope::{Located, Scope, Unavailable};
 use crate::directory::dn::Dn;
-use crate::directory::domain::{self, Domain};
+use crate::directory::domain::{self, Domain, Sought};
 use crate::directory::entry::Entry;
 use crate::directory::group::Group;
 use crate::directory::reader::{DirectoryReader, Incomplete};
@@ -19,7 +19,7 @@ pub async fn locate_all(reader: &mut DirectoryReader, domain: &Domain, scope: &m
     Ok(())
 }
 
-/// Whether everything that decides who is in scope is still where it was, under the name it had. People who were sorted
+/// Whether everything that decides who is in scope, or must never be read, is still where it was, under the name it had. People who were sorted
 /// by names that changed meanwhile would seem to have left.
 pub async fn check_unmoved(reader: &mut DirectoryReader, domain: &Domain, scope: &Scope) -> Result<(), Incomplete> {
     for wanted in scope.to_locate() {
@@ -28,12 +28,12 @@ pub async fn check_unmoved(reader: &mut DirectoryReader, domain: &Domain, scope:
         }
     }
     for inner in scope.inner_groups() {
-        let entry = domain::locate(reader, inner.guid, ATTRIBUTES).await?;
+        let entry = domain::locate(reader, inner.guid, ATTRIBUTES).await?.here();
         if entry.and_then(|entry| Dn::parse(&entry.dn)).as_ref() != Some(&inner.dn) {
             return Err(Incomplete::ChangedMeanwhile);
         }
     }
-    Ok(())
+    scope.barred().check_unmoved(reader).await
 }
 
 fn is_same(before: &Located, now: &Located) -> bool {
@@ -43,21 +43,17 @@ fn is_same(before: &Located, now: &Located) -> bool {
         // Somebody may be in what has come back, or not in what is gone.
         (Located::Unavailable(before), Located::Unavailable(now)) => before == now,
         (Located::Group(_), Located::Ou(_) | Located::Unavailable(_))
-        | (Located::Ou(_), Located::Group(_) | Located::Unavailable(_)) => false,
-        // It was there, and its groups went too far.
-        (Located::Unavailable(before), Located::Group(_)) => *before == Unavailable::NestedTooFar,
-        (Located::Unavailable(_), Located::Ou(_)) => false,
+        | (Located::Ou(_), Located::Group(_) | Located::Unavailable(_))
+        | (Located::Unavailable(_), Located::Ou(_) | Located::Group(_)) => false,
     }
 }
 
 async fn locate(reader: &mut DirectoryReader, domain: &Domain, wanted: Selection) -> Result<Located, Incomplete> {
-    match domain::locate(reader, wanted.guid, ATTRIBUTES).await {
-        Ok(Some(entry)) => Ok(judge(wanted, &entry, domain)),
-        Ok(None) => Ok(Located::Unavailable(Unavailable::Gone)),
-        // The forest knows the object, and another domain has it.
-        Err(Incomplete::Referral) => Ok(Located::Unavailable(Unavailable::OtherDomain)),
-        Err(error) => Err(error),
-    }
+    Ok(match domain::locate(reader, wanted.guid, ATTRIBUTES).await? {
+        Sought::Here(entry) => judge(wanted, &entry, domain),
+        Sought::Nowhere => Located::Unavailable(Unavailable::Gone),
+        Sought::Elsewhere => Located::Unavailable(Unavailable::OtherDomain),
+    })
 }
 
 const ATTRIBUTES: &[&str] =

@@ -25,6 +25,9 @@ pub struct Merged<'a> {
     known: HashMap<Vec<HoldIndex>, Merge>,
 }
 
+/// Sets of selections that are remembered.
+const MOST: usize = 4_096;
+
 impl<'a> Merged<'a> {
     pub fn new(scope: &'a Scope) -> Self {
         Self { scope, known: HashMap::new() }
@@ -33,6 +36,10 @@ impl<'a> Merged<'a> {
     /// For somebody whom nothing else holds.
     pub fn of(&mut self, holds: &[HoldIndex]) -> Result<&Merge, serde_json::Error> {
         if !self.known.contains_key(holds) {
+            // A directory that puts everybody into other groups must not fill the memory.
+            if self.known.len() >= MOST {
+                self.known.clear();
+            }
             let memberships = self.scope.memberships(holds, &[]);
             let (packed, end) = (memberships::pack(&memberships), Draft::end_of(&memberships)?);
             self.known.insert(holds.to_vec(), Merge { memberships, packed, end });

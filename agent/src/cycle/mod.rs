@@ -15,6 +15,7 @@ pub mod survey;
 pub mod evidence;
 pub mod pace;
 pub mod confirm;
+mod members;
 pub mod guard;
 pub mod concern;
 pub mod parts;

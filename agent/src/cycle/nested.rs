@@ -6,19 +6,11 @@ use std::collections::HashSet;
 use rollcall_protocol::limits;
 use uuid::Uuid;
 
-use super::scope::{Located, Scope, Unavailable};
+use super::scope::{Scope, Tree};
 use crate::directory::domain::Domain;
 use crate::directory::group::{self, Group, GroupMap, Outlook};
 use crate::directory::reader::{DirectoryReader, Incomplete};
 use crate::directory::structure;
-
-/// What a selected group holds.
-#[derive(Debug, Clone)]
-enum Tree {
-    Whole(Vec<Group>),
-    /// More than is followed. Part of it would look like people who left.
-    TooFar,
-}
 
 /// Finds the groups inside every selected group whose import wants them.
 pub async fn expand_all(
@@ -32,13 +24,12 @@ pub async fn expand_all(
         scope.set_outlook(Outlook::over(domain, groups));
     }
     for root in roots {
-        match expand(&root, groups, domain) {
-            Tree::Whole(inner) => {
-                check_members(reader, &root, &inner, groups, domain).await?;
-                scope.set_nested(root.guid, inner);
-            }
-            Tree::TooFar => scope.set_located(root.guid, Located::Unavailable(Unavailable::NestedTooFar)),
+        let tree = expand(&root, groups, domain);
+        match &tree {
+            Tree::Whole(inner) => check_members(reader, &root, inner, groups, domain).await?,
+            Tree::TooFar => {}
         }
+        scope.set_nested(root.guid, tree);
     }
     Ok(())
 }
@@ -98,13 +89,14 @@ mod tests {
     use super::*;
     use crate::directory::domain::fixtures::domain;
     use crate::directory::group::fixtures::group;
+    use crate::directory::room::Room;
 
     /// Groups called by their numbers, each with the numbers of the groups it is in.
     fn map(groups: &[(u32, &[u32])]) -> GroupMap {
         let mut map = GroupMap::default();
         for (number, inside) in groups {
             let outer: Vec<String> = inside.iter().map(|outer| format!("cn={outer},ou=groups,dc=LAB")).collect();
-            map.add(group(*number), outer.iter().map(String::as_str));
+            map.add(group(*number), outer.iter().map(String::as_str), &mut Room::default()).unwrap();
         }
         map
     }

@@ -67,7 +67,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
         }
     }
     Ok(Summary {
-        concerns: concern::list(&read.scope, &read.judged, &read.withheld, &losses),
+        concerns: concern::list(&read.scope, &read.judged, &read.withheld, &read.structure.unlisted, &losses),
         ..summary(access, read, &part, counts, &sealed)
     })
 }

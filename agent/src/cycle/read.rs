@@ -4,6 +4,7 @@ use rollcall_protocol::desired::{Nesting, Selection};
 use uuid::Uuid;
 
 use super::CycleError;
+use super::locate;
 use super::merged::Merged;
 use super::scope::{Located, Scope};
 use super::together;
@@ -11,13 +12,12 @@ use super::way::Way;
 use super::withheld::Withheld;
 use crate::directory::census::Census;
 use crate::directory::dn::Dn;
-use crate::directory::domain::Domain;
+use crate::directory::domain::{self, Domain};
 use crate::directory::entry::Entry;
 use crate::directory::filter::Filter;
 use crate::directory::group::{self, Group};
 use crate::directory::people::{self, AttributeList, Read};
-use crate::directory::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
-use crate::directory::values;
+use crate::directory::reader::{DirectoryReader, Incomplete, PAGE_SIZE, Refused, Search, Sink};
 use crate::spool::reading::{Draft, HoldIndex, Reading, Visits};
 use crate::spool::{Spool, SpoolError};
 
@@ -31,7 +31,21 @@ pub struct Reads<'a> {
 
 impl Reads<'_> {
     /// Reads every selection that can be read, and counts everybody. Any error means that all of it counts for nothing.
+    ///
+    /// Who is in and who is kept back goes by the names that places and groups had when they were located; so they are
+    /// located once more at the end, and if one of them has another name, nothing counts.
     pub async fn run(
+        self,
+        reader: &mut DirectoryReader,
+        spool: &mut Spool,
+        way: Way,
+    ) -> Result<(Census, Withheld), CycleError> {
+        let census = self.people(reader, spool, way).await?;
+        locate::check_unmoved(reader, self.domain, self.scope).await?;
+        Ok(census)
+    }
+
+    async fn people(
         self,
         reader: &mut DirectoryReader,
         spool: &mut Spool,
@@ -181,8 +195,8 @@ const LOOK_AT_MEMBERS: usize = 20;
 pub(super) async fn check_empty_group(reader: &mut DirectoryReader, group: &Group) -> Result<(), Incomplete> {
     let members: Vec<Uuid> = group::read_members(reader, group.guid).await?.unwrap_or_default();
     for member in members.into_iter().take(LOOK_AT_MEMBERS) {
-        let base = values::guid_base(member);
-        let entry = reader.read_base(&base, &["sAMAccountType"], Finds::Live).await?;
+        // Somebody of another domain is nobody whom this search could have found.
+        let entry = domain::locate(reader, member, &["sAMAccountType"]).await?.here();
         if entry.is_some_and(|entry| people::is_user(&entry)) {
             return Err(Incomplete::Contradiction);
         }

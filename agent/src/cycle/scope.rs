@@ -38,6 +38,14 @@ pub enum Unavailable {
     NestedTooFar,
 }
 
+/// The groups inside a selected group.
+#[derive(Debug, Clone)]
+pub enum Tree {
+    Whole(Vec<Group>),
+    /// More than is followed. Part of it would look like people who left.
+    TooFar,
+}
+
 /// One selection of one import.
 #[derive(Debug, Clone)]
 pub struct Hold {
@@ -72,7 +80,7 @@ pub struct Scope {
     /// What the file on this machine keeps back, in every import.
     barred: Barred,
     /// The groups inside a selected group, for imports that want them.
-    nested: HashMap<Uuid, Vec<Group>>,
+    nested: HashMap<Uuid, Tree>,
     /// What can be seen of all groups, where some are followed.
     outlook: Outlook,
 }
@@ -151,8 +159,15 @@ impl Scope {
         roots.into_values().collect()
     }
 
-    pub fn set_nested(&mut self, guid: Uuid, groups: Vec<Group>) {
-        self.nested.insert(guid, groups);
+    pub fn set_nested(&mut self, guid: Uuid, tree: Tree) {
+        self.nested.insert(guid, tree);
+    }
+
+    fn inner(&self, guid: Uuid) -> &[Group] {
+        match self.nested.get(&guid) {
+            Some(Tree::Whole(groups)) => groups,
+            Some(Tree::TooFar) | None => &[],
+        }
     }
 
     pub fn set_outlook(&mut self, outlook: Outlook) {
@@ -175,38 +190,54 @@ impl Scope {
     pub fn groups(&self, guid: Uuid, nesting: Nesting) -> Vec<&Group> {
         let Located::Group(group) = self.located(guid) else { return Vec::new() };
         let inner = match nesting {
-            Nesting::Direct => None,
-            Nesting::Nested => self.nested.get(&guid),
+            Nesting::Direct => &[],
+            Nesting::Nested => self.inner(guid),
         };
-        std::iter::once(group).chain(inner.into_iter().flatten()).collect()
+        std::iter::once(group).chain(inner).collect()
     }
 
     /// Every group that is followed although nobody selected it.
     pub fn inner_groups(&self) -> impl Iterator<Item = &Group> {
-        self.nested.values().flatten()
+        self.nested.keys().flat_map(|guid| self.inner(*guid))
     }
 
     /// Selections and excluded OUs that could not be found, in a fixed order.
     pub fn unavailable(&self) -> Vec<Uuid> {
-        let mut missing: Vec<Uuid> =
-            self.to_locate().iter().map(|selection| selection.guid).filter(|guid| self.is_unavailable(*guid)).collect();
-        missing.dedup();
+        self.missing().into_keys().collect()
+    }
+
+    /// What some import cannot read, with the reason.
+    fn missing(&self) -> BTreeMap<Uuid, Unavailable> {
+        let mut missing = BTreeMap::new();
+        for import in self.imports.values() {
+            let included = import.include.iter().map(|held| (held.guid, import.nesting));
+            let excluded = import.exclude.iter().map(|guid| (*guid, Nesting::Direct));
+            for (guid, nesting) in included.chain(excluded) {
+                missing.extend(self.why_unavailable(guid, nesting).map(|why| (guid, why)));
+            }
+        }
         missing
     }
 
     /// How many there are of each reason.
     pub fn reasons(&self) -> BTreeMap<Unavailable, usize> {
         let mut reasons = BTreeMap::new();
-        for guid in self.unavailable() {
-            if let Located::Unavailable(why) = self.located(guid) {
-                *reasons.entry(*why).or_default() += 1;
-            }
+        for why in self.missing().into_values() {
+            *reasons.entry(why).or_default() += 1;
         }
         reasons
     }
 
-    fn is_unavailable(&self, guid: Uuid) -> bool {
-        matches!(self.located(guid), Located::Unavailable(_))
+    /// Why an object cannot be read for an import that wants inner groups, or does not: groups that go too far are no
+    /// matter to one that does not follow them.
+    pub fn why_unavailable(&self, guid: Uuid, nesting: Nesting) -> Option<Unavailable> {
+        match (self.located(guid), nesting, self.nested.get(&guid)) {
+            (Located::Unavailable(why), _, _) => Some(*why),
+            (Located::Group(_), Nesting::Nested, Some(Tree::TooFar)) => Some(Unavailable::NestedTooFar),
+            (Located::Group(_), Nesting::Nested, Some(Tree::Whole(_)) | None)
+            | (Located::Group(_), Nesting::Direct, _)
+            | (Located::Ou(_), _, _) => None,
+        }
     }
 
     /// Whether an import stands still: paused, or an excluded OU or a place of the local ceiling cannot be found (then
@@ -214,7 +245,10 @@ impl Scope {
     pub fn is_still(&self, import: &ImportScope) -> bool {
         match import.motion {
             Motion::Still => true,
-            Motion::Live => self.barred.is_uncertain() || import.exclude.iter().any(|guid| self.is_unavailable(*guid)),
+            Motion::Live => {
+                let is_lost = |guid: &Uuid| self.why_unavailable(*guid, Nesting::Direct).is_some();
+                self.barred.is_uncertain() || import.exclude.iter().any(is_lost)
+            }
         }
     }
 
@@ -222,7 +256,7 @@ impl Scope {
     pub fn is_frozen(&self, import: Uuid, via: Uuid) -> bool {
         let Some(scope) = self.imports.get(&import) else { return false };
         let selected = scope.include.iter().any(|selection| selection.guid == via);
-        self.is_still(scope) || (selected && self.is_unavailable(via))
+        self.is_still(scope) || (selected && self.why_unavailable(via, scope.nesting).is_some())
     }
 
     /// The selections to read, each once, with the positions of the holds it stands for.
@@ -235,7 +269,7 @@ impl Scope {
                 SelectionKind::Ou => Nesting::Direct,
                 SelectionKind::Group => import.nesting,
             };
-            if let (true, Ok(index)) = (self.may_read(hold.selection.guid), HoldIndex::try_from(index)) {
+            if let (true, Ok(index)) = (self.may_read(hold.selection.guid, nesting), HoldIndex::try_from(index)) {
                 by_selection.entry((hold.selection, nesting)).or_default().push(index);
             }
         }
@@ -243,10 +277,10 @@ impl Scope {
     }
 
     /// An OU inside a place of the local ceiling is not even searched.
-    fn may_read(&self, selected: Uuid) -> bool {
+    fn may_read(&self, selected: Uuid, nesting: Nesting) -> bool {
         match self.located(selected) {
             Located::Ou(dn) => !self.barred.holds(dn),
-            Located::Group(_) => true,
+            Located::Group(_) => self.why_unavailable(selected, nesting).is_none(),
             Located::Unavailable(_) => false,
         }
     }

@@ -1,11 +1,10 @@
 //! Decides who is in scope while everybody is counted: one search over the whole domain for both.
 //!
 //! Who lies where and who is in which group is then ours to say, by the names that the selected objects had when they
-//! were located; so they are located once more at the end, and if one of them has another name, nothing counts.
+//! were located.
 
 use std::collections::HashMap;
 
-use super::locate;
 use super::read::{self, Reads, Recorder};
 use super::scope::{Located, Scope};
 use super::withheld::Withheld;
@@ -41,7 +40,6 @@ pub(super) async fn read(
     for group in sieve.groups.iter().filter(|group| group.found == 0) {
         read::check_empty_group(reader, group.group).await?;
     }
-    locate::check_unmoved(reader, reads.domain, reads.scope).await?;
     Ok((census, withheld))
 }
 

@@ -86,6 +86,17 @@ impl Barred {
         Self(places.iter().map(found).collect())
     }
 
+    /// Whether every place still has the name by which people were kept back.
+    pub async fn check_unmoved(&self, reader: &mut DirectoryReader) -> Result<(), Incomplete> {
+        for (guid, dn) in self.0.iter().filter_map(|found| found.at.as_ref()) {
+            let now = domain::locate(reader, *guid, &["objectGUID"]).await?.here();
+            if now.and_then(|entry| Dn::parse(&entry.dn)).as_ref() != Some(dn) {
+                return Err(Incomplete::ChangedMeanwhile);
+            }
+        }
+        Ok(())
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -127,7 +138,7 @@ async fn locate(
 ) -> Result<Option<(Uuid, Dn)>, Incomplete> {
     let attributes = &["objectGUID"];
     let entry = match place {
-        Place::Guid { guid, .. } => domain::locate(reader, *guid, attributes).await?,
+        Place::Guid { guid, .. } => domain::locate(reader, *guid, attributes).await?.here(),
         // A name outside the domain would only bring a referral.
         Place::Name(dn) if !dn.is_at_or_under(&domain.head) => None,
         Place::Name(dn) => reader.read_base(dn.as_str(), attributes, Finds::Live).await?,

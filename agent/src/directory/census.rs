@@ -8,6 +8,7 @@ use super::domain::Domain;
 use super::entry::Entry;
 use super::people;
 use super::reader::{DirectoryReader, Incomplete, PAGE_SIZE, Refused, Search, Sink};
+use super::room::Room;
 use super::sid::Sid;
 
 /// What has to be known of a person to count them.
@@ -29,6 +30,8 @@ pub struct Census {
     by_primary_group: HashMap<u32, u32>,
     /// Windows' own accounts, which are nobody's people.
     own_groups: Names,
+    /// For all of these names.
+    room: Room,
 }
 
 /// Where one person was counted.
@@ -59,7 +62,7 @@ impl Census {
         let sid = entry.bytes("objectSid").and_then(Sid::from_bytes);
         let name = entry.text("sAMAccountName").unwrap_or_default();
         if sid.is_some_and(|sid| people::is_system(entry, &sid, name)) {
-            self.own_groups.count_all(entry);
+            self.own_groups.count_all(entry, &mut self.room)?;
             return Ok(None);
         }
         if !self.barred.is_empty() {
@@ -67,19 +70,19 @@ impl Census {
             if self.barred.holds(&dn) {
                 self.left_out += 1;
                 // Counted like Windows' own accounts, so that they are not taken for somebody of another domain.
-                self.own_groups.count_all(entry);
+                self.own_groups.count_all(entry, &mut self.room)?;
                 return Ok(None);
             }
         }
         let parent = dn::parent_of(&entry.dn).ok_or(Refused::Unreadable("its name"))?;
         self.people += 1;
-        let groups = self.groups.count_all(entry);
+        let groups = self.groups.count_all(entry, &mut self.room)?;
         self.is_cut |= groups.is_empty() && entry.chunk(MEMBER_OF).is_some_and(|chunk| chunk.last.is_some());
         let primary_group = entry.text("primaryGroupID").and_then(|text| text.parse().ok());
         if let Some(rid) = primary_group {
             *self.by_primary_group.entry(rid).or_default() += 1;
         }
-        Ok(Some(Seat { place: self.places.count(parent), groups, primary_group }))
+        Ok(Some(Seat { place: self.places.count(parent, &mut self.room)?, groups, primary_group }))
     }
 
     /// The figures, by name.
@@ -111,20 +114,24 @@ struct Names {
 }
 
 impl Names {
-    fn count(&mut self, name: &str) -> usize {
-        let number = self.numbers.get(name).copied().unwrap_or_else(|| {
-            self.numbers.insert(name.into(), self.counts.len());
-            self.counts.push(0);
-            self.counts.len() - 1
-        });
+    fn count(&mut self, name: &str, room: &mut Room) -> Result<usize, Refused> {
+        let number = match self.numbers.get(name) {
+            Some(number) => *number,
+            None => {
+                room.keep(name)?;
+                self.numbers.insert(name.into(), self.counts.len());
+                self.counts.push(0);
+                self.counts.len() - 1
+            }
+        };
         if let Some(count) = self.counts.get_mut(number) {
             *count += 1;
         }
-        number
+        Ok(number)
     }
 
-    fn count_all(&mut self, entry: &Entry) -> Vec<usize> {
-        entry.texts(MEMBER_OF).map(|group| self.count(group)).collect()
+    fn count_all(&mut self, entry: &Entry, room: &mut Room) -> Result<Vec<usize>, Refused> {
+        entry.texts(MEMBER_OF).map(|group| self.count(group, room)).collect()
     }
 
     /// By names in small letters: a count needs no more than that.

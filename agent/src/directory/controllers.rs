@@ -11,7 +11,7 @@ use super::names::{Listed, NameServer};
 use super::reader::DirectoryReader;
 use crate::clock::Chance;
 use crate::cycle::{Access, CycleError};
-use crate::platform::domain_controller::{self, Located};
+use crate::platform::domain_controller::{self, Located, Search};
 
 /// Which domain controllers there are, as far as this machine was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub async fn targets(
     let controllers = &access.controllers;
     let mut hosts = controllers.hosts.clone();
     if let Some(domain) = &controllers.domain {
-        hosts.extend(find(controllers, domain, experience.last, access, chance).await?);
+        hosts.extend(find(controllers, domain, experience, access, chance).await?);
     }
     let mut targets = Vec::new();
     for host in arrange(hosts, experience) {
@@ -116,9 +116,9 @@ pub async fn targets(
 }
 
 /// What the system's own locator says of a domain, which may leave it to DNS to know the controllers.
-pub async fn locate(domain: &str, access: &Access) -> Located {
+pub async fn locate(domain: &str, access: &Access, search: Search) -> Located {
     let domain = domain.to_owned();
-    let asked = tokio::task::spawn_blocking(move || domain_controller::find(&domain));
+    let asked = tokio::task::spawn_blocking(move || domain_controller::find(&domain, search));
     match tokio::time::timeout(access.target.timeouts.connect, asked).await {
         Ok(Ok(located)) => located,
         Ok(Err(_)) | Err(_) => Located::Silent,
@@ -129,17 +129,20 @@ pub async fn locate(domain: &str, access: &Access) -> Located {
 async fn find(
     controllers: &Controllers,
     domain: &str,
-    preferred: Option<&str>,
+    experience: &Experience<'_>,
     access: &Access,
     chance: &Chance,
 ) -> Result<Vec<String>, ConnectError> {
-    let located = locate(domain, access).await;
+    let mut located = locate(domain, access, Search::Remembered).await;
+    if located.host().is_some_and(|host| is_doubtful(host, experience)) {
+        located = locate(domain, access, Search::Anew).await;
+    }
     let mut hosts: Vec<String> = located.host().map(str::to_owned).into_iter().collect();
     match controllers.names.controllers(domain, access.target.timeouts.connect).await {
         Ok(listed) => hosts.extend(by_priority(listed, chance)),
         Err(error) => {
             tracing::warn!(%error, "DNS does not tell the domain controllers");
-            hosts.extend(preferred.map(str::to_owned));
+            hosts.extend(experience.last.map(str::to_owned));
         }
     }
     let (ours, foreign): (Vec<String>, Vec<String>) =
@@ -153,6 +156,13 @@ async fn find(
         (true, Some(host)) => Err(ConnectError::ForeignController { host, domain: domain.to_owned() }),
         (true, None) => Err(ConnectError::NameUnknown { host: format!("_ldap._tcp.dc._msdcs.{domain}") }),
     }
+}
+
+/// Whether the locator may remember a controller that is no more: one that broke off lately, or that the last reading
+/// passed by.
+fn is_doubtful(host: &str, experience: &Experience<'_>) -> bool {
+    let is_it = |other: &str| other.eq_ignore_ascii_case(host);
+    experience.broke.iter().any(|broke| is_it(&broke.host)) || experience.last.is_some_and(|last| !is_it(last))
 }
 
 /// DNS is not signed: whoever can answer could name a machine of their own, with a certificate that anybody gets for it,
@@ -233,11 +243,21 @@ fn onward(error: &CycleError) -> Onward {
 mod tests {
     use super::*;
     use crate::directory::bind::BindRefused;
-    use crate::directory::broken::Broken;
+    use crate::directory::broken::{Broke, Broken};
     use chrono::DateTime;
 
     fn listed(host: &str, priority: u16, weight: u16) -> Listed {
         Listed { host: host.into(), priority, weight }
+    }
+
+    #[test]
+    fn the_locator_is_asked_anew_about_a_controller_that_broke_off_or_was_passed_by() {
+        let broke = Broke { host: "dc1.lab".into(), at: DateTime::UNIX_EPOCH };
+        let after = |last, broke| is_doubtful("DC1.lab", &Experience { last, broke });
+
+        assert!(!after(None, Vec::new()) && !after(Some("dc1.lab"), Vec::new()));
+        assert!(after(Some("dc2.lab"), Vec::new()));
+        assert!(after(Some("dc1.lab"), vec![&broke]));
     }
 
     #[test]

@@ -162,13 +162,33 @@ fn dns_name(head: &Dn) -> String {
     labels.join(".")
 }
 
-/// Where a selected object is now. `None` when it is gone or cannot be read any more.
-pub async fn locate(
-    reader: &mut DirectoryReader,
-    guid: Uuid,
-    attributes: &[&str],
-) -> Result<Option<Entry>, Incomplete> {
-    reader.read_base(&values::guid_base(guid), attributes, Finds::Live).await
+/// Who has an object.
+#[derive(Debug)]
+pub enum Sought {
+    Here(Entry),
+    /// It is gone, or cannot be read any more: the directory says the same of both.
+    Nowhere,
+    /// The forest knows the object, and another domain has it.
+    Elsewhere,
+}
+
+impl Sought {
+    pub fn here(self) -> Option<Entry> {
+        match self {
+            Self::Here(entry) => Some(entry),
+            Self::Nowhere | Self::Elsewhere => None,
+        }
+    }
+}
+
+/// Where an object is now. A domain controller answers with a referral for what it knows another domain to have.
+pub async fn locate(reader: &mut DirectoryReader, guid: Uuid, attributes: &[&str]) -> Result<Sought, Incomplete> {
+    match reader.read_base(&values::guid_base(guid), attributes, Finds::Live).await {
+        Ok(Some(entry)) => Ok(Sought::Here(entry)),
+        Ok(None) => Ok(Sought::Nowhere),
+        Err(Incomplete::Referral) => Ok(Sought::Elsewhere),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

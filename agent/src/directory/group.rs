@@ -11,6 +11,7 @@ use super::entry::Entry;
 use super::filter::Filter;
 use super::people;
 use super::reader::{DirectoryReader, Finds, Incomplete, Refused};
+use super::room::Room;
 use super::sid::Sid;
 use super::values::{self, GroupType};
 
@@ -25,14 +26,32 @@ pub struct Group {
     pub usn: i64,
 }
 
+/// What a group that a search brought says of itself.
+#[derive(Debug, Clone)]
+pub enum GroupRead {
+    Group(Group),
+    /// It keeps back what it is: it cannot be chosen, and is not listed.
+    Silent {
+        guid: Uuid,
+        what: &'static str,
+    },
+}
+
 pub const ATTRIBUTES: &[&str] = &["objectGUID", "objectSid", "groupType", "isCriticalSystemObject", "uSNChanged"];
 
 impl Group {
-    /// Reads one of the groups that a search brought. One that keeps its kind back cannot be chosen and is not listed.
-    pub fn read(entry: &Entry) -> Result<Self, Refused> {
+    /// Reads one of the groups that a search brought.
+    pub fn read(entry: &Entry) -> Result<GroupRead, Refused> {
         let guid = entry.bytes("objectGUID").and_then(values::guid).ok_or(Refused::Unreadable("a group"))?;
-        let short_enough = Some(entry).filter(|entry| entry.dn.len() <= people::LONGEST);
-        short_enough.and_then(Self::from_entry).ok_or(Refused::Withheld { guid, what: "groupType" })
+        let silent = |what| Ok(GroupRead::Silent { guid, what });
+        if entry.dn.len() > people::LONGEST {
+            return silent("its name");
+        }
+        match Self::from_entry(entry) {
+            Some(group) => Ok(GroupRead::Group(group)),
+            None if entry.text("groupType").is_none() => silent("groupType"),
+            None => silent("objectSid"),
+        }
     }
 
     /// Reads a group entry; `None` if it is no group.
@@ -66,13 +85,24 @@ pub struct GroupMap {
 
 impl GroupMap {
     /// Adds a group with the names of the groups it is in.
-    pub fn add<'a>(&mut self, group: Group, member_of: impl Iterator<Item = &'a str>) {
+    pub fn add<'a>(
+        &mut self,
+        group: Group,
+        member_of: impl Iterator<Item = &'a str>,
+        room: &mut Room,
+    ) -> Result<(), Refused> {
         for outer in member_of.filter_map(Dn::parse) {
             let key = outer.key();
+            if !self.names.contains_key(&key) {
+                room.keep(&key)?;
+            }
+            room.link()?;
             self.inside.entry(key.clone()).or_default().push(group.guid);
             self.names.entry(key).or_insert(outer);
         }
+        room.keep(group.dn.as_str())?;
         self.by_guid.insert(group.guid, group);
+        Ok(())
     }
 
     pub fn get(&self, guid: Uuid) -> Option<&Group> {
@@ -124,11 +154,12 @@ const STEP: usize = 1000;
 /// chunks are not one reading.
 pub async fn read_members(reader: &mut DirectoryReader, group: Uuid) -> Result<Option<Vec<Uuid>>, Incomplete> {
     for _ in 0..MOST_READINGS {
-        let Some(before) = domain::locate(reader, group, ATTRIBUTES).await?.as_ref().and_then(Group::from_entry) else {
+        let Some(before) = domain::locate(reader, group, ATTRIBUTES).await?.here().as_ref().and_then(Group::from_entry)
+        else {
             return Ok(None);
         };
         let members = read_ranges(reader, group).await?;
-        let after = domain::locate(reader, group, ATTRIBUTES).await?.as_ref().and_then(Group::from_entry);
+        let after = domain::locate(reader, group, ATTRIBUTES).await?.here().as_ref().and_then(Group::from_entry);
         if after.is_some_and(|after| after.usn == before.usn) {
             return Ok(Some(members));
         }
@@ -326,10 +357,11 @@ mod tests {
     #[test]
     fn behind_a_group_that_is_not_seen_and_in_all_that_lies_in_it_there_may_be_more() {
         let mut map = GroupMap::default();
-        map.add(named(2001, "CN=Open,DC=lab"), std::iter::empty());
-        map.add(named(2002, "CN=Inner,DC=lab"), ["CN=Hidden,DC=lab"].into_iter());
-        map.add(named(2003, "CN=Deep,DC=lab"), ["CN=Inner,DC=lab", "CN=Open,DC=lab"].into_iter());
-        map.add(named(2004, "CN=Circle,DC=lab"), ["CN=Circle,DC=lab", "CN=Abroad,DC=child,DC=lab"].into_iter());
+        let mut add = |group, outer: &[&str]| map.add(group, outer.iter().copied(), &mut Room::default()).unwrap();
+        add(named(2001, "CN=Open,DC=lab"), &[]);
+        add(named(2002, "CN=Inner,DC=lab"), &["CN=Hidden,DC=lab"]);
+        add(named(2003, "CN=Deep,DC=lab"), &["CN=Inner,DC=lab", "CN=Open,DC=lab"]);
+        add(named(2004, "CN=Circle,DC=lab"), &["CN=Circle,DC=lab", "CN=Abroad,DC=child,DC=lab"]);
 
         let outlook = Outlook::over(&crate::directory::domain::fixtures::domain(), &map);
 

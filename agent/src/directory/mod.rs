@@ -21,6 +21,7 @@ pub mod request;
 pub mod answer;
 pub mod conversation;
 pub mod reader;
+pub mod room;
 pub mod domain;
 pub mod names;
 pub mod broken;

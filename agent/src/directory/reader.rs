@@ -69,6 +69,8 @@ pub enum Refused {
         guid: Uuid,
         what: &'static str,
     },
+    /// More names than are kept in memory.
+    TooManyNames,
     Store(String),
     /// Looking up what is known found the store damaged: it must be set aside, not tried again.
     Damaged(String),
@@ -236,6 +238,10 @@ impl<S: Sink> Found<S> {
                     self.withheld.insert(guid, what);
                 }
                 Err(Refused::Unreadable(what)) => return Err(Incomplete::UnreadableEntry { page, what }),
+                Err(Refused::TooManyNames) => {
+                    let most = limits::DIRECTORY_NAMES as u64;
+                    return Err(Incomplete::TooMany { what: "bytes of names", most });
+                }
                 Err(Refused::Store(why)) => return Err(Incomplete::Store(why)),
                 Err(Refused::Damaged(why)) => return Err(Incomplete::Damaged(why)),
             }

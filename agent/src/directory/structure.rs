@@ -12,9 +12,10 @@ use super::dn::Dn;
 use super::domain::Domain;
 use super::entry::Entry;
 use super::filter::Filter;
-use super::group::{self, Group, GroupMap};
+use super::group::{self, Group, GroupMap, GroupRead};
 use super::people;
 use super::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
+use super::room::Room;
 use super::values;
 
 /// Everything the portal's pickers show.
@@ -26,6 +27,8 @@ pub struct Structure {
     pub people: u64,
     /// People in places that are never read.
     pub left_out: u64,
+    /// Groups that do not say what they are, so that they are not listed, with what each keeps back.
+    pub unlisted: BTreeMap<Uuid, &'static str>,
 }
 
 /// Reads the structure of the whole domain, and which groups lie in which.
@@ -46,10 +49,21 @@ pub struct Skeleton {
     units: Units,
     pub map: GroupMap,
     members: BTreeMap<Uuid, Members>,
+    unlisted: BTreeMap<Uuid, Unlisted>,
     /// Groups by the group they are in.
     groups: HashMap<String, u32>,
     computers: HashMap<String, u32>,
     contacts: HashMap<String, u32>,
+    /// For all of these names.
+    room: Room,
+}
+
+/// A group that does not say what it is.
+#[derive(Debug)]
+struct Unlisted {
+    /// `None` where the name is none.
+    dn: Option<Dn>,
+    what: &'static str,
 }
 
 /// How many values `member` has.
@@ -97,7 +111,10 @@ impl Skeleton {
             groups.push(known.listed(group, members, units.above(&group.dn), blocked(group, domain)));
         }
         let ous = units.listed(census.barred(), &counts);
-        Ok(Structure { ous, groups, people: census.people, left_out: census.left_out })
+        let is_told = |dn: &Dn| !census.barred().holds(dn);
+        let unlisted = self.unlisted.iter().filter(|(_, group)| group.dn.as_ref().is_some_and(is_told));
+        let unlisted = unlisted.map(|(guid, group)| (*guid, group.what)).collect();
+        Ok(Structure { ous, groups, people: census.people, left_out: census.left_out, unlisted })
     }
 }
 
@@ -115,11 +132,13 @@ impl Sink for Skeleton {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
         let is_a = |class: &str| entry.texts("objectClass").any(|name| name.eq_ignore_ascii_case(class));
         if is_a("organizationalUnit") {
+            self.room.keep(&entry.dn)?;
             self.units.add(&entry);
         } else if is_a("group") {
             self.add_group(&entry)?;
         } else {
-            count_groups(if is_a("contact") { &mut self.contacts } else { &mut self.computers }, &entry);
+            let counts = if is_a("contact") { &mut self.contacts } else { &mut self.computers };
+            count_groups(counts, &entry, &mut self.room)?;
         }
         Ok(())
     }
@@ -131,23 +150,33 @@ impl Sink for Skeleton {
 
 impl Skeleton {
     fn add_group(&mut self, entry: &Entry) -> Result<(), Refused> {
-        let group = Group::read(entry)?;
+        let group = match Group::read(entry)? {
+            GroupRead::Group(group) => group,
+            GroupRead::Silent { guid, what } => {
+                self.room.keep(&entry.dn)?;
+                self.unlisted.insert(guid, Unlisted { dn: Dn::parse(&entry.dn), what });
+                return Ok(());
+            }
+        };
         let members = match entry.chunk("member") {
             None => Members::All(0),
             Some(chunk) if chunk.last.is_some() => Members::MoreThan(chunk.values.len()),
             Some(chunk) => Members::All(chunk.values.len()),
         };
         self.members.insert(group.guid, members);
-        count_groups(&mut self.groups, entry);
-        self.map.add(group, entry.texts(MEMBER_OF));
-        Ok(())
+        count_groups(&mut self.groups, entry, &mut self.room)?;
+        self.map.add(group, entry.texts(MEMBER_OF), &mut self.room)
     }
 }
 
-fn count_groups(counts: &mut HashMap<String, u32>, entry: &Entry) {
-    for group in entry.texts(MEMBER_OF) {
-        *counts.entry(group.to_lowercase()).or_default() += 1;
+fn count_groups(counts: &mut HashMap<String, u32>, entry: &Entry, room: &mut Room) -> Result<(), Refused> {
+    for group in entry.texts(MEMBER_OF).map(str::to_lowercase) {
+        if !counts.contains_key(&group) {
+            room.keep(&group)?;
+        }
+        *counts.entry(group).or_default() += 1;
     }
+    Ok(())
 }
 
 /// What this domain shows as the members of one group.

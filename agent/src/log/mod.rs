@@ -51,7 +51,7 @@ pub fn start(settings: &Log, data_dir: &Path, reader: Reader) {
 /// The folder of the files: the one that was asked for, and on Windows never none, since there is no journal.
 fn folder(settings: &Log, data_dir: &Path, reader: Reader) -> Option<PathBuf> {
     let own = match reader {
-        Reader::Service | Reader::Fetched if cfg!(windows) => Some(data_dir.join("logs")),
+        Reader::Service | Reader::Fetched if cfg!(windows) => Some(data_dir.join(crate::belongings::LOGS)),
         Reader::Service | Reader::Fetched | Reader::Terminal => None,
     };
     match reader {

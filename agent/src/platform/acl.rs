@@ -23,15 +23,34 @@ pub fn guard(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether accounts may read it that are neither the system, nor administrators, nor the service, nor its owner.
-pub fn is_open(path: &Path) -> io::Result<bool> {
+/// What accounts may do with a file or folder that are neither the system, nor administrators, nor the service, nor its
+/// owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Openness {
+    Closed,
+    Readable,
+    /// They may have put something there.
+    Writable,
+}
+
+pub fn openness(path: &Path) -> io::Result<Openness> {
     #[cfg(windows)]
-    return windows::is_open(path);
+    return windows::openness(path);
     #[cfg(not(windows))]
     {
         use std::os::unix::fs::PermissionsExt;
-        Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+        let mode = std::fs::metadata(path)?.permissions().mode();
+        Ok(match (mode & 0o022, mode & 0o077) {
+            (0, 0) => Openness::Closed,
+            (0, _) => Openness::Readable,
+            (_, _) => Openness::Writable,
+        })
     }
+}
+
+/// Whether others may at least read it.
+pub fn is_open(path: &Path) -> io::Result<bool> {
+    Ok(openness(path)? != Openness::Closed)
 }
 
 /// Whether the folder was made by somebody who might as well be an attacker: every user may make folders below

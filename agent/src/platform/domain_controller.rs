@@ -27,24 +27,38 @@ impl Located {
     }
 }
 
-/// A controller of this domain. May take several seconds.
+/// Whether the locator may answer with what it found before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Search {
+    /// It keeps an answer for a quarter of an hour and longer.
+    Remembered,
+    /// What it remembers did not work.
+    Anew,
+}
+
+/// A controller of this domain that holds everything: a read-only one may lack attributes. May take several seconds.
 #[cfg(not(windows))]
-pub fn find(_domain: &str) -> Located {
+pub fn find(_domain: &str, _search: Search) -> Located {
     Located::NoLocator
 }
 
-/// A controller of this domain. May take several seconds.
+/// A controller of this domain that holds everything: a read-only one may lack attributes. May take several seconds.
 #[cfg(windows)]
-pub fn find(domain: &str) -> Located {
+pub fn find(domain: &str, search: Search) -> Located {
     use super::wide;
     use windows_sys::Win32::NetworkManagement::NetManagement::NetApiBufferFree;
     use windows_sys::Win32::Networking::ActiveDirectory::{
-        DOMAIN_CONTROLLER_INFOW, DS_DIRECTORY_SERVICE_REQUIRED, DS_IS_DNS_NAME, DS_RETURN_DNS_NAME, DsGetDcNameW,
+        DOMAIN_CONTROLLER_INFOW, DS_DIRECTORY_SERVICE_REQUIRED, DS_FORCE_REDISCOVERY, DS_IS_DNS_NAME,
+        DS_RETURN_DNS_NAME, DS_WRITABLE_REQUIRED, DsGetDcNameW,
     };
 
     let domain = wide::of(domain);
     let mut info: *mut DOMAIN_CONTROLLER_INFOW = std::ptr::null_mut();
-    let flags = DS_DIRECTORY_SERVICE_REQUIRED | DS_IS_DNS_NAME | DS_RETURN_DNS_NAME;
+    let what = DS_DIRECTORY_SERVICE_REQUIRED | DS_WRITABLE_REQUIRED | DS_IS_DNS_NAME | DS_RETURN_DNS_NAME;
+    let flags = match search {
+        Search::Remembered => what,
+        Search::Anew => what | DS_FORCE_REDISCOVERY,
+    };
     // SAFETY: the name ends with a zero and outlives the call, the null pointers mean "not given", and `info` is a
     // valid place for the one pointer that the call writes.
     let error = unsafe {

@@ -4,15 +4,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rollcall_protocol::catalogue;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::key::PrivateKey;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::belongings;
 use crate::clock::Chance;
 use crate::diagnostic::Diagnostic;
-use crate::exit::Exit;
 use crate::platform::{private_file, secret};
 
 #[derive(Serialize, Deserialize)]
@@ -24,7 +25,7 @@ struct Stored {
 }
 
 fn path(folder: &Path) -> PathBuf {
-    folder.join("enrolling.json")
+    folder.join(belongings::ENROLLING)
 }
 
 /// The key to enrol with. It is on the disk before anybody hears of it.
@@ -35,11 +36,18 @@ pub fn begin(folder: &Path, token: &str, chance: &Chance) -> Result<PrivateKey, 
     }
     let mut seed = Zeroizing::new([0; 32]);
     chance.fill(seed.as_mut_slice());
-    let unwritable = |error: std::io::Error| not_writable(folder, &error);
+    let unwritable = |error: std::io::Error| Diagnostic::not_writable(folder, &error);
     let sealed_seed = secret::seal(seed.as_slice()).map_err(unwritable)?;
     let text = serde_json::to_vec(&Stored { token, sealed_seed }).map_err(Diagnostic::unexpected)?;
     private_file::write(&path(folder), &Zeroizing::new(text)).map_err(unwritable)?;
     Ok(PrivateKey::from_seed(&seed))
+}
+
+/// The seed of the key, as the identity would write it, so that it can be blotted out.
+pub fn find_seed_text(folder: &Path) -> Option<String> {
+    let text = Zeroizing::new(fs::read(path(folder)).ok()?);
+    let stored: Stored = serde_json::from_slice(&text).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(secret::open(&stored.sealed_seed).ok()?.as_slice()))
 }
 
 /// A file that cannot be read is as good as none: its key was perhaps never shown to anybody.
@@ -65,8 +73,8 @@ const ROOM: usize = 128 * 1024;
 
 impl Room {
     pub fn take(folder: &Path) -> Result<Self, Diagnostic> {
-        let room = Self(folder.join("room.tmp"));
-        private_file::write(&room.0, &vec![0x52; ROOM]).map_err(|error| not_writable(folder, &error))?;
+        let room = Self(folder.join(belongings::ROOM));
+        private_file::write(&room.0, &vec![0x52; ROOM]).map_err(|error| Diagnostic::not_writable(folder, &error))?;
         Ok(room)
     }
 }
@@ -75,10 +83,6 @@ impl Drop for Room {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
-}
-
-fn not_writable(folder: &Path, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", folder.display(), error.kind()), Exit::Failed)
 }
 
 #[cfg(test)]

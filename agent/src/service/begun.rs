@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::schedule::{Outcome, Try};
+use crate::belongings;
 use crate::platform::private_file;
 
 /// What the disk knows of the last reading.
@@ -32,7 +33,7 @@ pub struct GoOn {
 }
 
 fn path(folder: &Path) -> PathBuf {
-    folder.join("begun.json")
+    folder.join(belongings::BEGUN)
 }
 
 impl Begun {
@@ -72,10 +73,6 @@ impl Begun {
             tracing::warn!(%error, "that a reading began or ended could not be kept");
         }
     }
-}
-
-pub fn forget(folder: &Path) {
-    let _ = fs::remove_file(path(folder));
 }
 
 #[cfg(test)]

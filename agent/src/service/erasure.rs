@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use rollcall_protocol::catalogue;
 
-use super::{attempt, keeping};
+use crate::belongings;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
@@ -15,7 +15,7 @@ use crate::spool::{self, Spool, SpoolError};
 
 /// An identity that has ended, under another name until everything else is gone: even a full disk lets a file be renamed.
 fn mark(folder: &Path) -> PathBuf {
-    folder.join("identity.ended.json")
+    folder.join(belongings::ENDED)
 }
 
 /// Whether an earlier erasure did not come to its end.
@@ -27,13 +27,12 @@ pub fn is_owed(folder: &Path) -> bool {
 pub fn erase(folder: &Path, now: DateTime<Utc>) -> Result<(), Diagnostic> {
     end_identity(folder).map_err(|error| not_erased(folder, &error))?;
     erase_people(folder, now).map_err(|error| not_erased(folder, &error))?;
-    keeping::forget(folder);
-    attempt::end(folder);
-    std::fs::remove_file(mark(folder)).or_else(keeping::absent).map_err(|error| not_erased(folder, &error))
+    belongings::forget_agent(folder);
+    std::fs::remove_file(mark(folder)).or_else(belongings::absent).map_err(|error| not_erased(folder, &error))
 }
 
 fn end_identity(folder: &Path) -> io::Result<()> {
-    std::fs::rename(Identity::path(folder), mark(folder)).or_else(keeping::absent)
+    std::fs::rename(Identity::path(folder), mark(folder)).or_else(belongings::absent)
 }
 
 /// Overwritten where that can be; a file in which nothing can be written any more is removed whole.

@@ -7,29 +7,22 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use rollcall_protocol::catalogue;
 use rollcall_protocol::ceiling::Ceiling;
-use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
+use rollcall_protocol::checkin::CycleReport;
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::hash::Hash;
 use serde::{Deserialize, Serialize};
 
-use super::begun;
+use crate::belongings::{CEILING, DESIRED, LOCK, REACHED, REFUSAL, REPORT};
 use crate::clock::Clock;
 use crate::cloud::checkin::{self, InForce, Instructions};
 use crate::config::Config;
 use crate::cycle::Reached;
-use crate::diagnostic::{Diagnostic, is_of_the_account};
+use crate::diagnostic::Diagnostic;
 use crate::directory::ceiling;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::platform::private_file;
-use crate::previous_key;
 use crate::spool::state::State;
-
-const DESIRED: &str = "desired.jws";
-const REPORT: &str = "last-cycle.json";
-const CEILING: &str = "ceiling.json";
-const REACHED: &str = "reached.json";
-const REFUSAL: &str = "refused.json";
 
 /// Held as long as a process may write the data folder.
 #[derive(Debug)]
@@ -43,7 +36,7 @@ pub fn lock(folder: &Path) -> Result<Lock, Diagnostic> {
         Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", folder.display(), error.kind()), Exit::Failed)
     };
     private_file::make_folder(folder).map_err(not_writable)?;
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     // On a full or read-only disk the lock of an earlier start is as good.
     let file = File::create(&path).or_else(|error| File::open(&path).map_err(|_| error)).map_err(not_writable)?;
     match file.try_lock() {
@@ -57,7 +50,7 @@ pub fn lock(folder: &Path) -> Result<Lock, Diagnostic> {
 
 /// Whether a service holds the folder right now.
 pub fn is_locked(folder: &Path) -> bool {
-    let file = File::open(folder.join("lock"));
+    let file = File::open(folder.join(LOCK));
     file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
@@ -105,14 +98,6 @@ pub fn save_desired(folder: &Path, text: &str) -> io::Result<()> {
 /// How the last cycle ended, if there was one.
 pub fn find_report(folder: &Path) -> Option<CycleReport> {
     serde_json::from_slice(&std::fs::read(folder.join(REPORT)).ok()?).ok()
-}
-
-/// Whether the directory refused the sign-in in that cycle: trying again could lock the account.
-pub fn was_refused(report: &CycleReport) -> bool {
-    match &report.outcome {
-        CycleOutcome::Complete => false,
-        CycleOutcome::Incomplete { problem, .. } => is_of_the_account(&problem.code),
-    }
 }
 
 /// A sign-in that the directory refused, and what it was made with.
@@ -180,20 +165,6 @@ pub fn save_reached(folder: &Path, reached: &Reached) {
     if let Err(error) = saved.and_then(|json| private_file::write(&folder.join(REACHED), &json)) {
         tracing::warn!(%error, "how the directory was reached could not be kept");
     }
-}
-
-/// Forgets all of them.
-pub fn forget(folder: &Path) {
-    for file in [DESIRED, REPORT, REACHED, CEILING, REFUSAL] {
-        let _ = std::fs::remove_file(folder.join(file));
-    }
-    begun::forget(folder);
-    previous_key::forget(folder);
-}
-
-/// What is not there need not be removed.
-pub fn absent(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 #[cfg(test)]

@@ -4,16 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::Problem;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::belongings;
 use crate::diagnostic::Diagnostic;
-use crate::exit::Exit;
 use crate::platform::{private_file, secret};
-
-const FILE: &str = "enrolment.json";
 
 /// What the installation ordered.
 #[derive(Debug, Clone)]
@@ -40,7 +37,7 @@ enum Stored {
 }
 
 fn path(folder: &Path) -> PathBuf {
-    folder.join(FILE)
+    folder.join(belongings::ENROLMENT)
 }
 
 /// What was ordered, if anything. A file that cannot be read is as good as none: a new token replaces it.
@@ -56,7 +53,8 @@ pub fn find(folder: &Path) -> Option<Pending> {
 }
 
 pub fn save(folder: &Path, token: &str, cloud_url: Option<String>) -> Result<(), Diagnostic> {
-    let sealed_token = secret::seal(token.trim().as_bytes()).map_err(|error| not_writable(folder, &error))?;
+    let sealed_token =
+        secret::seal(token.trim().as_bytes()).map_err(|error| Diagnostic::not_writable(folder, &error))?;
     write(folder, &Stored::Waits { sealed_token, cloud_url })
 }
 
@@ -71,11 +69,7 @@ pub fn remove(folder: &Path) {
 
 fn write(folder: &Path, stored: &Stored) -> Result<(), Diagnostic> {
     let text = serde_json::to_vec(stored).map_err(Diagnostic::unexpected)?;
-    private_file::write(&path(folder), &text).map_err(|error| not_writable(folder, &error))
-}
-
-fn not_writable(folder: &Path, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", folder.display(), error.kind()), Exit::Failed)
+    private_file::write(&path(folder), &text).map_err(|error| Diagnostic::not_writable(folder, &error))
 }
 
 #[cfg(test)]

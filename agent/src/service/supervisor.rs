@@ -11,7 +11,7 @@ use super::desk::Desk;
 use super::guarded::Panicked;
 use super::worker::{self, Worker};
 use super::workshop::Workshop;
-use super::{clerk, erasure, keeping, listener};
+use super::{attempt, clerk, erasure, keeping, listener};
 use crate::clock::{Chance, Clock};
 use crate::cloud::link::Link;
 use crate::config::Config;
@@ -19,8 +19,8 @@ use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::log::{STARTED, STOPPED};
-use crate::spool::Spool;
 use crate::spool::state::State;
+use crate::spool::{self, Spool};
 use crate::update::store::Store;
 use crate::update::updater;
 
@@ -43,6 +43,8 @@ pub async fn run(
     pay_what_is_owed(folder, clock)?;
     let identity = Identity::get(folder)?;
     let _lock = keeping::lock(folder)?;
+    // A crash right after the enrolment left the key in a second file.
+    attempt::end(folder);
     let link = open_link(config, &identity, clock, chance)?;
     let state = find_state(folder);
     let desired = keeping::find_desired(folder, &identity, state.as_ref());
@@ -100,6 +102,8 @@ async fn end(
         Ended::Told => {
             if tokio::time::timeout(PATIENCE, workshop.close()).await.is_err() {
                 tracing::warn!("ending in the midst of a reading");
+                // The process ends without a word to whoever reads; Windows lets nobody remove what is open.
+                spool::remove_reading(folder);
             }
             Ok(stopped())
         }

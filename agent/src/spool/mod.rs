@@ -157,13 +157,21 @@ impl Spool {
     }
 }
 
-/// Whatever ends the process that reads, nobody it has read stays behind.
+/// Whoever was read stays no longer than the one who reads. A process that ends before this is called leaves them to
+/// [`remove_reading`], or to its next start.
 impl Drop for Spool {
     fn drop(&mut self) {
         match self.right {
             Right::Look => {}
             Right::Write => self.drop_reading(),
         }
+    }
+}
+
+/// Removes what a reading has written so far, where the system lets go of files that are open.
+pub fn remove_reading(folder: &Path) {
+    for file in reading::files(folder) {
+        let _ = fs::remove_file(file);
     }
 }
 

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::files::{self, Files};
 use super::ledger::{Installed, Ledger};
+use crate::belongings;
 
 const PROGRAM: &str = if cfg!(windows) { "rollcall-agent.exe" } else { "rollcall-agent" };
 const INCOMING: &str = "incoming";
@@ -30,7 +31,7 @@ pub struct Store {
 
 impl Store {
     pub fn new(data: &Path) -> Self {
-        Self { folder: data.join("versions") }
+        Self { folder: data.join(belongings::VERSIONS) }
     }
 
     fn of(&self, version: &Version) -> PathBuf {
@@ -94,6 +95,7 @@ impl Store {
             platform: Platform::here(),
             length: installed.length,
             sha256: installed.sha256,
+            published_at: None,
         });
         let mut buffer = vec![0; 64 * 1024];
         loop {

@@ -3,7 +3,7 @@
 use rollcall_agent::cycle::{CycleError, Extent};
 use rollcall_agent::directory::ceiling::NeverRead;
 use rollcall_agent::directory::people::AttributeList;
-use rollcall_lab::directory::GroupKind;
+use rollcall_lab::directory::{GroupKind, Trouble, When};
 use rollcall_protocol::evidence::{Evidence, LOCAL_CEILING, Stance};
 use rollcall_protocol::structure::Blocked;
 use uuid::Uuid;
@@ -203,4 +203,18 @@ async fn an_attribute_that_is_withheld_is_not_even_asked_for() -> Result<(), Cyc
     let told = site.cloud.people.values().all(|json| !json.contains("\"mail\"") && !json.contains("\"mobile\""));
     assert!(told);
     Ok(())
+}
+
+// proves: N-7
+#[tokio::test]
+async fn a_place_that_went_to_another_domain_is_one_that_is_not_there() {
+    let mut site = Site::synced(100, &["Staff"]).await;
+    let before = site.seen();
+    let gone = Uuid::from_u128(0xdead);
+    bar(&mut site, &[gone.to_string()]);
+    site.directory.trouble(When::single_read().asking(&gone.to_string()), Trouble::Referral);
+
+    let summary = site.sync().await.unwrap();
+
+    assert_eq!((site.seen(), summary.ceiling.never_read[0].guid), (before, None));
 }

@@ -40,6 +40,21 @@ async fn a_page_with_more_than_was_asked_for_ends_the_reading() {
     }
 }
 
+// proves: L-14
+#[tokio::test]
+async fn groups_that_are_named_without_end_do_not_fill_the_memory() {
+    for asking in ["805306368", "organizationalUnit"] {
+        let mut site = Site::synced(100, &["Staff"]).await;
+        let before = site.seen();
+        site.directory.trouble(When::page(1).asking(asking), Trouble::InventedGroups);
+
+        let error = site.sync().await.unwrap_err();
+
+        assert!(is_too_many(&error, "bytes of names"), "{asking}: {error}");
+        assert_eq!(site.seen(), before);
+    }
+}
+
 #[tokio::test]
 async fn names_without_end_are_neither_listed_nor_sent() {
     let mut site = Site::synced(100, &["Staff"]).await;

@@ -13,6 +13,7 @@ mod mangled;
 mod departures;
 mod ceiling;
 mod withheld;
+mod hidden_links;
 mod floods;
 mod troubles;
 mod refusals;

@@ -40,6 +40,18 @@ impl Town {
         Self { site, outer, inner, deep, people }
     }
 
+    /// Deeper than is followed.
+    fn chain_of_twelve(&self) {
+        let place = self.site.ou("Groups/Security");
+        let mut above = self.deep;
+        for number in 0..12 {
+            let name = format!("Step {number}");
+            let below = self.site.directory.add_group(place, &name, GroupKind::GlobalSecurity).unwrap();
+            self.site.directory.join(below, above).unwrap();
+            above = below;
+        }
+    }
+
     fn departed(&self) -> Vec<Evidence> {
         self.site.cloud.departures.iter().map(|departure| departure.evidence.clone()).collect()
     }
@@ -170,14 +182,7 @@ async fn a_hidden_group_that_nobody_follows_keeps_nobody() {
 async fn a_chain_that_is_too_deep_stands_still_and_says_so() {
     let mut town = Town::new(Nesting::Nested);
     town.site.sync().await.unwrap();
-    let place = town.site.ou("Groups/Security");
-    let mut above = town.deep;
-    for number in 0..12 {
-        let name = format!("Step {number}");
-        let below = town.site.directory.add_group(place, &name, GroupKind::GlobalSecurity).unwrap();
-        town.site.directory.join(below, above).unwrap();
-        above = below;
-    }
+    town.chain_of_twelve();
 
     let summary = town.site.sync().await.unwrap();
 
@@ -210,4 +215,23 @@ async fn one_group_may_be_direct_in_one_import_and_nested_in_another() {
 
     let imports = |index: usize| town.site.seen_person(town.people[index].guid).unwrap().imports.len();
     assert_eq!((imports(5), imports(15), imports(25)), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn groups_that_go_too_far_are_no_matter_to_an_import_that_does_not_follow_them() {
+    let mut town = Town::new(Nesting::Nested);
+    let mut direct = town.site.desired.imports[0].clone();
+    direct.import = Uuid::from_u128(0x1002);
+    direct.nesting = Nesting::Direct;
+    town.site.desired.imports.push(direct);
+    town.site.sync().await.unwrap();
+    town.chain_of_twelve();
+    let leaver = town.people[5].guid;
+    town.site.directory.leave(leaver, town.outer).unwrap();
+
+    let summary = town.site.sync().await.unwrap();
+
+    assert_eq!(summary.concerns, vec![Concern::NestedTooFar { groups: 1 }]);
+    assert_eq!(town.departed(), vec![Evidence::LeftGroup { group: town.outer }], "of the import that does not");
+    assert_eq!(town.site.seen_person(leaver).unwrap().imports.len(), 1, "the other one stands still");
 }

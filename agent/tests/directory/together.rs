@@ -2,6 +2,7 @@
 //! everybody is sorted by them let nothing count.
 
 use rollcall_agent::cycle::{CycleError, Extent, Purpose};
+use rollcall_agent::directory::ceiling::NeverRead;
 use rollcall_agent::directory::reader::Incomplete;
 use rollcall_lab::directory::When;
 use rollcall_protocol::batch::CycleKind;
@@ -84,4 +85,55 @@ async fn people_in_more_groups_than_the_server_shows_at_once_are_found_by_the_se
 
     assert!(site.seen().len() > 100);
     assert_eq!(site.seen(), site.expected());
+}
+
+/// A little of the domain, read once, with a place inside it that must not be read: `Way::Apart` from now on.
+async fn apart_around(kept_back: impl Fn(&mut Site, uuid::Uuid)) -> (Site, uuid::Uuid) {
+    let mut site = Site::new(400);
+    site.select_ous(&["Staff/Berlin"]);
+    let sales = site.ou("Staff/Berlin/Sales");
+    kept_back(&mut site, sales);
+    let summary = site.sync().await.unwrap();
+    assert!(summary.people * 2 < summary.people_in_domain && summary.people > 0, "{summary:?}");
+    (site, sales)
+}
+
+fn rename_during(site: &Site, place: uuid::Uuid, moment: When) {
+    site.directory.meanwhile(moment, move |forest| {
+        let place = forest.get_guid(place).unwrap();
+        forest.rename(place, "Vertrieb").unwrap();
+    });
+}
+
+#[tokio::test]
+async fn a_place_that_must_not_be_read_and_is_renamed_meanwhile_lets_nobody_out() {
+    let exclude = |site: &mut Site, sales| site.desired.imports[0].exclude = vec![sales];
+    let bar =
+        |site: &mut Site, sales: uuid::Uuid| site.access.never_read = NeverRead::parse(&[sales.to_string()]).unwrap();
+    let both: [&dyn Fn(&mut Site, uuid::Uuid); 2] = [&exclude, &bar];
+    for kept_back in both {
+        let (mut site, sales) = apart_around(kept_back).await;
+        let before = site.seen();
+        rename_during(&site, sales, When::page(1).asking("805306368"));
+
+        let error = site.sync().await.unwrap_err();
+        site.sync().await.unwrap();
+
+        assert!(matches!(error, CycleError::Incomplete(Incomplete::ChangedMeanwhile)), "{error:?}");
+        assert_eq!(site.seen(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_place_of_the_ceiling_that_is_renamed_while_everybody_is_read_together_lets_nobody_out() {
+    let mut site = Site::new(400);
+    site.select_ous(&["Staff"]);
+    let sales = site.ou("Staff/Berlin/Sales");
+    site.access.never_read = NeverRead::parse(&[sales.to_string()]).unwrap();
+    rename_during(&site, sales, When::page(1).asking("805306368"));
+
+    let error = site.sync().await.unwrap_err();
+
+    assert!(matches!(error, CycleError::Incomplete(Incomplete::ChangedMeanwhile)), "{error:?}");
+    assert!(site.seen().is_empty());
 }

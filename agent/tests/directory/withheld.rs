@@ -52,6 +52,21 @@ async fn an_account_that_cannot_be_read_and_is_elsewhere_now_stays_too() {
 }
 
 #[tokio::test]
+async fn somebody_elsewhere_who_hides_even_their_guid_stays_and_stops_nobody() {
+    let mut site = Site::synced(300, &["Staff/Berlin"]).await;
+    let (director, mover) = (nth(&site, 0), nth(&site, 1));
+    for person in [director, mover] {
+        site.directory.move_to(person, site.ou("Contractors")).unwrap();
+    }
+    site.directory.deny(director, Attr::ObjectGuid);
+
+    let summary = site.sync().await.unwrap();
+
+    assert_eq!((summary.counts.departed, summary.counts.undecided), (1, 1));
+    assert_eq!(summary.concerns, vec![Concern::Withheld { what: "objectGUID", people: 1, first: director }]);
+}
+
+#[tokio::test]
 async fn somebody_new_who_cannot_be_read_does_not_join_yet() {
     let mut site = Site::new(300);
     site.select_ous(&["Staff"]);
@@ -93,6 +108,9 @@ async fn a_group_that_does_not_say_what_it_is_stops_nobody() {
         let summary = site.sync().await.unwrap();
 
         assert_eq!(summary.counts.departed, 1);
+        let told = Concern::GroupsUnlisted { what: hidden.name(), groups: 1, first: group };
+        assert_eq!(summary.concerns, vec![told]);
+        assert_eq!(Diagnostic::from(&summary.concerns[0]).fault.code, "RC-2312");
         assert!(site.cloud.groups.iter().all(|listed| listed.guid != group), "it cannot be chosen");
     }
 }
@@ -112,7 +130,8 @@ async fn a_selected_group_that_no_longer_says_what_it_is_keeps_its_people() {
 
     let summary = site.sync().await.unwrap();
 
-    assert_eq!((site.seen().len(), summary.concerns), (10, vec![Concern::NotSelectable { objects: 1 }]));
+    let unlisted = Concern::GroupsUnlisted { what: "groupType", groups: 1, first: group };
+    assert_eq!((site.seen().len(), summary.concerns), (10, vec![Concern::NotSelectable { objects: 1 }, unlisted]));
 }
 
 #[tokio::test]

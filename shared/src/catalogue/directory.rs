@@ -67,8 +67,8 @@ faults! {
         ["Fill it in the directory, or use the user principal name."], event 210;
     NOT_A_DIRECTORY = "RC-2306", "Not an Active Directory server", "The server lacks what every domain controller offers, or is still synchronising.",
         ["Check host and port in ldap.host and ldap.port."], event 300;
-    GROUP_UNREADABLE = "RC-2307", "Group has members, but none can be read", "The group lists members, yet the directory shows none of them: a permission, not an empty group.",
-        ["Allow the account to read memberOf (Pre-Windows 2000 Compatible Access).", "Nobody was removed."], event 230;
+    GROUP_UNREADABLE = "RC-2307", "Members of a group cannot be read", "A group and its people contradict each other about who is in it, or neither of them says anything any more: a permission, not an empty group.",
+        ["Allow the account to read member and memberOf (the property set Group Membership; Pre-Windows 2000 Compatible Access gives it).", "Nobody was removed.", "If a group was emptied on purpose and the people who were in it are in no other: take it out of the import, and they leave."], event 230;
     MALFORMED_ANSWER = "RC-2308", "Server does not speak LDAP correctly", "An answer was malformed, too long or nested too deep, and was not passed on.",
         ["Check what listens on that port.", "Nothing was removed."], event 230;
     SEAL_BROKEN = "RC-2309", "Sealed connection was disturbed", "A buffer was changed, lost, repeated or cut off on its way, so the whole reading was discarded.",
@@ -77,6 +77,8 @@ faults! {
         ["The detail says which attribute, and the objectGUID of the first who hides it.", "Allow the agent's account to read it, or move the account out of the selection; those people stay as they were until then.", "Of very many: give the account Read All Properties (userAccountControl is in the property set Account Restrictions; membership in Pre-Windows 2000 Compatible Access gives it)."], event 230;
     GROUP_UNSEEN = "RC-2311", "A group inside a followed group cannot be seen", "People who would leave are in a group that is hidden from the agent's account, and it may lie inside the selected one; they stay.",
         ["Allow the agent's account to see that group: List Contents on its OU, Read on the group.", "If the group is nobody's concern, take these people out of it, or switch inner groups off in the import."], event 230;
+    GROUP_UNLISTED = "RC-2312", "A group does not say what it is", "A group hides its type or its SID from the agent's account, so nobody can say whether it may be chosen; it is not listed.",
+        ["Allow the agent's account to read groupType and objectSid of that group; the detail has its objectGUID.", "Nothing to do if nobody wants to choose it."], event 230;
     OU_UNREADABLE = "RC-2321", "Nothing can be read below the domain's head", "The account signs in but sees no OU, so it would see nobody.",
         ["Give the account List Contents and Read All Properties below the domain's head; Domain Users have both unless somebody took them away."], event 310;
 }

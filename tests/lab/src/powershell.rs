@@ -6,18 +6,75 @@ use tree_sitter::{Node, Parser, Tree};
 /// What is wrong with a script, with the number of the line; nothing, if nothing is.
 pub fn mistakes(script: &str) -> Vec<String> {
     let Some(tree) = parse(script) else { return vec!["the grammar could not be loaded".to_owned()] };
-    let mut found = Vec::new();
-    let mut waiting = vec![tree.root_node()];
-    while let Some(node) = waiting.pop() {
-        found.extend(wrong(&node, script).map(|what| format!("line {}: {what}", node.start_position().row + 1)));
-        let mut cursor = node.walk();
-        waiting.extend(node.children(&mut cursor));
-    }
+    let nodes = everything(tree.root_node());
+    let told = |node: &Node<'_>, what: String| format!("line {}: {what}", node.start_position().row + 1);
+    let mut found: Vec<String> =
+        nodes.iter().filter_map(|node| wrong(node, script).map(|what| told(node, what.to_owned()))).collect();
+    found.extend(never_set(&nodes, script).iter().map(|(node, name)| told(node, format!("nothing ever sets ${name}"))));
     let foreign = script.lines().position(|line| !line.is_ascii());
     found.extend(
         foreign.map(|line| format!("line {}: without a mark at its beginning the file is read as ANSI", line + 1)),
     );
     found
+}
+
+fn everything(root: Node<'_>) -> Vec<Node<'_>> {
+    let (mut nodes, mut waiting) = (Vec::new(), vec![root]);
+    while let Some(node) = waiting.pop() {
+        let mut cursor = node.walk();
+        waiting.extend(node.children(&mut cursor));
+        nodes.push(node);
+    }
+    nodes
+}
+
+/// Variables that PowerShell sets itself, or reads to know what to do.
+const AUTOMATIC: [&str; 12] = [
+    "_",
+    "args",
+    "true",
+    "false",
+    "null",
+    "matches",
+    "error",
+    "lastexitcode",
+    "psscriptroot",
+    "myinvocation",
+    "erroractionpreference",
+    "progresspreference",
+];
+
+/// Variables that are read and that nothing sets: a script takes nothing for something there, or ends.
+fn never_set<'t>(nodes: &[Node<'t>], script: &str) -> Vec<(Node<'t>, String)> {
+    let variables = nodes.iter().filter(|node| node.kind() == "variable");
+    let named = variables.filter_map(|node| Some((*node, name_of(&script[node.byte_range()])?)));
+    let (set, read): (Vec<_>, Vec<_>) = named.partition(|(node, _)| is_set_here(*node));
+    let is_known = |name: &String| AUTOMATIC.contains(&name.as_str()) || set.iter().any(|(_, set)| set == name);
+    read.into_iter().filter(|(_, name)| !is_known(name)).collect()
+}
+
+/// Names are compared without regard to case; the environment is not the script's.
+fn name_of(variable: &str) -> Option<String> {
+    let name = variable.trim_start_matches(['$', '@', '{']).trim_end_matches('}').to_ascii_lowercase();
+    match name.split_once(':') {
+        Some(("env", _)) => None,
+        Some((_, name)) => Some(name.to_owned()),
+        None => Some(name),
+    }
+}
+
+/// A parameter, what a loop goes through, and the left side of an assignment; not something inside that side.
+fn is_set_here(variable: Node<'_>) -> bool {
+    let mut at = variable;
+    while let Some(above) = at.parent() {
+        match above.kind() {
+            "script_parameter" | "foreach_statement" | "left_assignment_expression" => return true,
+            "member_access" | "element_access" | "script_parameter_default" => return false,
+            _ if above.byte_range().end != variable.byte_range().end => return false,
+            _ => at = above,
+        }
+    }
+    false
 }
 
 fn parse(script: &str) -> Option<Tree> {
@@ -75,6 +132,14 @@ mod tests {
         let found = mistakes("$ErrorActionPreference = 'Stop'\n& $agent status *> $null\n");
 
         assert_eq!(found, ["line 2: a program's first line on a redirected standard error ends the script"]);
+    }
+
+    #[test]
+    fn a_variable_that_nothing_sets_is_told_and_one_that_anything_sets_is_not() {
+        let script = "param([string] $Name)\n$one = 1\nforeach ($each in $one) { \"$Each $name $env:TEMP\" }\n\
+                      function Get-It([int] $count) { $script:total = $count }\n$total\nJoin-Path $home_ $one\n";
+
+        assert_eq!(mistakes(script), ["line 6: nothing ever sets $home_"]);
     }
 
     #[test]

@@ -18,10 +18,12 @@ use windows_sys::Win32::Security::{
     TOKEN_USER, TokenUser, WELL_KNOWN_SID_TYPE, WinAnonymousSid, WinAuthenticatedUserSid, WinBuiltinAdministratorsSid,
     WinBuiltinGuestsSid, WinBuiltinUsersSid, WinInteractiveSid, WinLocalSystemSid, WinNetworkSid, WinWorldSid,
 };
-use windows_sys::Win32::Storage::FileSystem::FILE_READ_DATA;
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_APPEND_DATA, FILE_DELETE_CHILD, FILE_READ_DATA, FILE_WRITE_DATA, WRITE_DAC, WRITE_OWNER,
+};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
-use super::SERVICE_SID;
+use super::{Openness, SERVICE_SID};
 use crate::platform::wide;
 
 /// Everybody's groups: whoever is in one of them is not only this service.
@@ -40,6 +42,10 @@ const DOMAIN_USERS: u32 = 513;
 
 const ACCESS_ALLOWED: u8 = 0;
 const GENERIC_READ_OR_ALL: u32 = 0x9000_0000;
+const GENERIC_WRITE_OR_ALL: u32 = 0x5000_0000;
+/// Of a folder: to make files or folders in it, to delete some, or to give oneself the right.
+const WRITES: u32 =
+    FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_DELETE_CHILD | WRITE_DAC | WRITE_OWNER | GENERIC_WRITE_OR_ALL;
 
 pub fn guard(folder: &Path) -> io::Result<()> {
     // Owner Administrators; protected, so nothing comes down from ProgramData; full control for three, inherited below.
@@ -61,23 +67,22 @@ fn set(path: &[u16], what: u32, wanted: &Descriptor) -> io::Result<()> {
     check(done)
 }
 
-pub fn is_open(path: &Path) -> io::Result<bool> {
+pub fn openness(path: &Path) -> io::Result<Openness> {
     let found = Descriptor::of(path, DACL_SECURITY_INFORMATION)?;
     let list = found.list()?;
     if list.is_null() {
-        return Ok(true);
+        return Ok(Openness::Writable);
     }
     // SAFETY: the list belongs to `found`, which outlives the loop.
     let count = unsafe { (*list).AceCount };
+    let mut openness = Openness::Closed;
     for index in 0..u32::from(count) {
-        if lets_a_crowd_read(list, index)? {
-            return Ok(true);
-        }
+        openness = openness.max(what_a_crowd_may(list, index)?);
     }
-    Ok(false)
+    Ok(openness)
 }
 
-fn lets_a_crowd_read(list: *mut ACL, index: u32) -> io::Result<bool> {
+fn what_a_crowd_may(list: *mut ACL, index: u32) -> io::Result<Openness> {
     let mut entry = ptr::null_mut();
     // SAFETY: the index is below the list's count, so the system points us at a whole entry inside the list.
     unsafe {
@@ -85,11 +90,15 @@ fn lets_a_crowd_read(list: *mut ACL, index: u32) -> io::Result<bool> {
             return Err(io::Error::last_os_error());
         }
         if (*entry.cast::<ACE_HEADER>()).AceType != ACCESS_ALLOWED {
-            return Ok(false);
+            return Ok(Openness::Closed);
         }
         let entry = entry.cast::<ACCESS_ALLOWED_ACE>();
         let sid: PSID = (&raw mut (*entry).SidStart).cast();
-        Ok((*entry).Mask & (FILE_READ_DATA | GENERIC_READ_OR_ALL) != 0 && is_crowd(sid))
+        Ok(match is_crowd(sid) {
+            true if (*entry).Mask & WRITES != 0 => Openness::Writable,
+            true if (*entry).Mask & (FILE_READ_DATA | GENERIC_READ_OR_ALL) != 0 => Openness::Readable,
+            true | false => Openness::Closed,
+        })
     }
 }
 

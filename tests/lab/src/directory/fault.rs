@@ -101,6 +101,8 @@ pub enum Trouble {
     Notice,
     /// The page's entries again and again, for as long as somebody listens.
     Flood,
+    /// A few more entries in the page, each in as many groups as go into one message; all names are invented.
+    InventedGroups,
 }
 
 /// The faults in force.

@@ -294,6 +294,10 @@ fn strike(trouble: &Trouble, id: i64, page: &Page) -> Vec<Act> {
             vec![page.first_half(), Act::Send(trouble::nested_sequences(*depth)), Act::Hang]
         }
         Trouble::OversizeLength => vec![page.first_half(), Act::Send(trouble::oversize_length()), Act::Hang],
+        Trouble::InventedGroups => {
+            let invented = (0..trouble::INVENTED).map(|number| Act::Send(trouble::invented_groups(id, number)));
+            [page.first_half()].into_iter().chain(invented).chain([Act::Send(page.end.clone())]).collect()
+        }
         Trouble::Flood => vec![Act::Repeat(page.writer.as_bytes().to_vec())],
         Trouble::Notice => vec![page.first_half(), Act::Send(trouble::notice_of_disconnection()), Act::Close],
     }

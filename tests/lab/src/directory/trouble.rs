@@ -38,6 +38,30 @@ fn header(length: usize) -> Vec<u8> {
     }
 }
 
+/// Entries that [`invented_groups`] makes: together more than anybody should keep.
+pub const INVENTED: u32 = 20;
+
+/// An entry that says to be in groups that no other entry names: seven megabytes of them.
+pub fn invented_groups(message_id: i64, number: u32) -> Vec<u8> {
+    let mut writer = Writer::default();
+    let message = writer.open(tag::SEQUENCE);
+    writer.integer(tag::INTEGER, message_id);
+    let entry = writer.open(answer_tag::ENTRY);
+    writer.octets(tag::OCTETS, format!("CN=Invented {number},DC=lab,DC=example").as_bytes());
+    let attributes = writer.open(tag::SEQUENCE);
+    let attribute = writer.open(tag::SEQUENCE);
+    writer.octets(tag::OCTETS, b"memberOf");
+    let set = writer.open(tag::SET);
+    let filling = "x".repeat(3_500);
+    for group in 0..2_000 {
+        writer.octets(tag::OCTETS, format!("CN={filling} {number} {group},DC=lab,DC=example").as_bytes());
+    }
+    for open in [set, attribute, attributes, entry, message] {
+        writer.close(open);
+    }
+    writer.into_bytes()
+}
+
 /// The header of a message of almost two gigabytes, and the first bytes of what never comes.
 pub fn oversize_length() -> Vec<u8> {
     vec![tag::SEQUENCE, 0x84, 0x7f, 0xff, 0xff, 0xf0, tag::INTEGER, 1, 2]
