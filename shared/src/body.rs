@@ -53,7 +53,7 @@ pub struct Body {
 
 impl Writer {
     pub fn new() -> io::Result<Self> {
-        let mut zstd = zstd::Encoder::new(Vec::new(), 3)?;
+        let mut zstd = zstd::Encoder::new(Vec::new(), 1)?;
         zstd.window_log(limits::WINDOW_LOG)?;
         Ok(Self { zstd, items: 0, inflated: 0 })
     }

@@ -88,7 +88,8 @@ pub fn run(args: &Args) -> Outcome {
             let bytes = fs::read(exe).map_err(|error| format!("{}: {error}", exe.display()))?;
             let sha256 = Hash::of(&bytes);
             write(&releases.join(name::file(&sha256)), &bytes)?;
-            let new = Release { version: version.clone(), platform, length: bytes.len() as u64, sha256 };
+            let length = bytes.len() as u64;
+            let new = Release { version: version.clone(), platform, length, sha256, published_at: Some(now()) };
             println!("release: {} {} is {sha256}, {} bytes", new.version, new.platform, new.length);
             change(releases, keys, |list| {
                 list.retain(|known| (&known.version, &known.platform) != (&new.version, &new.platform));

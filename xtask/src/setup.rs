@@ -1,6 +1,10 @@
 //! Decides what a machine lacks for the tests, and installs just that.
 
+use crate::leaks;
 use crate::shell::{self, Outcome};
+use rollcall_protocol::hash::Hash;
+use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
 /// Debian packages by what needs them. Everything else is built by cargo.
@@ -40,8 +44,12 @@ const PACKAGES: &[&str] = &[
     "systemd",
 ];
 
+/// The accessibility checker that the browser's tests run in each page: name, version, and hash (as releases write it) of its one file.
+const AXE: (&str, &str) = ("axe-core@4.14.1", "KTSJmUUM3yhJqOcLeRL8LahahJ2jnA0NU5T1HUqe2Vw");
+
 pub fn run() -> Outcome {
     install_packages()?;
+    fetch_axe()?;
     // Four minutes to build: worth it where nothing may be skipped.
     if shell::is_ci() && !shell::has("cargo-deny") {
         shell::run(shell::cargo().args(["install", "--locked", "--quiet", "cargo-deny"]))?;
@@ -63,6 +71,32 @@ fn install_packages() -> Outcome {
     let mut arguments = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
     arguments.extend(missing);
     apt(&arguments)
+}
+
+/// Into the target folder: no part of the product, and not ours to hand on.
+fn fetch_axe() -> Outcome {
+    let folder = leaks::target_folder()?.join("axe-core");
+    let file = folder.join("axe.min.js");
+    if is_axe(&file) {
+        return Ok(());
+    }
+    if !shell::has("npm") {
+        apt(&["install", "--yes", "--quiet", "--no-install-recommends", "npm"])?;
+    }
+    let to_text = |error: std::io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(&folder).map_err(to_text)?;
+    let mut pack = shell::command("npm");
+    let packed = shell::output(pack.args(["pack", "--silent", AXE.0, "--pack-destination"]).arg(&folder))?;
+    let archive = folder.join(packed.trim());
+    let mut unpack = shell::command("tar");
+    unpack.args(["--extract", "--strip-components=1", "package/axe.min.js", "--file"]).arg(&archive);
+    shell::run(unpack.arg("--directory").arg(&folder))?;
+    fs::remove_file(&archive).map_err(to_text)?;
+    if is_axe(&file) { Ok(()) } else { Err(format!("{} is not the {} we know", file.display(), AXE.0)) }
+}
+
+fn is_axe(file: &Path) -> bool {
+    fs::read(file).is_ok_and(|bytes| Hash::of(&bytes).to_string() == AXE.1)
 }
 
 fn missing_packages() -> Vec<&'static str> {

@@ -117,7 +117,7 @@ impl Composer<'_, '_> {
             (Some(Found::Read(FoundPerson { hash: Some(hash), .. })), None) => return self.newcomer(&row, *hash),
             (Some(Found::Read(_) | Found::AsKnown) | None, _) => {}
         }
-        let before: &[InImport] = row.known.as_ref().map_or(&[], |known| &known.imports);
+        let before: &[InImport] = row.known.as_ref().map_or(&[], Known::imports);
         let holds: &[u16] = found(&row).map_or(&[], |found| &found.holds);
         let mut after = self.decided.scope.memberships(holds, before);
         self.settle(row.guid, before, &mut after)?;
@@ -137,15 +137,15 @@ impl Composer<'_, '_> {
             Some(_) if self.is_sent_anyway(row.guid) => {}
             Some(_) => return Ok(()),
         }
-        let json = json.map_or_else(|| self.writer.get_record(row.guid), Ok)?;
+        let json = json.map_or_else(|| self.acknowledged(&row), Ok)?;
         self.send(&json)
     }
 
     /// Somebody who came back as the cloud has them.
     fn as_known(&mut self, known: &Known) -> Result<(), CycleError> {
-        self.sum_up(known.guid, &known.hash, &known.packed)?;
+        self.sum_up(known.guid, &known.hash, known.packed())?;
         if self.is_sent_anyway(known.guid) {
-            let json = self.writer.get_record(known.guid)?;
+            let json = self.writer.get_record(known)?;
             self.send(&json)?;
         }
         Ok(())
@@ -198,15 +198,21 @@ impl Composer<'_, '_> {
         if before == after {
             return Ok(None);
         }
-        let mut person = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
+        let mut person = PersonRecord::read(&self.acknowledged(row)?).map_err(SpoolError::from)?.person;
         person.imports = after.to_vec();
         Ok(Some(PersonRecord::write(person).map_err(SpoolError::from)?.json))
+    }
+
+    /// The record of somebody who is known, as the cloud has it.
+    fn acknowledged(&self, row: &Compared) -> Result<String, CycleError> {
+        let known = row.known.as_ref().ok_or(SpoolError::Unreadable)?;
+        Ok(self.writer.get_record(known)?)
     }
 
     /// The record with what it lost as the cloud knows it.
     fn restored(&self, row: &Compared, before: &[InImport], json: &str) -> Result<String, CycleError> {
         let mut now = PersonRecord::read(json).map_err(SpoolError::from)?.person;
-        let mut known = PersonRecord::read(&self.writer.get_record(row.guid)?).map_err(SpoolError::from)?.person;
+        let mut known = PersonRecord::read(&self.acknowledged(row)?).map_err(SpoolError::from)?.person;
         self.decided.scope.conceal(&mut known);
         self.decided.losses.restore(&mut now, &known, before);
         Ok(PersonRecord::write(now).map_err(SpoolError::from)?.json)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::merged::{Merge, Merged};
 use super::scope::Scope;
 use crate::spool::commit::{Compared, Found};
+use crate::spool::snapshot::Known;
 use crate::spool::{Spool, SpoolError};
 
 /// What the comparison found, before any second look.
@@ -37,6 +38,10 @@ pub struct Ended {
 /// Compares the reading with the acknowledged snapshot. `asked` are people the cloud wants to hear about.
 pub fn take(spool: &Spool, scope: &Scope, asked: &BTreeSet<Uuid>) -> Result<Survey, SpoolError> {
     let mut survey = Survey::default();
+    if asked.is_empty() && spool.count_people()? == 0 {
+        // Whoever was read is new, and nobody can be missing.
+        return Ok(survey);
+    }
     let mut unheard = asked.clone();
     let mut merged = Merged::new(scope);
     spool.compare(|row| {
@@ -62,7 +67,7 @@ impl Survey {
     }
 
     fn add(&mut self, scope: &Scope, row: &Compared) {
-        let before: &[InImport] = row.known.as_ref().map_or(&[], |known| &known.imports);
+        let before: &[InImport] = row.known.as_ref().map_or(&[], Known::imports);
         for membership in before {
             *self.before.entry(membership.import).or_default() += 1;
         }
@@ -90,24 +95,24 @@ impl Survey {
     fn compare(&mut self, spool: &Spool, scope: &Scope, row: &Compared) -> Result<(), SpoolError> {
         let (Some(found), Some(known)) = (&row.found, &row.known) else { return Ok(()) };
         let Found::Read(found) = found else {
-            self.tally.add(&known.imports, None);
+            self.tally.add(known.imports(), None);
             return Ok(());
         };
-        let after = scope.memberships(&found.holds, &known.imports);
+        let after = scope.memberships(&found.holds, known.imports());
         if scope.hash_under(found, &after) == Some(known.hash) {
-            self.tally.add(&known.imports, None);
+            self.tally.add(known.imports(), None);
             return Ok(());
         }
         let json = spool.reading()?.get_draft(found)?.finish(&after)?;
         if Hash::of(json.as_bytes()) == known.hash {
-            self.tally.add(&known.imports, None);
+            self.tally.add(known.imports(), None);
             return Ok(());
         }
         let now = PersonRecord::read(&json)?.person;
-        let mut before = PersonRecord::read(&spool.get_record(row.guid)?)?.person;
+        let mut before = PersonRecord::read(&spool.get_record(known)?)?.person;
         // What is kept back on purpose is not lost.
         scope.conceal(&mut before);
-        self.tally.add(&known.imports, Some((&before, &now)));
+        self.tally.add(known.imports(), Some((&before, &now)));
         Ok(())
     }
 }

@@ -93,8 +93,7 @@ impl Entry {
     }
 
     fn is_named(&self, attribute: &Attribute, name: &str) -> bool {
-        let bytes = self.raw.get(attribute.name.clone()).unwrap_or_default();
-        bytes.eq_ignore_ascii_case(name.as_bytes())
+        attribute.name.len() == name.len() && self.name(attribute).eq_ignore_ascii_case(name)
     }
 
     /// The first value as bytes.

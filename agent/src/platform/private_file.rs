@@ -61,6 +61,20 @@ fn tighten(path: &Path) -> io::Result<()> {
     fs::metadata(path).map(drop)
 }
 
+/// Fills the buffer with what lies there; for many short pieces, one call each.
+#[cfg(unix)]
+pub fn read_at(file: &File, at: u64, to: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, to, at)
+}
+
+/// Fills the buffer with what lies there.
+#[cfg(not(unix))]
+pub fn read_at(mut file: &File, at: u64, to: &mut [u8]) -> io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(to)
+}
+
 /// Tells one file from another of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId(u64, u64);

@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use rollcall_protocol::body::Body;
 use rollcall_protocol::directory::DcIdentity;
 use rollcall_protocol::hash::Hash;
-use rusqlite::{Rows, Transaction, params};
+use rusqlite::{Transaction, params};
 use uuid::Uuid;
 
 use super::reading::{Draft, FOUND_IN_ORDER, FoundRows, HoldIndex, OpenReading};
-use super::snapshot::{self, Known, RowsDigester};
+use super::snapshot::{self, Known, KnownRows, RowsDigester};
 use super::state::{self, State};
 use super::{Spool, SpoolError, witness};
 
@@ -71,8 +71,8 @@ impl CycleWriter<'_> {
     }
 
     /// The record of an acknowledged person.
-    pub fn get_record(&self, guid: Uuid) -> Result<String, SpoolError> {
-        snapshot::get_record(&self.transaction, guid)
+    pub fn get_record(&self, known: &Known) -> Result<String, SpoolError> {
+        snapshot::get_record(&self.transaction, known)
     }
 
     /// The record of a person as read in this cycle.
@@ -154,8 +154,9 @@ fn compare<E: From<SpoolError>>(
     let mut found = db.prepare(FOUND_IN_ORDER).map_err(SpoolError::from)?;
     let mut known = db.prepare(snapshot::KNOWN_IN_ORDER).map_err(SpoolError::from)?;
     let mut found = FoundRows::new(found.query([]).map_err(SpoolError::from)?);
-    let mut known = known.query([]).map_err(SpoolError::from)?;
-    let (mut next_found, mut next_known) = (found.next()?, step_known(&mut known)?);
+    let mut known = KnownRows::new(known.query([]).map_err(SpoolError::from)?);
+    let (mut next_found, mut next_known) = (found.next()?, known.next()?);
+    let mut ticked = 0;
     loop {
         let first = match (&next_found, &next_known) {
             (None, None) => break,
@@ -169,22 +170,20 @@ fn compare<E: From<SpoolError>>(
             next_found = found.next()?;
         }
         if let Some(known_now) = &known_now {
-            next_known = step_known(&mut known)?;
-            digest.push(known_now.guid, &known_now.hash, &known_now.packed);
+            next_known = known.next()?;
+            digest.push(known_now.guid, &known_now.hash, known_now.packed());
         }
         let is_ticked = known_now.as_ref().is_some_and(|known| reading.is_ticked(known.row));
+        ticked += u64::from(is_ticked);
         let found_now = found_now.or_else(|| is_ticked.then_some(Found::AsKnown));
         visit(Compared { guid: first, found: found_now, known: known_now })?;
     }
-    if digest.finish() == written {
+    // A row's number is in no sum: two people under one would be ticked off by either.
+    if digest.finish() == written && ticked == reading.count_ticked() {
         Ok(())
     } else {
         Err(SpoolError::Damaged("the people are not those that were written".to_owned()).into())
     }
-}
-
-fn step_known(rows: &mut Rows<'_>) -> Result<Option<Known>, SpoolError> {
-    rows.next()?.map(snapshot::known_from_row).transpose()
 }
 
 #[cfg(test)]
@@ -199,12 +198,20 @@ mod tests {
         (folder, spool)
     }
 
+    fn json_of(number: u128) -> String {
+        format!("{{\"number\":{number}}}")
+    }
+
+    fn hash_of(number: u128) -> Hash {
+        Hash::of(json_of(number).as_bytes())
+    }
+
     fn know(spool: &Spool, numbers: &[u128]) {
         let mut digest = RowsDigester::default();
         for number in numbers {
-            let (guid, hash) = (Uuid::from_u128(*number), Hash::of(b"{}"));
-            let sql = "insert into person (guid, hash, imports, json) values (?1, ?2, x'', '{}')";
-            spool.db.execute(sql, params![guid.as_bytes(), hash.as_bytes()]).unwrap();
+            let (guid, hash) = (Uuid::from_u128(*number), hash_of(*number));
+            let sql = "insert into person (guid, hash, imports, json) values (?1, ?2, x'', ?3)";
+            spool.db.execute(sql, params![guid.as_bytes(), hash.as_bytes(), json_of(*number)]).unwrap();
             digest.push(guid, &hash, &[]);
         }
         let mut known = spool.state().unwrap();
@@ -271,10 +278,10 @@ mod tests {
         };
 
         for (visits, hash, ticked) in [
-            (Visits::Once, Some(Hash::of(b"{}")), true),
+            (Visits::Once, Some(hash_of(3)), true),
             (Visits::Once, Some(Hash::of(b"{other}")), false),
             (Visits::Once, None, false),
-            (Visits::OncePerSelection, Some(Hash::of(b"{}")), false),
+            (Visits::OncePerSelection, Some(hash_of(3)), false),
         ] {
             spool.begin_reading(visits).unwrap();
             add(&spool, hash);
@@ -304,6 +311,54 @@ mod tests {
 
             assert!(matches!(seen, Err(SpoolError::Damaged(_))), "{sql}: {seen:?}");
         }
+    }
+
+    /// Makes the index lead from one person to the row of another, as one flipped bit does: no sum is over row numbers.
+    fn mislead(folder: &std::path::Path, from: u128, row: u8) {
+        let file = folder.join(crate::spool::FILE);
+        let mut bytes = std::fs::read(&file).unwrap();
+        let entry = [Uuid::from_u128(from).as_bytes().as_slice(), hash_of(from).as_bytes()].concat();
+        let is_entry = |at: &usize| bytes[*at..].starts_with(&entry) && bytes[at + entry.len()] < b' ';
+        let at = (0..bytes.len() - entry.len()).find(is_entry).unwrap();
+        bytes[at + entry.len()] = row;
+        std::fs::write(file, bytes).unwrap();
+    }
+
+    fn misled() -> (tempfile::TempDir, Spool) {
+        let (folder, spool) = spool();
+        know(&spool, &[1, 3, 4]);
+        drop(spool);
+        mislead(folder.path(), 3, 3);
+        let (mut spool, _) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+        spool.begin_reading(Visits::Once).unwrap();
+        (folder, spool)
+    }
+
+    #[test]
+    fn nobody_is_given_the_sound_record_of_somebody_else() {
+        let (_folder, mut spool) = misled();
+        spool.finish_reading().unwrap();
+
+        let mut got = Vec::new();
+        let visit = |row: Compared| {
+            got.push(spool.get_record(&row.known.unwrap()).ok());
+            Ok::<_, SpoolError>(())
+        };
+        spool.compare(visit).unwrap();
+
+        assert_eq!(got, vec![Some(json_of(1)), None, Some(json_of(4))]);
+    }
+
+    #[test]
+    fn nobody_is_ticked_off_for_somebody_else() {
+        let (_folder, mut spool) = misled();
+        let draft = Draft::from_text("{[]}".to_owned());
+        spool.reading().unwrap().add(Uuid::from_u128(3), &draft, &[0], Some(hash_of(3))).unwrap();
+        spool.finish_reading().unwrap();
+
+        let seen = spool.compare(|_| Ok::<_, SpoolError>(()));
+
+        assert!(matches!(seen, Err(SpoolError::Damaged(_))), "{seen:?}");
     }
 
     #[test]

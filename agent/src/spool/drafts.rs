@@ -1,7 +1,7 @@
 //! Keeps the records of one reading, one behind the other, in a file that is worth nothing after the cycle.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::platform::private_file;
@@ -54,13 +54,13 @@ impl Drafts {
         if !self.pending.is_empty() {
             self.flush()?;
         }
-        self.file.seek(SeekFrom::Start(at))?;
-        let copied = (&self.file).take(u64::from(length)).read_to_end(to)?;
-        if copied == usize::try_from(length).unwrap_or(usize::MAX) {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::UnexpectedEof.into())
+        let length = usize::try_from(length).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+        if at + length as u64 > self.written {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        let start = to.len();
+        to.resize(start + length, 0);
+        private_file::read_at(&self.file, at, to.get_mut(start..).unwrap_or_default())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -189,7 +189,7 @@ impl Reading<'_> {
     pub fn count(&self) -> Result<u64, SpoolError> {
         let sql = "select count(distinct guid) from reading.found";
         let read: u64 = self.db.query_row(sql, [], |row| get_u64(row, 0))?;
-        Ok(read + self.open.ticks.as_ref().map_or(0, |ticks| ticks.borrow().count()))
+        Ok(read + self.open.count_ticked())
     }
 }
 
@@ -204,6 +204,11 @@ impl OpenReading {
         to.truncate(to.len().saturating_sub(OPEN_END.len()));
         to.extend_from_slice(end.as_bytes());
         Ok(())
+    }
+
+    /// How many acknowledged people came back as they were.
+    pub(super) fn count_ticked(&self) -> u64 {
+        self.ticks.as_ref().map_or(0, |ticks| ticks.borrow().count())
     }
 
     /// Whether the acknowledged person of this row came back as they were.

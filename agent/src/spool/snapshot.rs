@@ -1,10 +1,12 @@
 //! Keeps the acknowledged people: one row each, by objectGUID, with the exact bytes that the cloud has.
 
+use std::rc::Rc;
+
 use chrono::{DateTime, Utc};
 use rollcall_protocol::directory::DcIdentity;
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::person::InImport;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -17,9 +19,26 @@ pub struct Known {
     pub row: i64,
     pub guid: Uuid,
     pub hash: Hash,
-    pub imports: Vec<InImport>,
-    /// The same memberships as they lie in the row.
-    pub packed: Vec<u8>,
+    held: Rc<Held>,
+}
+
+/// Memberships, which neighbours mostly share.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Held {
+    imports: Vec<InImport>,
+    /// The same as they lie in the row.
+    packed: Vec<u8>,
+}
+
+impl Known {
+    pub fn imports(&self) -> &[InImport] {
+        &self.held.imports
+    }
+
+    /// The memberships as they lie in the row.
+    pub fn packed(&self) -> &[u8] {
+        &self.held.packed
+    }
 }
 
 /// A person who was not found in an earlier reading.
@@ -37,33 +56,45 @@ impl Missed {
     }
 }
 
-/// All that a comparison needs, out of the index alone.
+/// The acknowledged people by ascending GUID: all that a comparison needs, out of the index alone.
+pub(super) struct KnownRows<'s> {
+    rows: Rows<'s>,
+    last: Rc<Held>,
+}
+
 pub(super) const KNOWN_IN_ORDER: &str =
     "select guid, hash, imports, id from person indexed by person_in_order order by guid";
 
-pub(super) fn known_from_row(row: &Row<'_>) -> Result<Known, SpoolError> {
-    let guid: [u8; 16] = row.get(0)?;
-    let hash: [u8; 32] = row.get(1)?;
-    let packed: Vec<u8> = row.get(2)?;
-    let imports = memberships::unpack(&packed).ok_or(SpoolError::Unreadable)?;
-    Ok(Known { row: row.get(3)?, guid: Uuid::from_bytes(guid), hash: Hash::from_bytes(hash), imports, packed })
+impl<'s> KnownRows<'s> {
+    pub fn new(rows: Rows<'s>) -> Self {
+        Self { rows, last: Rc::default() }
+    }
+
+    pub fn next(&mut self) -> Result<Option<Known>, SpoolError> {
+        let Some(row) = self.rows.next()? else { return Ok(None) };
+        let packed = row.get_ref(2)?.as_blob().map_err(|_| SpoolError::Unreadable)?;
+        if packed != self.last.packed {
+            let imports = memberships::unpack(packed).ok_or(SpoolError::Unreadable)?;
+            self.last = Rc::new(Held { imports, packed: packed.to_owned() });
+        }
+        let (guid, hash) = (Uuid::from_bytes(row.get(0)?), Hash::from_bytes(row.get(1)?));
+        Ok(Some(Known { row: row.get(3)?, guid, hash, held: Rc::clone(&self.last) }))
+    }
 }
 
-/// The record of an acknowledged person, byte for byte.
-pub(super) fn get_record(db: &rusqlite::Connection, guid: Uuid) -> Result<String, SpoolError> {
-    let mut get = db.prepare_cached("select json, hash from person where guid = ?1")?;
-    let (json, hash): (String, [u8; 32]) = get.query_row([guid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if *Hash::of(json.as_bytes()).as_bytes() == hash {
-        Ok(json)
-    } else {
-        Err(SpoolError::Damaged("a record is not what was written".to_owned()))
-    }
+/// The record of an acknowledged person, byte for byte. Its hash is the one that the comparison summed up: a damaged index
+/// may lead to somebody else's row, which is sound by itself.
+pub(super) fn get_record(db: &Connection, known: &Known) -> Result<String, SpoolError> {
+    let mut get = db.prepare_cached("select json from person where id = ?1")?;
+    let json: Option<String> = get.query_row([known.row], |row| row.get(0)).optional()?;
+    json.filter(|json| Hash::of(json.as_bytes()) == known.hash)
+        .ok_or_else(|| SpoolError::Damaged("a record is not what was written".to_owned()))
 }
 
 impl Spool {
     /// The record of an acknowledged person.
-    pub fn get_record(&self, guid: Uuid) -> Result<String, SpoolError> {
-        get_record(&self.db, guid)
+    pub fn get_record(&self, known: &Known) -> Result<String, SpoolError> {
+        get_record(&self.db, known)
     }
 
     /// When a person was first not found, if they were not.

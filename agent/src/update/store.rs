@@ -95,6 +95,7 @@ impl Store {
             platform: Platform::here(),
             length: installed.length,
             sha256: installed.sha256,
+            published_at: None,
         });
         let mut buffer = vec![0; 64 * 1024];
         loop {

@@ -4,6 +4,7 @@ mod asked;
 mod next;
 mod draw;
 mod window;
+mod delay;
 #[cfg(test)]
 mod fleet;
 
@@ -11,6 +12,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 pub use asked::{Asked, Bounds, Standing, Tally};
+pub use delay::{Delay, NoDelay};
 pub use draw::{Member, Step, advance, begin};
 pub use next::{Next, PRESENT_WITHIN, Progress, decide, is_overdue};
 pub use window::{NoWindow, Window};

@@ -30,3 +30,5 @@ mod testing;
 mod route_matrix;
 #[cfg(test)]
 mod under_pressure;
+#[cfg(test)]
+mod lock_order;

@@ -1,6 +1,8 @@
 //! Which releases of the agent this cloud has to offer. The folder is read like an agent would read it: what is not
 //! signed and current is not offered, because no agent would take it.
 
+mod supply;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use rollcall_protocol::limits;
 use rollcall_protocol::update::metadata::{Platform, Release};
 use rollcall_protocol::update::trust::{Current, Trust};
 use rollcall_protocol::update::{Refused, Version, name};
+
+pub use supply::{Supply, Upcoming};
 
 /// The folder, and what was last read in it.
 #[derive(Debug, Clone)]

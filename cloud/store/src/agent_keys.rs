@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     agent::{AgentState, KeyState},
-    ids::{AgentId, CustomerId, MspId},
+    ids::{AgentId, CustomerId, DirectoryId, MspId},
 };
 use uuid::Uuid;
 
@@ -30,6 +30,7 @@ struct KeyRow {
     retired_at: Option<DateTime<Utc>>,
     #[sqlx(try_from = "String")]
     agent_state: AgentState,
+    directory_id: Option<Uuid>,
 }
 
 /// An agent whose signature held.
@@ -39,6 +40,8 @@ pub struct Proven<T> {
     pub agent_state: AgentState,
     pub key_state: KeyState,
     pub retired_at: Option<DateTime<Utc>>,
+    /// Once an agent has one, it keeps it.
+    pub directory: Option<DirectoryId>,
     pub claims: T,
 }
 
@@ -59,8 +62,9 @@ impl UnprovenKey {
     pub fn prove<T, E>(self, check: impl FnOnce(&Self) -> Result<T, E>) -> Result<Proven<T>, E> {
         let claims = check(&self)?;
         let scope = AgentScope::new(self.msp, self.row.customer_id.into(), self.row.agent_id.into());
-        let KeyRow { state: key_state, agent_state, retired_at, .. } = self.row;
-        Ok(Proven { scope, agent_state, key_state, retired_at, claims })
+        let KeyRow { state: key_state, agent_state, retired_at, directory_id, .. } = self.row;
+        let directory = directory_id.map(DirectoryId::from);
+        Ok(Proven { scope, agent_state, key_state, retired_at, directory, claims })
     }
 }
 
@@ -82,7 +86,8 @@ pub async fn find(db: &Db, kid: SecretHash, now: DateTime<Utc>) -> Result<Option
     let row = fetch_optional!(
         tx,
         KeyRow,
-        "select k.agent_id, a.customer_id, k.alg, k.public_key, k.state, k.retired_at, a.state as agent_state
+        "select k.agent_id, a.customer_id, k.alg, k.public_key, k.state, k.retired_at, a.state as agent_state,
+                a.directory_id
          from agent_keys k
          join agents a on a.msp_id = k.msp_id and a.id = k.agent_id
          where k.msp_id = $1 and k.kid = $2",

@@ -109,6 +109,11 @@ pub async fn lock(tx: &mut WriteTx, scope: &AgentScope) -> Result<Agent> {
     get(tx, scope).await
 }
 
+/// Every agent of a customer, held until the transaction ends: for whoever changes more than one of them.
+pub async fn lock_all(tx: &mut WriteTx, customer: &CustomerScope) -> Result<()> {
+    hold!(tx, "select id from agents where msp_id = $1 and customer_id = $2 order by id", customer.customer().uuid(),)
+}
+
 /// Within the reach of this scope.
 pub async fn find(tx: &mut Tx, msp: &MspScope, id: AgentId) -> Result<Option<(AgentScope, Agent)>> {
     let agent = fetch_optional!(
@@ -361,6 +366,7 @@ pub async fn continue_desired_from(tx: &mut WriteTx, scope: &AgentScope, known: 
 
 /// The same for every agent of a customer. Answers whom it concerns.
 pub async fn renew_desired_of_customer(tx: &mut WriteTx, customer: &CustomerScope) -> Result<Vec<AgentScope>> {
+    lock_all(tx, customer).await?;
     let agents: Vec<(Uuid,)> = fetch_all!(
         tx,
         (Uuid,),
@@ -378,6 +384,7 @@ pub async fn renew_desired_of_customer(tx: &mut WriteTx, customer: &CustomerScop
 
 /// The same for every agent of the tenant.
 pub async fn renew_desired_of_msp(tx: &mut WriteTx, _whole: &MspScope) -> Result<()> {
+    hold!(tx, "select id from agents where msp_id = $1 order by id")?;
     let agents: Vec<(Uuid, Uuid)> = fetch_all!(
         tx,
         (Uuid, Uuid),

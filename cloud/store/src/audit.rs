@@ -98,18 +98,15 @@ impl Line {
     }
 }
 
-pub async fn append(tx: &mut WriteTx, entry: Entry<'_>) -> Result<()> {
-    // The update takes the row's lock: a second writer of this chain waits here until we are committed.
-    let (seq, prev): (i64, Vec<u8>) = fetch_one!(
-        tx,
-        (i64, Vec<u8>),
-        "update msps
-         set audit_seq = audit_seq + 1
-         where msp_id = $1
-         returning audit_seq, audit_head"
-    )?;
-    let mut line = Line {
-        seq,
+/// A line that waits for its place in the chain until the transaction commits.
+#[derive(Debug)]
+pub(crate) struct Unchained(Line);
+
+/// With this transaction. The line takes its place in the chain when all else is written: the chain's row is the one that
+/// every act of a tenant wants, so it is the last that any of them takes, and is held for the shortest time.
+pub fn append(tx: &mut WriteTx, entry: Entry<'_>) {
+    tx.note(Unchained(Line {
+        seq: 0,
         at: entry.at,
         actor: entry.actor.name.clone(),
         source: entry.actor.source.as_str().to_owned(),
@@ -119,9 +116,21 @@ pub async fn append(tx: &mut WriteTx, entry: Entry<'_>) -> Result<()> {
         object_id: entry.object,
         before: entry.before.map(|value| value.to_string()),
         after: entry.after.map(|value| value.to_string()),
-        prev,
+        prev: Vec::new(),
         hash: Vec::new(),
-    };
+    }));
+}
+
+pub(crate) async fn chain(tx: &mut WriteTx, Unchained(mut line): Unchained) -> Result<()> {
+    // The update takes the row's lock: a second writer of this chain waits here until we are committed.
+    (line.seq, line.prev) = fetch_one!(
+        tx,
+        (i64, Vec<u8>),
+        "update msps
+         set audit_seq = audit_seq + 1
+         where msp_id = $1
+         returning audit_seq, audit_head"
+    )?;
     line.hash = line.compute_hash();
     insert(tx, &line).await?;
     execute!(tx, "update msps set audit_head = $2 where msp_id = $1", line.hash.as_slice())?.exactly(1)

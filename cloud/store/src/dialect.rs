@@ -37,8 +37,8 @@ pub(crate) fn classify(code: &str) -> Trouble {
         (Some(8 | 10 | 13 | 14), _) => Trouble::Unwritable,
         // disk_full, io_error, read_only_sql_transaction.
         (None, "53100" | "58030" | "25006") => Trouble::Unwritable,
-        // too_many_connections, lock_not_available.
-        (None, "53300" | "55P03") => Trouble::Busy,
+        // too_many_connections, lock_not_available; serialization_failure, deadlock_detected: the same once more may succeed.
+        (None, "53300" | "55P03" | "40001" | "40P01") => Trouble::Busy,
         (Some(_) | None, _) => Trouble::Other,
     }
 }
@@ -143,6 +143,43 @@ pub(crate) async fn begin_postgres(pool: PgPool, msp: Option<MspId>) -> Result<T
     finish(tokio::spawn(async move { pool.begin_with(AssertSqlSafe(statement)).await })).await
 }
 
+/// How long PostgreSQL keeps its plans while one transaction writes many rows.
+///
+/// Elsewhere every execution is planned anew (see [`open_postgres`]). That holds for the checks of foreign keys too, which
+/// the server runs for each row: planning them costs more than all else of a large cycle. So from the first large
+/// statement on plans are kept, but never for longer than it takes the rows to double.
+#[derive(Debug)]
+pub(crate) struct Plans {
+    written: u64,
+    made_at: Option<u64>,
+}
+
+/// Rows of one statement from which on keeping plans is worth a round trip.
+const MANY_ROWS: usize = 50;
+
+impl Plans {
+    pub(crate) const fn new() -> Self {
+        Self { written: 0, made_at: None }
+    }
+
+    /// Before a statement of so many rows.
+    pub(crate) async fn expect(&mut self, tx: &mut Transaction<'static, Postgres>, rows: usize) -> sqlx::Result<()> {
+        if rows < MANY_ROWS {
+            return Ok(());
+        }
+        if self.are_due() {
+            sqlx::raw_sql("set local plan_cache_mode = 'auto'; discard plans").execute(&mut **tx).await?;
+            self.made_at = Some(self.written);
+        }
+        self.written += rows as u64;
+        Ok(())
+    }
+
+    fn are_due(&self) -> bool {
+        self.made_at.is_none_or(|made_at| self.written >= made_at.saturating_mul(2).max(1))
+    }
+}
+
 async fn finish<T>(task: tokio::task::JoinHandle<sqlx::Result<T>>) -> Result<T> {
     match task.await {
         Ok(begun) => Ok(begun?),
@@ -160,12 +197,21 @@ mod tests {
         for code in ["13", "778", "1032", "53100", "25006"] {
             assert_eq!(classify(code), Trouble::Unwritable, "{code}");
         }
-        for code in ["5", "517", "6", "53300"] {
+        for code in ["5", "517", "6", "53300", "40P01", "40001"] {
             assert_eq!(classify(code), Trouble::Busy, "{code}");
         }
         for code in ["1", "19", "2067", "23505", "42501", "57014", "00013"] {
             assert_eq!(classify(code), Trouble::Other, "{code}");
         }
+    }
+
+    #[test]
+    fn plans_are_made_again_whenever_the_rows_have_doubled() {
+        let due_after = |written, made_at| Plans { written, made_at }.are_due();
+        assert!(due_after(0, None));
+        assert!(due_after(500, Some(0)), "made when nothing was there");
+        assert!(!due_after(999, Some(500)));
+        assert!(due_after(1_000, Some(500)));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use rollcall_domain::ids::{AgentId, CustomerId, DirectoryId};
 use uuid::Uuid;
 
-use crate::{CustomerScope, Result, Tx, WriteTx};
+use crate::{AgentScope, CustomerScope, Result, Tx, WriteTx};
 
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Directory {
@@ -103,6 +103,31 @@ pub async fn list(tx: &mut Tx, customer: &CustomerScope) -> Result<Vec<Directory
 /// come one after the other. An update that changes nothing, because both engines understand it.
 pub async fn lock(tx: &mut WriteTx, id: DirectoryId) -> Result<()> {
     execute!(tx, "update directories set people = people where msp_id = $1 and id = $2", id.uuid())?.exactly(1)
+}
+
+/// [`lock`] for the directory that an agent belongs to, if it does: before the agent itself is held.
+pub async fn lock_of_agent(tx: &mut WriteTx, agent: &AgentScope) -> Result<()> {
+    execute!(
+        tx,
+        "update directories
+         set people = people
+         where msp_id = $1 and id = (select directory_id from agents where msp_id = $1 and id = $2)",
+        agent.agent().uuid(),
+    )?
+    .count();
+    Ok(())
+}
+
+/// [`lock`] for the directory of this domain, if the customer has it.
+pub async fn lock_by_domain(tx: &mut WriteTx, customer: &CustomerScope, domain_guid: Uuid) -> Result<()> {
+    execute!(
+        tx,
+        "update directories set people = people where msp_id = $1 and customer_id = $2 and domain_guid = $3",
+        customer.customer().uuid(),
+        domain_guid,
+    )?
+    .count();
+    Ok(())
 }
 
 /// [`lock`] for every directory of a customer, always in the same order.

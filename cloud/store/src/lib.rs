@@ -24,6 +24,7 @@ pub mod customers;
 pub mod enrol_tokens;
 pub mod agents;
 pub mod agent_keys;
+pub mod restores;
 pub mod nonces;
 pub mod directories;
 pub mod structure;

@@ -1,4 +1,10 @@
 //! A transaction of one tenant, and the macros that run one SQL text on either engine.
+//!
+//! Whoever changes rows of several tables takes them in this order, so that on PostgreSQL no two wait for each other:
+//! what operators set (customers, imports, rollouts, pins) → directories → agents, in order of their ids → what belongs to
+//! an agent (keys, updates, orders, the inbox) → jobs and mails → the tenant's own row, which the audit chain holds. The
+//! last one takes care of itself: lines of the audit log are written by `commit`. A transaction that turns out to need
+//! an earlier row ends, and another one begins.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{
@@ -9,7 +15,13 @@ use std::sync::{
 use rollcall_domain::ids::MspId;
 use sqlx::{Postgres, Sqlite, Transaction};
 
-use crate::{Result, StoreError, live::Event, live::Live};
+use crate::{
+    Result, StoreError,
+    audit::{self, Unchained},
+    dialect::Plans,
+    live::Event,
+    live::Live,
+};
 
 #[derive(Debug)]
 pub(crate) enum Inner {
@@ -41,6 +53,8 @@ pub struct WriteTx {
     live: Live,
     refusals: Refusals,
     events: Vec<Event>,
+    unchained: Vec<Unchained>,
+    plans: Plans,
 }
 
 /// How often the disk under the database refused a write since the program began.
@@ -63,7 +77,7 @@ impl Refusals {
 
 impl WriteTx {
     pub(crate) const fn new(tx: Tx, live: Live, refusals: Refusals) -> Self {
-        Self { tx, live, refusals, events: Vec::new() }
+        Self { tx, live, refusals, events: Vec::new(), unchained: Vec::new(), plans: Plans::new() }
     }
 
     /// What a failed write means; a refusal of the disk is counted.
@@ -76,6 +90,14 @@ impl WriteTx {
         &mut self.tx.inner
     }
 
+    /// So many rows follow in one statement.
+    pub(crate) async fn expect_rows(&mut self, rows: usize) -> Result<()> {
+        match &mut self.tx.inner {
+            Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(tx) => self.plans.expect(tx, rows).await.map_err(|error| self.refusals.note(error)),
+        }
+    }
+
     /// Told to whoever listens, on all instances, once this transaction is committed.
     pub fn tell(&mut self, event: Event) {
         if !self.events.contains(&event) {
@@ -83,7 +105,14 @@ impl WriteTx {
         }
     }
 
+    pub(crate) fn note(&mut self, line: Unchained) {
+        self.unchained.push(line);
+    }
+
     pub async fn commit(mut self) -> Result<()> {
+        for line in std::mem::take(&mut self.unchained) {
+            Box::pin(audit::chain(&mut self, line)).await?;
+        }
         let events = std::mem::take(&mut self.events);
         match self.tx.inner {
             Inner::Sqlite(tx) => {
@@ -192,6 +221,22 @@ macro_rules! execute {
     }};
 }
 
+/// Takes the locks of many rows one after the other: `hold!(tx, "select id from t where … order by id", binds…)`. An
+/// update of many takes them in whatever order it meets them. SQLite has one writer, and so nothing to do.
+macro_rules! hold {
+    ($tx:expr, $sql:literal $(, $bind:expr)* $(,)?) => {{
+        let msp = $tx.msp().uuid();
+        match $tx.writer() {
+            $crate::tx::Inner::Sqlite(_) => Ok(()),
+            $crate::tx::Inner::Postgres(tx) => {
+                let query = sqlx::query(concat!($sql, " for no key update")).bind(msp)$(.bind($bind))*;
+                query.execute(&mut **tx).await.map(|_| ())
+            }
+        }
+        .map_err(|error| $tx.failed(error))
+    }};
+}
+
 /// Writes many rows with multi-row statements: `bulk!(tx, "insert into t (msp_id, …)", rows, |row| [a, b], " on conflict …")`.
 /// The tenant is bound first in every row. Not `unnest`: row-level security refuses that under Citus, and SQLite has none.
 macro_rules! bulk {
@@ -199,6 +244,7 @@ macro_rules! bulk {
         let msp = $tx.msp().uuid();
         let mut changed = 0_u64;
         for rows in $rows.chunks($crate::tx::BULK_ROWS) {
+            $tx.expect_rows(rows.len()).await?;
             changed += match $tx.writer() {
                 $crate::tx::Inner::Sqlite(tx) => bulk_one!(sqlx::Sqlite, tx, msp, $head, rows, |$row| [$($bind),+], $tail),
                 $crate::tx::Inner::Postgres(tx) => bulk_one!(sqlx::Postgres, tx, msp, $head, rows, |$row| [$($bind),+], $tail),
@@ -227,7 +273,8 @@ macro_rules! bulk_one {
 
 /// Reads the rows whose last column of the condition is one of many:
 /// `fetch_in!(tx, Row, "select … where msp_id = ", [" and directory_id = " => id], " and guid", guids)`.
-/// A list of places on SQLite; one array on PostgreSQL, which would compare a long list row by row.
+/// A list of places on SQLite. On PostgreSQL one array, each value of which looks its rows up by itself: left to choose,
+/// the planner compares every row of a table it has no statistics of yet with the whole array.
 macro_rules! fetch_in {
     ($tx:expr, $row:ty, $head:expr, [$($and:expr => $bind:expr),*], $column:expr, $values:expr) => {{
         let msp = $tx.msp().uuid();
@@ -247,10 +294,12 @@ macro_rules! fetch_in {
                 query.build_query_as::<$row>().persistent(full).fetch_all(&mut **tx).await
             }
             $crate::tx::Inner::Postgres(tx) => {
-                let mut query = sqlx::QueryBuilder::<sqlx::Postgres>::new($head);
+                let mut query = sqlx::QueryBuilder::<sqlx::Postgres>::new("select found.* from (select distinct unnest(");
+                query.push_bind($values).push(") as value) as wanted cross join lateral (").push($head);
                 query.push_bind(msp);
                 $(query.push($and).push_bind($bind);)*
-                query.push($column).push(" = any(").push_bind($values).push(")");
+                // Without `offset 0` the lookup would be merged into a join, and the planner would choose again.
+                query.push($column).push(" = wanted.value offset 0) as found");
                 query.build_query_as::<$row>().fetch_all(&mut **tx).await
             }
         }

@@ -1,4 +1,4 @@
-//! The jobs of one tenant as its people see them: how many wait, and which were given up.
+//! The jobs of one tenant as its people see them: how many wait, how many are planned, and which were given up.
 
 use chrono::{DateTime, Utc};
 use rollcall_domain::ids::JobId;
@@ -11,23 +11,46 @@ use crate::{
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Standing {
+    /// Due, and not begun.
     pub ready: i64,
+    pub oldest_due: Option<DateTime<Utc>>,
+    /// For a later time: another try, or what is thrown away in a week.
+    pub planned: i64,
+    pub next_planned: Option<DateTime<Utc>>,
     pub running: i64,
     pub dead: i64,
-    pub oldest_due: Option<DateTime<Utc>>,
+}
+
+/// Jobs that are alike, and when the first of them is due.
+#[derive(Debug, sqlx::FromRow)]
+struct Alike {
+    state: String,
+    is_planned: bool,
+    jobs: i64,
+    first_due: DateTime<Utc>,
 }
 
 pub async fn count(tx: &mut Tx, now: DateTime<Utc>) -> Result<Standing> {
-    let rows: Vec<(String, i64)> =
-        fetch_all!(tx, (String, i64), "select state, count(*) from jobs where msp_id = $1 group by state")?;
-    let of = |wanted: &str| rows.iter().find(|(state, _)| state == wanted).map_or(0, |(_, count)| *count);
-    let oldest: Option<(DateTime<Utc>,)> = fetch_optional!(
+    let rows = fetch_all!(
         tx,
-        (DateTime<Utc>,),
-        "select due_at from jobs where msp_id = $1 and state = 'ready' and due_at <= $2 order by due_at limit 1",
+        Alike,
+        "select state, due_at > $2 as is_planned, count(*) as jobs, min(due_at) as first_due
+         from jobs
+         where msp_id = $1
+         group by 1, 2",
         now,
     )?;
-    Ok(Standing { ready: of("ready"), running: of("running"), dead: of("dead"), oldest_due: oldest.map(|(due,)| due) })
+    let sum = |state: &str| rows.iter().filter(|row| row.state == state).map(|row| row.jobs).sum();
+    let due = rows.iter().find(|row| row.state == "ready" && !row.is_planned);
+    let planned = rows.iter().find(|row| row.state == "ready" && row.is_planned);
+    Ok(Standing {
+        ready: due.map_or(0, |row| row.jobs),
+        oldest_due: due.map(|row| row.first_due),
+        planned: planned.map_or(0, |row| row.jobs),
+        next_planned: planned.map(|row| row.first_due),
+        running: sum("running"),
+        dead: sum("dead"),
+    })
 }
 
 /// A job that failed so often that a human decides.

@@ -52,6 +52,7 @@ mod tests {
             platform: Platform::here(),
             length: bytes.len() as u64,
             sha256: Hash::of(bytes),
+            published_at: None,
         }
     }
 

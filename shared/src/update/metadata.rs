@@ -84,6 +84,9 @@ pub struct Release {
     pub platform: Platform,
     pub length: u64,
     pub sha256: Hash,
+    /// A cloud counts its MSPs' delays from here. `None` in lists from before there were any: published long ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<DateTime<Utc>>,
 }
 
 /// Processor and operating system, as in `x86_64-windows`.

@@ -3,6 +3,7 @@
 
 pub mod authority;
 pub mod bench;
+pub mod browser;
 pub mod demo;
 pub mod directory;
 pub mod debian;

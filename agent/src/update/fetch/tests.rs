@@ -79,6 +79,7 @@ fn shelf(number: u64, version: &str) -> Shelf {
         platform: Platform::here(),
         length: PROGRAM.len() as u64,
         sha256: Hash::of(PROGRAM),
+        published_at: None,
     };
     let foreign = Release { platform: Platform::new("m68k-amiga"), sha256: Hash::of(b"amiga"), ..release.clone() };
     let list = publish::releases(number, vec![foreign, release], &makers(), now(), Lives::default()).unwrap();

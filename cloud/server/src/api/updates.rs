@@ -1,9 +1,13 @@
-//! Updates of agents in the API: how far a version has gone, pause and resume, hours, and pins of customers.
+//! Updates of agents in the API: how far a version has gone, pause and resume, delay, hours, and pins of customers.
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use rollcall_domain::{ids::CustomerId, role::Act, rollout::Window};
-use rollcall_store::updates::{pins, window};
+use rollcall_domain::{
+    ids::CustomerId,
+    role::Act,
+    rollout::{Delay, Window},
+};
+use rollcall_store::updates::{delay, pins, window};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -27,6 +31,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(get))
         .routes(routes!(pause))
         .routes(routes!(resume))
+        .routes(routes!(begin))
+        .routes(routes!(set_delay))
         .routes(routes!(set_window))
         .routes(routes!(pin))
 }
@@ -40,9 +46,25 @@ pub struct Updates {
     pub current_until: Option<DateTime<Utc>>,
     /// Newest first.
     pub rollouts: Vec<Rollout>,
+    /// Releases that wait for their day, the first to come first.
+    pub upcoming: Vec<Upcoming>,
+    /// How many days after its publication a release reaches the first agents; 0: at once.
+    pub delay_days: u32,
     pub window: Option<Hours>,
     /// Customers that stay at one version.
     pub pins: Vec<Pin>,
+}
+
+/// A release whose delay is not over.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Upcoming {
+    #[schema(example = "1.4.2")]
+    pub version: String,
+    #[schema(example = "x86_64-windows")]
+    pub platform: String,
+    pub published_at: DateTime<Utc>,
+    /// From when on agents are asked, ring by ring and in the hours.
+    pub reaches_agents_from: DateTime<Utc>,
 }
 
 /// A customer that stays at one version, or goes straight to it.
@@ -117,6 +139,13 @@ async fn get(State(state): State<AppState>, Key(who): Key) -> Result<Json<Update
     let mut tx = state.db.read(&who.scope).await?;
     let shelf = state.releases.shelf(now).await;
     let rollouts = rollouts::list(&mut tx, &who.scope, &shelf, now).await?.into_iter().map(Rollout::from).collect();
+    let upcoming = updates::list_upcoming(&mut tx, &shelf, now).await?.into_iter().map(|one| Upcoming {
+        version: one.version.to_string(),
+        platform: one.platform.to_string(),
+        published_at: one.published_at,
+        reaches_agents_from: one.from,
+    });
+    let delay_days = delay::find(&mut tx).await?.days();
     let window = window::find(&mut tx).await?;
     let window = window.map(|window| Hours { from: window.from(), to: window.to() });
     let pins = pins::list(&mut tx, &who.scope).await?.into_iter().map(|pin| Pin {
@@ -129,7 +158,15 @@ async fn get(State(state): State<AppState>, Key(who): Key) -> Result<Json<Update
         Shelf::Open(stock) => (stock.versions().into_iter().map(ToString::to_string).collect(), Some(stock.expires)),
         Shelf::None | Shelf::Unusable(_) => (Vec::new(), None),
     };
-    Ok(Json(Updates { releases, current_until, rollouts, window, pins: pins.collect() }))
+    Ok(Json(Updates {
+        releases,
+        current_until,
+        rollouts,
+        upcoming: upcoming.collect(),
+        delay_days,
+        window,
+        pins: pins.collect(),
+    }))
 }
 
 /// Why a rollout is paused.
@@ -169,6 +206,48 @@ async fn resume(
     Body(asked): Body<ResumeRollout>,
 ) -> Result<StatusCode, Problem> {
     updates::decide(&state, &who, &asked.version, Decision::Resume).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which release does not wait for its day.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct BeginRollout {
+    #[schema(example = "1.4.2")]
+    pub version: String,
+}
+
+/// Begins a release before its delay is over, on every platform where it waits, with the first ring.
+#[utoipa::path(post, path = "/updates/begin", tag = "updates", params(Once), request_body = BeginRollout,
+    responses((status = NO_CONTENT), (status = NOT_FOUND, body = Problem),
+        (status = UNPROCESSABLE_ENTITY, body = Problem)))]
+async fn begin(
+    State(state): State<AppState>,
+    Key(who): Key,
+    Body(asked): Body<BeginRollout>,
+) -> Result<StatusCode, Problem> {
+    updates::begin(&state, &who, &asked.version).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// How long a release waits.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewDelay {
+    /// Whole days from its publication to the first agents; 0: at once.
+    #[schema(minimum = 0, maximum = 30, example = 7)]
+    pub days: i64,
+}
+
+/// Sets how many days after its publication a release reaches the first agents. What has begun goes on.
+#[utoipa::path(put, path = "/updates/delay", tag = "updates", request_body = NewDelay,
+    responses((status = NO_CONTENT), (status = UNPROCESSABLE_ENTITY, body = Problem)))]
+async fn set_delay(
+    State(state): State<AppState>,
+    Key(who): Key,
+    Body(asked): Body<NewDelay>,
+) -> Result<StatusCode, Problem> {
+    who.may(Act::ManageUpdates)?;
+    let delay = Delay::of_days(asked.days).map_err(|error| Problem::invalid("/days", format!("Give {error}.")))?;
+    updates::set_delay(&state, &who, delay).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -213,4 +292,52 @@ async fn pin(
 ) -> Result<StatusCode, Problem> {
     updates::pin(&state, &who, id, asked.version.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::Body as Bytes,
+        http::{Request, header},
+    };
+    use rollcall_domain::role::Role;
+    use serde_json::{Value, json};
+
+    use crate::{
+        services::api_keys::{self, KeyWish},
+        testing::TestCloud,
+    };
+
+    async fn ask(cloud: &TestCloud, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Bytes::from(body.to_string()))
+            .unwrap();
+        let response = cloud.ask(request).await;
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    // proves: M-42
+    #[tokio::test]
+    async fn a_delay_is_set_and_shown_and_one_that_is_none_is_refused_with_its_code() {
+        let cloud = TestCloud::on_sqlite().await;
+        let wish = KeyWish { name: "script".into(), role: Role::Admin, customer: None, lifetime: None };
+        let key = api_keys::create(&cloud.state, &cloud.who, wish).await.unwrap().key;
+
+        assert_eq!(ask(&cloud, &key, "PUT", "/updates/delay", json!({ "days": 7 })).await.0, 204);
+        for days in [json!(-1), json!(31), json!(1.5), json!("7"), Value::Null] {
+            let (status, problem) = ask(&cloud, &key, "PUT", "/updates/delay", json!({ "days": days })).await;
+            assert_eq!((status, problem["code"].as_str()), (422, Some("RC-7001")), "{days}: {problem}");
+        }
+
+        let shown = ask(&cloud, &key, "GET", "/updates", Value::Null).await.1;
+        assert_eq!((&shown["delay_days"], &shown["upcoming"]), (&json!(7), &json!([])));
+        let unknown = ask(&cloud, &key, "POST", "/updates/begin", json!({ "version": "9.9.9" })).await;
+        assert_eq!(unknown.0, 404, "{}", unknown.1);
+    }
 }

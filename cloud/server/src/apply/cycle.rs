@@ -8,7 +8,7 @@ use rollcall_protocol::{
 };
 use rollcall_store::{
     AgentScope, StoreError, WriteTx,
-    agents::Agent,
+    agents::{self, Agent},
     directories::{self, Directory, Pin},
     inbox::{self, Envelope},
 };
@@ -68,7 +68,8 @@ fn read_claims(batch: &Envelope) -> Result<CyclePart, StoreError> {
     Ok(claims.link.cycle)
 }
 
-/// The directory of this cycle, pinned now if it is the agent's first. None: the agent belongs to another.
+/// The directory of this cycle, pinned now if it is the agent's first, and held from now on: a human's decision, or another
+/// agent that takes over, comes before or after. None: the agent belongs to another.
 pub async fn find_directory(
     tx: &mut WriteTx,
     state: &AppState,
@@ -78,16 +79,19 @@ pub async fn find_directory(
 ) -> Result<Option<Directory>, StoreError> {
     let customer = scope.customer();
     let domain = &cycle.told.domain;
+    directories::lock_by_domain(tx, &customer, domain.guid).await?;
     if let Some(known) = directories::find_by_domain(tx, &customer, domain.guid).await? {
         return Ok(Some(known));
     }
     if agent.directory_id.is_some() {
         return Ok(None);
     }
+    // A check-in that names the domain for the first time holds the agent too.
+    agents::lock(tx, scope).await?;
     let id = state.mint(DirectoryId::mint);
     let pin = Pin { guid: domain.guid, sid: &domain.sid, dns_name: &domain.dns_name };
     directories::insert(tx, &customer, id, scope.agent(), &pin, state.now()).await?;
-    rollcall_store::agents::join_directory(tx, scope, id).await?;
+    agents::join_directory(tx, scope, id).await?;
     directories::find(tx, &customer, id).await
 }
 

@@ -5,7 +5,7 @@ use rollcall_domain::{
     run::{Counts, RunKind, RunResult},
 };
 use rollcall_store::{
-    AgentScope, StoreError, WriteTx,
+    AgentScope, StoreError, WriteTx, agents,
     directories::Directory,
     inbox,
     live::{Event, Topic},
@@ -50,11 +50,13 @@ pub async fn record(
         digest_agrees: None,
         dc_host: Some(&told.dc.dns_name),
     };
-    runs::insert(tx, scope, &run).await?;
-    inbox::mark_applied(tx, scope, told.cycle, run.id, now, cycle.batches.len() as u64).await?;
+    // The agent comes before its inbox, where others who change both begin too.
+    agents::lock(tx, scope).await?;
     if let Some(directory) = directory {
         order::full_snapshot(tx, state, scope, directory).await?;
     }
+    runs::insert(tx, scope, &run).await?;
+    inbox::mark_applied(tx, scope, told.cycle, run.id, now, cycle.batches.len() as u64).await?;
     let event = Event::of(tx.msp(), Topic::Run).customer(scope.customer().customer()).agent(scope.agent());
     tx.tell(event);
     Ok(())

@@ -136,7 +136,6 @@ async fn apply_cycle(
     cycle: &mut Cycle,
     vanished: Vanished,
 ) -> Result<(), ApplyError> {
-    directories::lock(tx, directory.id).await?;
     let frame = load_frame(tx, state, scope, directory, cycle, vanished).await?;
     let members = count_members(tx, directory).await?;
     let mut tally = Tally::default();
@@ -149,9 +148,9 @@ async fn apply_cycle(
         directories::record_structure(tx, directory.id, frame.now).await?;
     }
     let sets = compare_sets(tx, state, scope, directory, cycle, &tally).await?;
-    write_run(tx, state, scope, &frame, cycle, &mut tally, sets).await?;
     let obeyed = i64::try_from(cycle.told.desired_version).unwrap_or(i64::MAX);
-    Ok(agents::record_obeyed(tx, scope, obeyed).await?)
+    agents::record_obeyed(tx, scope, obeyed).await?;
+    Ok(write_run(tx, state, scope, &frame, cycle, &mut tally, sets).await?)
 }
 
 /// What stays the same for the whole cycle.

@@ -151,7 +151,7 @@ async fn make(
         before: None,
         after: Some(json!({ "name": arguments.msp.trim() })),
     };
-    audit::append(&mut tx, entry).await?;
+    audit::append(&mut tx, entry);
     let msp = tx.msp();
     tx.commit().await?;
     Ok(Made { msp, link, api_key })

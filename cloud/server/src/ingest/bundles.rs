@@ -55,7 +55,7 @@ pub async fn handle(
     jobs::enqueue(&mut tx, NewJob::drop_bundles(state.mint(JobId::mint), expires_at)).await?;
     let after = json!({ "bundle": id, "bytes": sent.body.len() });
     let note = Note { action: "bundle.receive", before: None, after: Some(after) };
-    note::append(&mut tx, &state, &sent.scope, note).await?;
+    note::append(&mut tx, &state, &sent.scope, note);
     let event = Event::of(tx.msp(), Topic::Agent).customer(agent.customer_id).agent(agent.id);
     tx.tell(event);
     tx.commit().await?;

@@ -33,6 +33,7 @@ use super::{
     pace::Errand,
     quarantine::{self, Why},
     refuse::Refused,
+    restored,
     standing::{self, Held},
     told, updating,
     verify::{self, Route, Verified, column, protocol},
@@ -112,6 +113,10 @@ async fn record(
     let now = state.now();
     let mut tx = state.db.write(scope).await?;
     verify::take_once(&mut tx, state, scope, &verified.claims).await?;
+    if let (None, Some(domain)) = (verified.directory, &request.status.domain) {
+        // It may take this directory over from one that was revoked, and whoever holds both begins with the directory.
+        directories::lock_by_domain(&mut tx, &scope.customer(), domain.guid).await?;
+    }
     let Held { agent: before, key } = standing::hold(&mut tx, state, verified).await?;
     check_plausible(&before, request)?;
     match request.kind {
@@ -125,6 +130,7 @@ async fn record(
         return Err(quarantine::quarantine(tx, state, scope, &before, Why::OlderEpoch).await);
     }
     record_status(&mut tx, state, scope, request).await?;
+    restored::note(&mut tx, state, scope, (&before, request), now).await?;
     if request.desired_version > protocol(before.desired_version) {
         agents::continue_desired_from(&mut tx, scope, column(request.desired_version.saturating_add(1))?).await?;
     }

@@ -181,7 +181,7 @@ async fn create(
     })?;
     let after = json!({ "host": machine.host, "key": request.public_key.id() });
     let note = Note { action: "agent.enrol", before: None, after: Some(after) };
-    note::append_of(tx, state, (customer.customer(), agent), note).await?;
+    note::append_of(tx, state, (customer.customer(), agent), note);
     let event = Event::of(tx.msp(), Topic::Agent).customer(customer.customer()).agent(agent);
     tx.tell(event);
     Ok(())

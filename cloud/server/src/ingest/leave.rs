@@ -13,7 +13,10 @@ use super::{
     standing,
     verify::{self, Route, Verified},
 };
-use crate::{services::agents::hand_over, state::AppState};
+use crate::{
+    services::agents::{hand_over, hold_directory},
+    state::AppState,
+};
 
 const ROUTE: Route =
     Route { kind: Kind::Request, path: path::LEAVE, body_limit: limits::MESSAGE, errand: Errand::Rare };
@@ -28,6 +31,7 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
     let now = state.now();
     let mut tx = state.db.write(&sent.scope).await?;
     verify::take_once(&mut tx, &state, &sent.scope, &sent.claims).await?;
+    hold_directory(&mut tx, &sent.scope).await?;
     let agent = standing::hold(&mut tx, &state, &sent).await?.agent;
     agents::set_state(&mut tx, &sent.scope, AgentState::Revoked, now).await?;
     hand_over(&mut tx, now, &sent.scope, &agent).await?;
@@ -36,7 +40,7 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
         before: Some(json!({ "state": agent.state, "host": agent.hostname })),
         after: Some(json!({ "state": AgentState::Revoked })),
     };
-    note::append(&mut tx, &state, &sent.scope, note).await?;
+    note::append(&mut tx, &state, &sent.scope, note);
     tx.commit().await?;
     Ok(Json(json!({})))
 }

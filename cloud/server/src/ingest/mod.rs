@@ -10,6 +10,7 @@ mod token_trace;
 mod enroll;
 mod told;
 mod checkin;
+mod restored;
 mod desired;
 mod quarantine;
 mod new_key;

@@ -30,7 +30,8 @@ pub async fn take_over(
     agent_keys::promote(tx, scope, kid, state.now()).await?;
     let note =
         Note { action: "agent.key_changed", before: None, after: Hash::try_from(kid.as_bytes()).ok().map(shown) };
-    note::append(tx, state, scope, note).await
+    note::append(tx, state, scope, note);
+    Ok(())
 }
 
 fn shown(key: Hash) -> Value {

@@ -2,7 +2,7 @@
 
 use rollcall_domain::ids::{AgentId, CustomerId};
 use rollcall_store::{
-    AgentScope, StoreError, WriteTx,
+    AgentScope, WriteTx,
     audit::{self, Actor, Entry, Source},
 };
 use serde_json::Value;
@@ -18,17 +18,12 @@ pub struct Note {
 }
 
 /// One line, in the transaction of the act.
-pub async fn append(tx: &mut WriteTx, state: &AppState, scope: &AgentScope, note: Note) -> Result<(), StoreError> {
-    append_of(tx, state, (scope.customer().customer(), scope.agent()), note).await
+pub fn append(tx: &mut WriteTx, state: &AppState, scope: &AgentScope, note: Note) {
+    append_of(tx, state, (scope.customer().customer(), scope.agent()), note);
 }
 
 /// The same for an agent that is only just made.
-pub async fn append_of(
-    tx: &mut WriteTx,
-    state: &AppState,
-    (customer, agent): (CustomerId, AgentId),
-    note: Note,
-) -> Result<(), StoreError> {
+pub fn append_of(tx: &mut WriteTx, state: &AppState, (customer, agent): (CustomerId, AgentId), note: Note) {
     let actor = Actor { name: format!("agent {agent}"), source: Source::Agent, ip: None };
     let entry = Entry {
         at: state.now(),
@@ -39,5 +34,5 @@ pub async fn append_of(
         before: note.before,
         after: note.after,
     };
-    audit::append(tx, entry).await
+    audit::append(tx, entry);
 }

@@ -51,7 +51,7 @@ pub async fn quarantine(mut tx: WriteTx, state: &AppState, scope: &AgentScope, a
     };
     let done = async {
         agents::set_state(&mut tx, scope, AgentState::Quarantined, state.now()).await?;
-        note::append(&mut tx, state, scope, note).await?;
+        note::append(&mut tx, state, scope, note);
         tx.commit().await
     };
     match done.await {

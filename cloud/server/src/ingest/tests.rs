@@ -22,7 +22,10 @@ use rollcall_protocol::{
     revocation::Revocation,
     rotate::RotateResponse,
 };
-use rollcall_store::commands::{self, NewCommand};
+use rollcall_store::{
+    commands::{self, NewCommand},
+    restores,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -261,6 +264,9 @@ async fn a_new_epoch_is_above_every_one_the_agent_knows(cloud: TestCloud) {
     // This database was restored: the agent has worked in epochs that it does not know.
     agent.check_in_saying(&cloud, EpochWish::New, |request| request.last_epoch = 7).await;
     assert_eq!(agent.head.epoch, 8);
+    let mut tx = cloud.db().read(&cloud.who.scope).await.unwrap();
+    assert_eq!(restores::find(&mut tx, agent.id.into()).await.unwrap(), Some(cloud.now()));
+    drop(tx);
 
     agent.check_in_saying(&cloud, EpochWish::New, |request| request.last_epoch = u64::MAX).await;
     agent.check_in_saying(&cloud, EpochWish::New, |_| {}).await;
@@ -479,6 +485,11 @@ async fn an_agent_ahead_of_a_restored_cloud_is_heard_and_obeys_again(cloud: Test
     let statement = response.desired.unwrap();
     let desired: DesiredState = Unverified::parse(&statement).unwrap().peek().unwrap();
     assert!(desired.version > 40, "version {}", desired.version);
+    let mut tx = cloud.db().read(&cloud.who.scope).await.unwrap();
+    assert_eq!(restores::find(&mut tx, agent.id.into()).await.unwrap(), Some(cloud.now()), "and people are told");
+    assert_eq!(restores::count(&mut tx, cloud.now()).await.unwrap(), 1);
+    let lines = rollcall_store::audit::list(&mut tx, &cloud.who.scope, None, 100).await.unwrap();
+    assert_eq!(lines.iter().filter(|line| line.action == "agent.outlived_restore").count(), 1);
 }
 
 async fn a_pause_reaches_the_agent_and_ends_by_itself(cloud: TestCloud) {

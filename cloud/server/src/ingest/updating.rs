@@ -25,7 +25,7 @@ use rollcall_store::{
 
 pub use looking::{Looks, look};
 
-use crate::releases::Shelf;
+use crate::releases::{Shelf, Supply};
 
 /// In the transaction of the check-in, with what the folder of releases held before it began.
 pub async fn consider(
@@ -50,8 +50,11 @@ pub async fn consider(
             }
         }
         None => {
-            if let Some(newest) = stock.newest(platform).filter(|newest| **newest > running) {
-                offer_in_turn(tx, scope, newest, platform, now).await?;
+            // Most agents run the newest one, and nothing is asked for them.
+            if stock.newest(platform).is_some_and(|newest| *newest > running)
+                && let Some(due) = Supply::find(tx, stock, now).await?.newest(platform).filter(|due| **due > running)
+            {
+                offer_in_turn(tx, scope, due, platform, now).await?;
             }
         }
     }
@@ -118,7 +121,7 @@ async fn offer(tx: &mut WriteTx, scope: &AgentScope, wanted: &Version, now: Date
     Ok(())
 }
 
-/// By ring, window and place.
+/// By ring, window and place, once its delay is over.
 async fn offer_in_turn(
     tx: &mut WriteTx,
     scope: &AgentScope,

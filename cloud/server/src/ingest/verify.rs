@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, header},
 };
 use chrono::TimeDelta;
-use rollcall_domain::agent::KeyState;
+use rollcall_domain::{agent::KeyState, ids::DirectoryId};
 use rollcall_protocol::{
     answer::Refusal,
     hash::BodyDigest,
@@ -37,6 +37,8 @@ pub struct Verified<L> {
     pub scope: AgentScope,
     pub claims: RequestClaims<L>,
     pub kid: SecretHash,
+    /// `None`: it has not joined one yet.
+    pub directory: Option<DirectoryId>,
     pub jws: String,
     pub body: Bytes,
     /// Held for as long as the request takes.
@@ -61,18 +63,18 @@ pub async fn verify<L: DeserializeOwned>(
     let jws = bearer(headers)?;
     check_length(headers, route.body_limit)?;
     let proven = check_signature::<L>(state, jws, route.kind).await?;
-    let (scope, claims, kid) = check_sender(state, proven, "POST", route.path).await?;
+    let (Proven { scope, claims, directory, .. }, kid) = check_sender(state, proven, "POST", route.path).await?;
     state.pace.pass(scope.agent(), route.errand)?;
     let turn = state.room.enter(scope.agent(), &route, told_length(headers))?;
     let body = read_body(body, route.body_limit).await?;
     claims.check_body(&BodyDigest::of(&body)).map_err(|_| Refusal::Unauthorized)?;
-    Ok(Verified { scope, claims, kid, jws: jws.to_owned(), body, _turn: turn })
+    Ok(Verified { scope, claims, kid, directory, jws: jws.to_owned(), body, _turn: turn })
 }
 
 /// A request that only fetches: it has no body, and asking twice changes nothing.
 pub async fn verify_fetch(state: &AppState, headers: &HeaderMap, path: &str) -> Result<AgentScope, Refused> {
     let proven = check_signature::<()>(state, bearer(headers)?, Kind::Request).await?;
-    let (scope, claims, _) = check_sender(state, proven, "GET", path).await?;
+    let (Proven { scope, claims, .. }, _) = check_sender(state, proven, "GET", path).await?;
     state.pace.pass(scope.agent(), Errand::Fetch)?;
     claims.check_body(&BodyDigest::of(b"")).map_err(|_| Refusal::Unauthorized)?;
     check_fresh(state, &claims)?;
@@ -85,17 +87,17 @@ async fn check_sender<L>(
     (proven, kid): (Proven<RequestClaims<L>>, SecretHash),
     method: &str,
     route: &str,
-) -> Result<(AgentScope, RequestClaims<L>, SecretHash), Refused> {
-    let Proven { scope, agent_state, key_state, retired_at, claims } = proven;
-    standing::check(state, &scope, agent_state)?;
+) -> Result<(Proven<RequestClaims<L>>, SecretHash), Refused> {
+    let Proven { scope, claims, .. } = &proven;
+    standing::check(state, scope, proven.agent_state)?;
     let expected = Expected { agent: scope.agent().uuid(), cloud: state.cloud.id, method, path: route };
     claims.check_route(&expected).map_err(|_| Refusal::Unauthorized)?;
-    match key_state {
-        KeyState::Active | KeyState::Pending => Ok((scope, claims, kid)),
+    match proven.key_state {
+        KeyState::Active | KeyState::Pending => Ok((proven, kid)),
         // An agent that a proxy refuses believes that we were restored, and lets its former key vouch for the present one. A
         // copy without the present one checks in as well, and is found by that.
         KeyState::Retired if route == path::ROTATE => Err(Refusal::Unauthorized.into()),
-        KeyState::Retired => Err(standing::refuse_replaced_key(state, &scope, kid, retired_at, &claims).await),
+        KeyState::Retired => Err(standing::refuse_replaced_key(state, scope, kid, proven.retired_at, claims).await),
     }
 }
 

@@ -71,7 +71,8 @@ async fn given_up(cloud: &TestCloud) -> Vec<Dead> {
 
 async fn waiting(cloud: &TestCloud) -> i64 {
     let mut tx = cloud.db().read(&cloud.who.scope).await.unwrap();
-    work::count(&mut tx, cloud.now()).await.unwrap().ready
+    let standing = work::count(&mut tx, cloud.now()).await.unwrap();
+    standing.ready + standing.planned
 }
 
 async fn whoever_may_manage_updates_is_told_once(mut cloud: TestCloud) {

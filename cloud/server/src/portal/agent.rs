@@ -19,7 +19,7 @@ use rollcall_protocol::{
 use rollcall_store::{
     agent_keys,
     agents::{self as store, Agent},
-    customers,
+    customers, restores,
 };
 use serde::Deserialize;
 
@@ -63,6 +63,9 @@ pub struct AgentPage {
     pub troubles: Vec<Trouble>,
     pub health: Vec<Fact>,
     pub last_seen: Option<Moment>,
+    pub retired: Option<Moment>,
+    /// When it was noticed, lately, that this agent knows more than the database does.
+    pub outlived_restore: Option<Moment>,
     pub identity: Vec<Fact>,
     pub enrolled: Moment,
     /// `None` until the agent has told it.
@@ -134,7 +137,7 @@ pub fn trouble(agent: &Agent, slug: &str, now: DateTime<Utc>) -> Option<Trouble>
         AgentState::Revoked => return None,
         AgentState::Quarantined => {
             let since = agent.quarantined_at.unwrap_or(agent.enrolled_at);
-            return Some(of(Tone::Bad, &catalogue::AGENT_CLONED, since, "Decide", own_page));
+            return Some(of(Tone::Bad, &catalogue::AGENT_CLONED, since, "Decide", format!("{own_page}#decide")));
         }
         AgentState::Active | AgentState::Standby => {}
     }
@@ -172,6 +175,7 @@ async fn show(
     let mut opened = open(&state, &signed, &slug, place).await?;
     opened.frame.notice = done.notice();
     let keys = agent_keys::list(&mut opened.tx, &scope).await?;
+    let restored = restores::find(&mut opened.tx, id).await?;
     let vanished = clearings::list(&mut opened.tx, &agent).await?;
     let now = opened.now;
     let shelf = if signed.may(Act::InstallAgent) { Some(shelf(&state, &signed, &agent, now).await?) } else { None };
@@ -182,6 +186,8 @@ async fn show(
         troubles: troubles(&agent, &slug, now),
         health: health_facts(&agent),
         last_seen: agent.last_seen_at.map(|at| Moment::new(at, now)),
+        retired: agent.revoked_at.map(|at| Moment::new(at, now)),
+        outlived_restore: restored.filter(|at| now - *at < restores::NEWS_FOR).map(|at| Moment::new(at, now)),
         identity: identity_facts(&agent, &keys),
         enrolled: Moment::new(agent.enrolled_at, now),
         ceiling: told::ceiling(&agent).map(CeilingView::of),
@@ -256,7 +262,7 @@ fn identity_facts(agent: &Agent, keys: &[agent_keys::ShownKey]) -> Vec<Fact> {
         Fact::new("Key", fingerprint.unwrap_or_default()).mono(),
         Fact::new(
             "Key made",
-            keys.first().map(|key| key.created_at.format("%Y-%m-%d").to_string()).unwrap_or_default(),
+            keys.first().map(|key| key.created_at.format("%-d %b %Y").to_string()).unwrap_or_default(),
         ),
         Fact::new("Chain", format!("epoch {}, next number {}", agent.epoch, agent.next_seq)),
         Fact::new("Id", agent.id.to_string()).mono(),

@@ -12,6 +12,7 @@ use rollcall_store::{
     agents::{self, Agent},
     directories::{self, Directory},
     enrol_tokens::{self, EnrolToken},
+    imports,
 };
 use serde::Deserialize;
 
@@ -136,7 +137,9 @@ async fn draw(
     let newest = all_agents.iter().find(|agent| agent.revoked_at.is_none());
     let msi = state.installer.find(state.now()).await;
     let sha256 = msi.as_ref().map(|msi| msi.sha256.as_str());
-    let steps = steps(&tokens, newest, &directories, &customer.slug, now);
+    let chosen = imports::list(&mut tx, &scope).await?;
+    let steps = steps(&tokens, newest, &directories, now);
+    let steps = if chosen.is_empty() { with_next(steps, &customer.slug) } else { steps };
     let is_ready = steps.iter().all(|step| step.state == StepState::Done);
     let is_begun = steps.iter().any(|step| step.state == StepState::Done);
     Ok(page(&InstallPage {
@@ -214,7 +217,7 @@ fn milestones(
     );
     let of_people = match seen {
         0 => "It counts, and sends nobody yet.".to_owned(),
-        seen => format!("{} people. Now choose who comes over.", grouped(seen)),
+        seen => format!("{} people", grouped(seen)),
     };
     [
         (agent.is_some() || tokens.iter().any(is_open), "Token made", of_token.to_owned()),
@@ -225,13 +228,7 @@ fn milestones(
 }
 
 /// The first that has not happened is under way; before there is a token nothing is.
-fn steps(
-    tokens: &[EnrolToken],
-    agent: Option<&Agent>,
-    directories: &[Directory],
-    slug: &str,
-    now: DateTime<Utc>,
-) -> Vec<Step> {
+fn steps(tokens: &[EnrolToken], agent: Option<&Agent>, directories: &[Directory], now: DateTime<Utc>) -> Vec<Step> {
     let seen: i64 = directories.iter().map(|directory| directory.people_seen).sum();
     let milestones = milestones(tokens, agent, directories.first(), seen, now);
     let is_begun = milestones[0].0;
@@ -248,10 +245,16 @@ fn steps(
         is_next = is_next && has_happened;
         steps.push(Step::new(state, what, detail));
     }
-    if seen > 0
-        && let Some(last) = steps.pop()
-    {
-        steps.push(last.with(Link::to("Choose people", format!("/c/{slug}/imports/add")).primary()));
+    steps
+}
+
+/// Who has seen people and chosen none is shown the way.
+fn with_next(mut steps: Vec<Step>, slug: &str) -> Vec<Step> {
+    if let Some(last) = steps.pop() {
+        steps.push(match last.state {
+            StepState::Done => last.with(Link::to("Choose people", format!("/c/{slug}/imports/add")).primary()),
+            StepState::Open | StepState::Doing | StepState::Failed => last,
+        });
     }
     steps
 }

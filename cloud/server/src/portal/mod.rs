@@ -39,6 +39,7 @@ pub mod agent;
 pub mod ceiling;
 pub mod bundles;
 pub mod updates;
+pub mod delaying;
 pub mod pinning;
 pub mod settings;
 pub mod audit;
@@ -74,6 +75,7 @@ pub fn pages() -> Pages {
         .merge(agent::routes())
         .merge(bundles::routes())
         .merge(updates::routes())
+        .merge(delaying::routes())
         .merge(pinning::routes())
         .merge(settings::routes())
         .merge(audit::routes())

@@ -29,6 +29,10 @@ pub fn find(word: &str) -> Option<Notice> {
         "customer-added" => (Tone::Good, "Customer added", "Now install the agent on one of its servers."),
         "rollout-paused" => (Tone::Good, "Update paused", "Nobody else is asked until somebody goes on."),
         "rollout-resumed" => (Tone::Good, "Update goes on", "Agents that went back try again, a day after they did."),
+        "rollout-begun" => {
+            (Tone::Good, "Update begins", "The first agents are asked within minutes, in the hours set below.")
+        }
+        "delay-set" => (Tone::Good, "Delay saved", "It concerns releases that have not begun."),
         "window-set" => (Tone::Good, "Hours saved", ""),
         "pinned" => (Tone::Good, "Version of this customer saved", "The agents hear of it within seconds."),
         "signed-out" => (Tone::Good, "You are signed out", ""),

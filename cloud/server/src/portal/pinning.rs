@@ -20,6 +20,7 @@ use serde::Deserialize;
 use super::{
     answer::{PageError, field_errors, page_with, see},
     customer_head::{CustomerHead, Place, Tab, open},
+    delaying::{UpcomingRow, list_upcoming},
     guard::{Done, SignedIn, require},
     pages::Pages,
     view::{FieldError, Frame, Moment, Notice, Pill, Tone},
@@ -52,6 +53,8 @@ pub struct PinningPage {
     pub agents: Vec<AgentRow>,
     /// Version, by whom, when.
     pub pinned: Option<(String, String, Moment)>,
+    /// What these agents wait for, unless they are pinned.
+    pub upcoming: Vec<UpcomingRow>,
     pub versions: Vec<String>,
     pub may_manage: bool,
 }
@@ -77,7 +80,7 @@ async fn draw(
     opened.frame.notice = notice;
     opened.frame.refresh_without_script = None;
     let now = opened.now;
-    let mut rows = Vec::new();
+    let (mut rows, mut platforms) = (Vec::new(), Vec::new());
     for agent in agents::list(&mut opened.tx, &opened.scope).await? {
         if agent.revoked_at.is_some() {
             continue;
@@ -89,9 +92,13 @@ async fn draw(
             version: agent.version,
             update: asked.map(|asked| (pill_of(&asked), asked.detail.unwrap_or_default())),
         });
+        platforms.extend(agent.platform);
     }
     let pinned = pins::find(&mut opened.tx, &opened.scope).await?;
-    let mut versions: Vec<String> = match &*state.releases.shelf(now).await {
+    let shelf = state.releases.shelf(now).await;
+    let mut upcoming = if pinned.is_some() { Vec::new() } else { list_upcoming(&mut opened.tx, &shelf, now).await? };
+    upcoming.retain(|one| platforms.contains(&one.platform));
+    let mut versions: Vec<String> = match &*shelf {
         Shelf::Open(stock) => stock.versions().into_iter().map(ToString::to_string).collect(),
         Shelf::None | Shelf::Unusable(_) => Vec::new(),
     };
@@ -101,6 +108,7 @@ async fn draw(
         errors,
         agents: rows,
         pinned: pinned.map(|pin| (pin.version, pin.pinned_by, Moment::new(pin.pinned_at, now))),
+        upcoming,
         versions: newest_first(versions),
         may_manage: signed.may(Act::ManageUpdates),
         frame: opened.frame,

@@ -5,9 +5,12 @@ use axum::{
     extract::{Path, Query, State},
     response::Response,
 };
-use rollcall_domain::{ids::JobId, role::Act};
+use rollcall_domain::{
+    ids::JobId,
+    role::{Act, Reach},
+};
 use rollcall_protocol::catalogue;
-use rollcall_store::work;
+use rollcall_store::{restores, work};
 
 use super::{
     answer::{PageError, page, see},
@@ -37,6 +40,8 @@ pub struct SystemPage {
     pub facts: Vec<Fact>,
     pub work: Vec<Fact>,
     pub dead: Vec<DeadJob>,
+    /// Agents that know more than a restored database does. Of all customers: only for those who reach all of them.
+    pub outlived_restore: i64,
 }
 
 async fn show(
@@ -49,6 +54,10 @@ async fn show(
     let mut tx = state.db.read(&signed.who.scope).await?;
     let standing = work::count(&mut tx, now).await?;
     let dead = work::list_dead(&mut tx, 100).await?;
+    let outlived_restore = match signed.who.scope.reach() {
+        Reach::All => restores::count(&mut tx, now - restores::NEWS_FOR).await?,
+        Reach::Chosen(_) => 0,
+    };
     let mut frame = signed.frame(&mut tx, "System", Section::System).await?;
     frame.notice = done.notice();
     let mut facts = vec![
@@ -57,9 +66,12 @@ async fn show(
         Fact::new("Database", state.db.engine_name()),
     ];
     facts.extend(state.settings.iter().map(|(label, value)| Fact::new(label, value.clone()).mono()));
-    let lag = standing
-        .oldest_due
-        .map_or_else(|| "none waits".to_owned(), |due| format!("{} s", (now - due).num_seconds().max(0)));
+    let lag =
+        standing.oldest_due.map_or_else(|| "none".to_owned(), |due| format!("{} s", (now - due).num_seconds().max(0)));
+    let planned = match standing.next_planned {
+        Some(next) => format!("{}, next {}", grouped(standing.planned), next.format("%-d %b, %H:%M UTC")),
+        None => "none".to_owned(),
+    };
     let dead_row = |job: work::Dead| DeadJob {
         id: job.id.to_string(),
         kind: job.kind,
@@ -73,9 +85,11 @@ async fn show(
             Fact::new("Jobs waiting", grouped(standing.ready)),
             Fact::new("Running", grouped(standing.running)),
             Fact::new("Oldest waits", lag),
+            Fact::new("Planned for later", planned),
             Fact::new("Given up", grouped(standing.dead)),
         ],
         dead: dead.into_iter().map(dead_row).collect(),
+        outlived_restore,
     }))
 }
 
@@ -98,7 +112,7 @@ async fn retry(
         return Err(PageError::NotFound);
     }
     let note = crate::services::who::Note::of(job);
-    signed.who.note(&mut tx, now, "job.retry", None, note).await?;
+    signed.who.note(&mut tx, now, "job.retry", None, note);
     tx.commit().await?;
     Ok(see("/system?done=job-retried"))
 }

@@ -10,16 +10,17 @@ use axum::{
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     role::{Act, Reach},
-    rollout::{Ring, RolloutState, UpdateState, Window},
+    rollout::{Delay, Ring, RolloutState, UpdateState, Window},
 };
 use rollcall_store::{
     Tx, customers,
-    updates::{asked, pins, window},
+    updates::{asked, delay, pins, window},
 };
 use serde::Deserialize;
 
 use super::{
     answer::{PageError, field_errors, page_with, see},
+    delaying::{UpcomingRow, list_upcoming},
     guard::{Done, SignedIn, require},
     pages::Pages,
     view::{FieldError, Frame, Moment, Pill, Section, Tone},
@@ -105,7 +106,10 @@ pub struct UpdatesPage {
     pub errors: Vec<FieldError>,
     pub offer: Offer,
     pub rollouts: Vec<RolloutView>,
+    pub upcoming: Vec<UpcomingRow>,
     pub window: Option<(String, String)>,
+    pub delay_days: u32,
+    pub most_delay_days: u32,
     pub versions: Vec<VersionRow>,
     pub failures: Vec<FailureRow>,
     pub pins: Vec<PinRow>,
@@ -123,7 +127,11 @@ async fn show(
     Ok(page_with(StatusCode::OK, &view))
 }
 
-async fn draw(state: &AppState, signed: &SignedIn, errors: Vec<FieldError>) -> Result<UpdatesPage, PageError> {
+pub(super) async fn draw(
+    state: &AppState,
+    signed: &SignedIn,
+    errors: Vec<FieldError>,
+) -> Result<UpdatesPage, PageError> {
     let now = state.now();
     let scope = &signed.who.scope;
     let mut tx = state.db.read(scope).await?;
@@ -146,6 +154,9 @@ async fn draw(state: &AppState, signed: &SignedIn, errors: Vec<FieldError>) -> R
         errors,
         offer: offer_of(&shelf),
         rollouts: views,
+        upcoming: list_upcoming(&mut tx, &shelf, now).await?,
+        delay_days: delay::find(&mut tx).await?.days(),
+        most_delay_days: Delay::MOST_DAYS,
         window: window::find(&mut tx).await?.map(|window| (window.from(), window.to())),
         versions: versions.into_iter().map(|row| VersionRow { version: row.version, agents: row.agents }).collect(),
         failures: failures.into_iter().map(|failure| failure_row(failure, now)).collect(),

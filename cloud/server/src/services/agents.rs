@@ -66,7 +66,7 @@ pub async fn ask(state: &AppState, who: &Who, customer: CustomerId, ask: Ask) ->
     if asked == 0 {
         return Err(ServiceError::invalid("customer", "has no active agent that could be asked"));
     }
-    who.note(&mut tx, now, ask.action(), Some(customer), Note::of(customer)).await?;
+    who.note(&mut tx, now, ask.action(), Some(customer), Note::of(customer));
     tx.commit().await?;
     Ok(asked)
 }
@@ -112,7 +112,7 @@ pub async fn rotate_key(state: &AppState, who: &Who, agent: AgentId) -> Result<(
         }
     }
     give(&mut tx, state, who, &found, Ask::RotateKey).await?;
-    who.note(&mut tx, now, Ask::RotateKey.action(), Some(found.customer_id), Note::of(found.id)).await?;
+    who.note(&mut tx, now, Ask::RotateKey.action(), Some(found.customer_id), Note::of(found.id));
     Ok(tx.commit().await?)
 }
 
@@ -120,7 +120,7 @@ pub async fn rotate_key(state: &AppState, who: &Who, agent: AgentId) -> Result<(
 pub async fn revoke(state: &AppState, who: &Who, agent: AgentId) -> Result<(), ServiceError> {
     who.may(Act::RevokeAgent)?;
     let mut tx = state.db.write(&who.scope).await?;
-    let (scope, before) = find(&mut tx, who, agent).await?;
+    let (scope, before) = find_with_directory(&mut tx, who, agent).await?;
     if before.state == AgentState::Revoked {
         return Err(ServiceError::invalid("agent", "is revoked for ever"));
     }
@@ -135,7 +135,7 @@ pub async fn release(state: &AppState, who: &Who, agent: AgentId) -> Result<(), 
     who.may(Act::RevokeAgent)?;
     let now = state.now();
     let mut tx = state.db.write(&who.scope).await?;
-    let (scope, before) = find(&mut tx, who, agent).await?;
+    let (scope, before) = find_with_directory(&mut tx, who, agent).await?;
     if before.state != AgentState::Quarantined {
         return Err(ServiceError::invalid("agent", "is not quarantined"));
     }
@@ -180,7 +180,7 @@ async fn tell(
         AgentState::Quarantined | AgentState::Revoked => {}
     }
     let note = Note::of(before.id).before(json!({ "state": before.state })).after(json!({ "state": to }));
-    who.note(&mut tx, state.now(), action, Some(before.customer_id), note).await?;
+    who.note(&mut tx, state.now(), action, Some(before.customer_id), note);
     Ok(tx.commit().await?)
 }
 
@@ -190,7 +190,7 @@ fn choose_next(standbys: &[Agent], now: DateTime<Utc>) -> Option<&Agent> {
 }
 
 /// The reader of a directory is gone: an agent that stands by takes its place. It begins with a full
-/// snapshot, so nothing is applied twice.
+/// snapshot, so nothing is applied twice. The transaction holds the directory and the customer's agents.
 pub async fn hand_over(
     tx: &mut WriteTx,
     now: DateTime<Utc>,
@@ -210,6 +210,24 @@ pub async fn hand_over(
     directories::set_reader(tx, &customer, directory, next.agent()).await?;
     agents::set_state(tx, &next, AgentState::Active, now).await?;
     agents::renew_desired(tx, &next).await
+}
+
+/// [`find`] for who changes the agent's directory or hands it to another agent: both are held before the agent is.
+pub(super) async fn find_with_directory(
+    tx: &mut WriteTx,
+    who: &Who,
+    agent: AgentId,
+) -> Result<(AgentScope, Agent), ServiceError> {
+    let (scope, _) = agents::find(tx, &who.scope, agent).await?.ok_or(ServiceError::NotFound)?;
+    hold_directory(tx, &scope).await?;
+    let agent = agents::lock(tx, &scope).await?;
+    Ok((scope, agent))
+}
+
+/// The directory of an agent, and all agents that may read it.
+pub async fn hold_directory(tx: &mut WriteTx, agent: &AgentScope) -> Result<(), StoreError> {
+    directories::lock_of_agent(tx, agent).await?;
+    agents::lock_all(tx, &agent.customer()).await
 }
 
 /// The agent within reach, as it is until the transaction ends.

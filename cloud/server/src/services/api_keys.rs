@@ -67,7 +67,7 @@ pub async fn create(state: &AppState, who: &Who, wish: KeyWish) -> Result<Made, 
     };
     api_keys::insert(&mut tx, &who.scope, row).await?;
     let after = json!({"name": name, "role": wish.role, "customer": wish.customer, "expires_at": expires_at});
-    who.note(&mut tx, now, "api_key.create", None, Note::of(id).after(after)).await?;
+    who.note(&mut tx, now, "api_key.create", None, Note::of(id).after(after));
     tx.commit().await?;
     Ok(Made { id, key: fresh.secret, expires_at })
 }
@@ -79,7 +79,7 @@ pub async fn revoke(state: &AppState, who: &Who, id: ApiKeyId) -> Result<(), Ser
     if !api_keys::revoke(&mut tx, &who.scope, id, now).await? {
         return Err(ServiceError::NotFound);
     }
-    who.note(&mut tx, now, "api_key.revoke", None, Note::of(id)).await?;
+    who.note(&mut tx, now, "api_key.revoke", None, Note::of(id));
     tx.commit().await?;
     Ok(())
 }

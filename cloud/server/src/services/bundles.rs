@@ -45,7 +45,7 @@ pub async fn request(state: &AppState, who: &Who, agent: AgentId) -> Result<(), 
     }
     give(&mut tx, state, who, &agent, Ask::Bundle).await?;
     let note = Note::of(agent.id);
-    who.note(&mut tx, state.now(), Ask::Bundle.action(), Some(agent.customer_id), note).await?;
+    who.note(&mut tx, state.now(), Ask::Bundle.action(), Some(agent.customer_id), note);
     Ok(tx.commit().await?)
 }
 
@@ -73,7 +73,7 @@ pub async fn fetch(state: &AppState, who: &Who, agent: AgentId, bundle: BundleId
     let (scope, agent) = find(&mut tx, who, agent).await?;
     let body = bundles::find_body(&mut tx, &scope, bundle, now).await?.ok_or(ServiceError::NotFound)?;
     let note = Note::of(agent.id).after(json!({ "bundle": bundle }));
-    who.note(&mut tx, now, "bundle.download", Some(agent.customer_id), note).await?;
+    who.note(&mut tx, now, "bundle.download", Some(agent.customer_id), note);
     tx.commit().await?;
     Ok(body)
 }

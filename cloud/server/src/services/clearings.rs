@@ -9,12 +9,12 @@ use rollcall_store::{
     AgentScope, Tx, WriteTx,
     agents::{self, Agent},
     commands::{self, NewCommand},
-    directories, losses,
+    losses,
 };
 use serde_json::json;
 
 use super::{
-    agents::find,
+    agents::find_with_directory,
     told,
     who::{Note, ServiceError, Who},
 };
@@ -75,7 +75,7 @@ impl Meant {
 pub async fn accept(state: &AppState, who: &Who, agent: AgentId, meant: &[Meant]) -> Result<Vec<String>, ServiceError> {
     who.may(Act::DecideHeldRemovals)?;
     let mut tx = state.db.write(&who.scope).await?;
-    let (scope, agent) = find(&mut tx, who, agent).await?;
+    let (scope, agent) = find_with_directory(&mut tx, who, agent).await?;
     let (told, found) = (told::clearings(&agent), found_by_the_cloud(&mut tx, &agent).await?);
     let named = |among: &[Clearing]| {
         let names = meant.iter().map(|meant| &meant.attribute);
@@ -100,7 +100,7 @@ pub async fn accept(state: &AppState, who: &Who, agent: AgentId, meant: &[Meant]
     consent(&mut tx, state, who, &agent, &all).await?;
     agents::renew_desired(&mut tx, &scope).await?;
     let note = Note::of(agent.id).after(json!({ "attributes": all }));
-    who.note(&mut tx, state.now(), ACCEPT, Some(agent.customer_id), note).await?;
+    who.note(&mut tx, state.now(), ACCEPT, Some(agent.customer_id), note);
     tx.commit().await?;
     Ok(all)
 }
@@ -136,7 +136,6 @@ async fn consent(
     attributes: &[String],
 ) -> Result<(), ServiceError> {
     let Some(directory) = agent.directory_id.map(DirectoryId::from) else { return Ok(()) };
-    directories::lock(tx, directory).await?;
     for attribute in attributes {
         losses::consent(tx, directory, attribute, &who.actor.name, state.now()).await?;
     }

@@ -33,7 +33,7 @@ pub async fn create(state: &AppState, who: &Who, name: &str) -> Result<Created, 
     let mut tx = state.db.write(&who.scope).await?;
     let slug = customers::find_free_slug(&mut tx, &who.scope, &name.slug()).await?;
     customers::insert(&mut tx, &who.scope, id, &name, &slug, now).await?;
-    who.note(&mut tx, now, "customer.create", Some(id), Note::of(id).after(json!({ "name": name.as_str() }))).await?;
+    who.note(&mut tx, now, "customer.create", Some(id), Note::of(id).after(json!({ "name": name.as_str() })));
     let event = Event::of(tx.msp(), Topic::Customer).customer(id);
     tx.tell(event);
     tx.commit().await?;

@@ -113,7 +113,7 @@ pub async fn decide(
         }
     }
     let note = Note::of(object).after(json!({ "people": held.len(), "list": fingerprint(&held) }));
-    who.note(&mut tx, now, decision.action(), Some(customer), note).await?;
+    who.note(&mut tx, now, decision.action(), Some(customer), note);
     let event = live::Event::of(tx.msp(), Topic::Customer).customer(customer);
     tx.tell(event);
     tx.commit().await?;

@@ -40,7 +40,7 @@ pub async fn create(
     refuse_crowded(&others, settings)?;
     refuse_blocked(&mut tx, directory, settings).await?;
     imports::insert(&mut tx, &scope, directory, id, settings, now).await?;
-    who.note(&mut tx, now, "import.create", Some(customer), Note::of(id).after(json!(settings))).await?;
+    who.note(&mut tx, now, "import.create", Some(customer), Note::of(id).after(json!(settings)));
     concern_agents(&mut tx, &scope).await?;
     tx.commit().await?;
     Ok(id)
@@ -73,7 +73,7 @@ pub async fn update(
         return Err(ServiceError::ChangedMeanwhile);
     }
     let note = Note::of(id).before(json!(before.settings()?)).after(json!(settings));
-    who.note(&mut tx, now, "import.update", Some(customer), note).await?;
+    who.note(&mut tx, now, "import.update", Some(customer), note);
     concern_agents(&mut tx, &scope).await?;
     Ok(tx.commit().await?)
 }
@@ -87,7 +87,7 @@ pub async fn delete(state: &AppState, who: &Who, customer: CustomerId, id: Impor
     if !imports::delete(&mut tx, &scope, id, now).await? {
         return Err(ServiceError::NotFound);
     }
-    who.note(&mut tx, now, "import.delete", Some(customer), Note::of(id)).await?;
+    who.note(&mut tx, now, "import.delete", Some(customer), Note::of(id));
     concern_agents(&mut tx, &scope).await?;
     Ok(tx.commit().await?)
 }

@@ -67,7 +67,7 @@ pub async fn invite(state: &AppState, who: &Who, invitation: &Invitation) -> Res
     })?;
     let link = sign_in::issue_link(state, &mut tx, &who.scope, id).await?;
     let after = json!({"email": invitation.email, "role": invitation.role});
-    who.note(&mut tx, now, "operator.invite", None, Note::of(id).after(after)).await?;
+    who.note(&mut tx, now, "operator.invite", None, Note::of(id).after(after));
     tx.commit().await?;
     Ok((id, link))
 }
@@ -79,7 +79,7 @@ pub async fn renew_link(state: &AppState, who: &Who, id: OperatorId) -> Result<(
     let operator = operators::find(&mut tx, &who.scope, id).await?;
     let operator = operator.filter(|operator| operator.disabled_at.is_none()).ok_or(ServiceError::NotFound)?;
     let link = sign_in::issue_link(state, &mut tx, &who.scope, id).await?;
-    who.note(&mut tx, state.now(), "operator.link", None, Note::of(id)).await?;
+    who.note(&mut tx, state.now(), "operator.link", None, Note::of(id));
     tx.commit().await?;
     Ok((operator.name, link))
 }
@@ -101,7 +101,7 @@ pub async fn disable(state: &AppState, who: &Who, own: OperatorId, id: OperatorI
     }
     sessions::end_all(&mut tx, id).await?;
     signin_links::withdraw_all(&mut tx, id).await?;
-    who.note(&mut tx, now, "operator.disable", None, Note::of(id)).await?;
+    who.note(&mut tx, now, "operator.disable", None, Note::of(id));
     tx.commit().await?;
     Ok(())
 }

@@ -58,8 +58,8 @@ async fn set(state: &AppState, who: &Who, target: Target, pause: Option<&Pause>)
             if who.scope.reach() != &Reach::All {
                 return Err(ServiceError::Forbidden { needed: Role::Admin });
             }
-            msps::set_pause(&mut tx, &who.scope, pause).await?;
             agents::renew_desired_of_msp(&mut tx, &who.scope).await?;
+            msps::set_pause(&mut tx, &who.scope, pause).await?;
             (None, tx.msp().to_string())
         }
         Target::Customer(id) => {
@@ -79,7 +79,7 @@ async fn set(state: &AppState, who: &Who, target: Target, pause: Option<&Pause>)
     };
     let action = if pause.is_some() { "pause" } else { "resume" };
     let note = Note { object: Some(object), before: None, after: pause.map(|pause| json!(pause)) };
-    who.note(&mut tx, now, action, customer, note).await?;
+    who.note(&mut tx, now, action, customer, note);
     let event = Event { customer, ..Event::of(tx.msp(), Topic::Customer) };
     tx.tell(event);
     Ok(tx.commit().await?)

@@ -194,20 +194,14 @@ async fn begin(
         now,
     };
     sessions::insert(tx, session).await?;
-    write_down(tx, known, visitor, action, now).await?;
+    write_down(tx, known, visitor, action, now);
     Ok(fresh.secret)
 }
 
-async fn write_down(
-    tx: &mut WriteTx,
-    known: &Known,
-    visitor: &Visitor,
-    action: &'static str,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
+fn write_down(tx: &mut WriteTx, known: &Known, visitor: &Visitor, action: &'static str, at: DateTime<Utc>) {
     let actor = Actor { name: known.operator.name.clone(), source: Source::Portal, ip: visitor.ip_text() };
     let object = Some(known.operator.id.to_string());
-    audit::append(tx, Entry { at, actor: &actor, action, customer: None, object, before: None, after: None }).await
+    audit::append(tx, Entry { at, actor: &actor, action, customer: None, object, before: None, after: None });
 }
 
 /// Whom a link would sign in; looking does not use it up.
@@ -270,7 +264,7 @@ pub async fn sign_out(state: &AppState, secret: &str, visitor: &Visitor) -> Resu
     let Some((known, _)) = sessions::find(&state.db, hash, state.now()).await? else { return Ok(()) };
     let mut tx = state.db.write(&known.scope).await?;
     sessions::end(&mut tx, known.operator.id, hash).await?;
-    write_down(&mut tx, &known, visitor, "session.end", state.now()).await?;
+    write_down(&mut tx, &known, visitor, "session.end", state.now());
     tx.commit().await
 }
 

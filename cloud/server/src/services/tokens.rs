@@ -67,8 +67,7 @@ pub async fn issue(
         "enrol_token.issue",
         Some(customer),
         Note::of(id).after(json!({ "expires_at": expires_at })),
-    )
-    .await?;
+    );
     tx.commit().await?;
     Ok(Issued { id, token, expires_at })
 }
@@ -91,6 +90,6 @@ pub async fn revoke(state: &AppState, who: &Who, customer: CustomerId, id: Enrol
     if !enrol_tokens::revoke(&mut tx, &scope, id, now).await? {
         return Err(ServiceError::NotFound);
     }
-    who.note(&mut tx, now, "enrol_token.revoke", Some(customer), Note::of(id)).await?;
+    who.note(&mut tx, now, "enrol_token.revoke", Some(customer), Note::of(id));
     Ok(tx.commit().await?)
 }

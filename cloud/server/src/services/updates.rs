@@ -1,19 +1,27 @@
-//! Updates of agents: pausing and resuming a rollout, the hours it may use, and the version a customer is pinned to.
+//! Updates of agents: pausing and resuming a rollout, its hours and delay, and the version a customer is pinned to.
 
+use chrono::{DateTime, Utc};
 use rollcall_domain::{
     ids::CustomerId,
     role::{Act, Reach, Role},
-    rollout::{RolloutState, Window},
+    rollout::{Delay, RolloutState, Window},
 };
 use rollcall_protocol::update::Version;
 use rollcall_store::{
-    WriteTx, agents,
-    updates::{asked, pins, rollouts, window},
+    Tx, WriteTx, agents,
+    updates::{
+        asked, delay, pins,
+        rollouts::{self, Rollout},
+        window,
+    },
 };
 use serde_json::json;
 
 use super::who::{Note, ServiceError, Who};
-use crate::state::AppState;
+use crate::{
+    releases::{Shelf, Supply, Upcoming},
+    state::AppState,
+};
 
 /// What a person decides about a rollout.
 #[derive(Debug, Clone)]
@@ -54,7 +62,7 @@ pub async fn decide(state: &AppState, who: &Who, version: &str, decision: Decisi
         let note = Note::of(format!("{version} {}", before.platform))
             .before(shown(before.state, before.reason.as_deref()))
             .after(shown(state_after, reason.as_deref()));
-        who.note(&mut tx, now, action, None, note).await?;
+        who.note(&mut tx, now, action, None, note);
     }
     Ok(tx.commit().await?)
 }
@@ -93,8 +101,68 @@ pub async fn set_window(state: &AppState, who: &Who, hours: Option<Window>) -> R
     let before = window::find(&mut tx).await?;
     window::set(&mut tx, &who.scope, hours, &who.actor.name, now).await?;
     let note = Note::default().before(json!(before)).after(json!(hours));
-    who.note(&mut tx, now, "update.window", None, note).await?;
+    who.note(&mut tx, now, "update.window", None, note);
     Ok(tx.commit().await?)
+}
+
+/// Concerns what has not begun; a pinned customer's version does not wait.
+pub async fn set_delay(state: &AppState, who: &Who, after: Delay) -> Result<(), ServiceError> {
+    whole_msp(who)?;
+    let now = state.now();
+    let mut tx = state.db.write(&who.scope).await?;
+    let before = delay::find(&mut tx).await?;
+    delay::set(&mut tx, &who.scope, after, &who.actor.name, now).await?;
+    let note = Note::default().before(json!(before)).after(json!(after));
+    who.note(&mut tx, now, "update.delay", None, note);
+    Ok(tx.commit().await?)
+}
+
+/// Begins a version before its delay is over, on every platform where it waits: a correction that is urgent here.
+pub async fn begin(state: &AppState, who: &Who, version: &str) -> Result<(), ServiceError> {
+    whole_msp(who)?;
+    let now = state.now();
+    let shelf = state.releases.shelf(now).await;
+    let mut tx = state.db.write(&who.scope).await?;
+    let mut waiting = list_upcoming(&mut tx, &shelf, now).await?;
+    waiting.retain(|one| one.version.to_string() == version);
+    if waiting.is_empty() {
+        let known = rollouts::list_of_version(&mut tx, version).await?;
+        let has_begun = ServiceError::invalid("version", "has begun already");
+        return Err(if known.is_empty() { ServiceError::NotFound } else { has_begun });
+    }
+    for one in waiting {
+        begin_on(&mut tx, who, version, &one.platform.to_string(), now).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Nobody is drawn yet: the next look does that, as for a ring in which nobody counts.
+const NOBODY: i64 = -1;
+
+async fn begin_on(
+    tx: &mut WriteTx,
+    who: &Who,
+    version: &str,
+    platform: &str,
+    now: DateTime<Utc>,
+) -> Result<(), ServiceError> {
+    if !rollouts::insert(tx, &Rollout::begin(version, platform, NOBODY, now)).await? {
+        return Err(ServiceError::ChangedMeanwhile);
+    }
+    for replaced in rollouts::replace_others(tx, version, platform).await? {
+        asked::renew_desired(tx, &replaced, platform).await?;
+    }
+    let note = Note::of(format!("{version} {platform}")).after(json!({ "state": RolloutState::Running }));
+    who.note(tx, now, "update.begin", None, note);
+    Ok(())
+}
+
+/// Releases that wait for their day.
+pub async fn list_upcoming(tx: &mut Tx, shelf: &Shelf, now: DateTime<Utc>) -> Result<Vec<Upcoming>, ServiceError> {
+    match shelf {
+        Shelf::Open(stock) => Ok(Supply::find(tx, stock, now).await?.upcoming()),
+        Shelf::None | Shelf::Unusable(_) => Ok(Vec::new()),
+    }
 }
 
 /// Pins a customer's agents to a version, which they go to at once if it is newer than theirs, or lets them go with the
@@ -129,6 +197,6 @@ async fn note_pin(
     after: Option<Version>,
 ) -> Result<(), ServiceError> {
     let note = Note::of(customer).before(json!({ "version": before })).after(json!({ "version": after }));
-    who.note(&mut tx, state.now(), "update.pin", Some(customer), note).await?;
+    who.note(&mut tx, state.now(), "update.pin", Some(customer), note);
     Ok(tx.commit().await?)
 }

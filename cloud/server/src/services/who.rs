@@ -58,17 +58,17 @@ impl Who {
     }
 
     /// One line in the audit log, in the transaction of the act.
-    pub async fn note(
+    pub fn note(
         &self,
         tx: &mut WriteTx,
         at: DateTime<Utc>,
         action: &'static str,
         customer: Option<CustomerId>,
         note: Note,
-    ) -> Result<(), ServiceError> {
+    ) {
         let Note { object, before, after } = note;
         let entry = Entry { at, actor: &self.actor, action, customer, object, before, after };
-        Ok(audit::append(tx, entry).await?)
+        audit::append(tx, entry);
     }
 }
 

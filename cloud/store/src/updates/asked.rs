@@ -186,6 +186,7 @@ pub async fn settle(
 /// Whoever was asked for this version and does not run it is told anew what is wanted, which may be nothing. Before
 /// anything is written to their updates: an agent that checks in takes the two in this order too.
 pub async fn renew_desired(tx: &mut WriteTx, version: &str, platform: &str) -> Result<()> {
+    hold!(tx, "select id from agents where msp_id = $1 and platform = $2 order by id", platform)?;
     let agents: Vec<(Uuid, Uuid)> = fetch_all!(
         tx,
         (Uuid, Uuid),

@@ -90,6 +90,22 @@ pub async fn list_of_version(tx: &mut Tx, version: &str) -> Result<Vec<Rollout>>
     )
 }
 
+/// A version that was begun on one platform.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Begun {
+    pub version: String,
+    pub platform: String,
+}
+
+/// Newest first.
+pub async fn list_begun(tx: &mut Tx) -> Result<Vec<Begun>> {
+    fetch_all!(
+        tx,
+        Begun,
+        "select version, platform from rollouts where msp_id = $1 order by begun_at desc, platform limit 1000"
+    )
+}
+
 /// False if somebody else began it meanwhile.
 pub async fn insert(tx: &mut WriteTx, rollout: &Rollout) -> Result<bool> {
     let changed = execute!(

@@ -13,7 +13,7 @@ async fn act(db: &Db, msp: &MspScope, action: &'static str) {
     let actor = Actor::system();
     let after = Some(serde_json::json!({ "name": "Müller & Söhne", "count": 3 }));
     let entry = Entry { at: at(1), actor: &actor, action, customer: None, object: None, before: None, after };
-    audit::append(&mut tx, entry).await.unwrap();
+    audit::append(&mut tx, entry);
     tx.commit().await.unwrap();
 }
 

@@ -132,3 +132,26 @@ pub async fn a_buried_job_blocks_nothing_and_can_be_revived(test: TestDb) {
     tx.commit().await.unwrap();
     assert_eq!(number(&claim(db, msp.msp(), 3).await.unwrap()), 1);
 }
+
+pub async fn work_for_a_later_time_is_planned_and_does_not_wait(test: TestDb) {
+    let db = &test.db;
+    let msp = msp(db, 1).await;
+    for (job, lane) in [(1, 7), (2, 8)] {
+        enqueue(db, &msp, job, lane).await;
+    }
+    let mut tx = db.write(&msp).await.unwrap();
+    jobs::enqueue(&mut tx, NewJob::drop_bundles(JobId::from(Uuid::from_u128(3)), at(900))).await.unwrap();
+    tx.commit().await.unwrap();
+    let first = claim(db, msp.msp(), 1).await.unwrap();
+
+    let mut tx = db.read(&msp).await.unwrap();
+    let standing = work::count(&mut tx, at(10)).await.unwrap();
+
+    assert_eq!((standing.ready, standing.running, standing.dead), (1, 1, 0));
+    assert_eq!((standing.planned, standing.next_planned), (1, Some(at(900))));
+    assert_eq!(standing.oldest_due, Some(at(0)));
+    drop(tx);
+    finish(db, &first).await.unwrap();
+    let mut tx = db.read(&msp).await.unwrap();
+    assert_eq!(work::count(&mut tx, at(900)).await.unwrap().ready, 2, "its time has come");
+}

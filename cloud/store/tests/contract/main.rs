@@ -45,6 +45,7 @@ promises![
     jobs::tenants_take_turns,
     jobs::a_job_that_waits_for_its_next_try_blocks_its_lane_only,
     jobs::a_buried_job_blocks_nothing_and_can_be_revived,
+    jobs::work_for_a_later_time_is_planned_and_does_not_wait,
     audit::every_line_hangs_on_the_one_before,
     audit::the_log_cannot_be_rewritten,
     customers::names_that_sound_alike_get_addresses_of_their_own,

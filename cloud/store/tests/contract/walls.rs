@@ -2,14 +2,14 @@
 
 use rollcall_domain::{
     ids::{AgentId, CustomerId},
-    rollout::Window,
+    rollout::{Delay, Window},
 };
 use rollcall_store::{
     AgentScope, CustomerScope, Db, MspScope, StoreError, agents,
     bundles::{self, NewBundle},
     customers,
     testing::TestDb,
-    updates::{asked, pins, rollouts, window},
+    updates::{asked, delay, pins, rollouts, window},
 };
 use uuid::Uuid;
 
@@ -57,7 +57,7 @@ pub async fn every_table_of_a_tenant_is_walled(test: TestDb) {
     assert_eq!(by_decision, Vec::<String>::new());
 }
 
-/// Bundles, rollouts, what became of an update, pins and the window belong to one tenant each.
+/// Bundles, rollouts, what became of an update, pins, the delay and the window belong to one tenant each.
 pub async fn one_tenant_never_sees_anothers_bundles_or_updates(test: TestDb) {
     let db = &test.db;
     let (ours, theirs) = (msp(db, 1).await, msp(db, 2).await);
@@ -72,6 +72,7 @@ pub async fn one_tenant_never_sees_anothers_bundles_or_updates(test: TestDb) {
     assert!(pins::find(&mut tx, &our_customer).await.unwrap().is_none());
     assert!(pins::list(&mut tx, &ours).await.unwrap().is_empty());
     assert_eq!(window::find(&mut tx).await.unwrap(), None);
+    assert_eq!(delay::find(&mut tx).await.unwrap(), Delay::NONE);
     assert_eq!(bundles::count(&mut tx).await.unwrap(), 0);
     // Even with the other's scopes in hand, a transaction shows its own tenant only.
     assert!(bundles::list(&mut tx, &their_agent, at(1)).await.unwrap().is_empty());
@@ -99,6 +100,7 @@ async fn fill(db: &Db, msp: &MspScope, customer: &CustomerScope) -> AgentScope {
     bundles::insert(&mut tx, &agent, bundle).await.unwrap();
     pins::pin(&mut tx, customer, "1.0.0", "Olga", at(0)).await.unwrap();
     asked::offer(&mut tx, &agent, "1.0.0", at(0)).await.unwrap();
+    delay::set(&mut tx, msp, Delay::of_days(7).unwrap(), "Olga", at(0)).await.unwrap();
     window::set(&mut tx, msp, Window::of_minutes(60, 120).ok(), "Olga", at(0)).await.unwrap();
     tx.commit().await.unwrap();
     agent

@@ -33,6 +33,7 @@ fn release(version: &str, platform: &str) -> Release {
         platform: Platform::new(platform),
         length: 7,
         sha256: Hash::of(version.as_bytes()),
+        published_at: None,
     }
 }
 

@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::{
     mail::{self, RolloutStopped},
-    releases::Shelf,
+    releases::{Shelf, Supply},
     state::AppState,
 };
 
@@ -56,16 +56,17 @@ impl Looks {
 /// By any agent that checks in: also one that has the version, or whose customer is pinned, shows that the cloud is there.
 pub async fn look(state: &AppState, scope: &AgentScope, status: &AgentStatus, shelf: &Shelf) -> Result<()> {
     let (Ok(running), Some(platform)) = (status.version.parse::<Version>(), &status.platform) else { return Ok(()) };
-    let newest = match shelf {
-        Shelf::Open(stock) => stock.newest(platform),
-        Shelf::None | Shelf::Unusable(_) => None,
+    let stock = match shelf {
+        Shelf::Open(stock) => stock,
+        Shelf::None | Shelf::Unusable(_) => return Ok(()),
     };
-    let Some(newest) = newest else { return Ok(()) };
-    let (version, platform, now) = (newest.to_string(), platform.to_string(), state.now());
-    if !state.looks.take(scope.msp(), &version, &platform, now) {
+    let (now, of) = (state.now(), platform.to_string());
+    if !stock.newest(platform).is_some_and(|newest| state.looks.take(scope.msp(), &newest.to_string(), &of, now)) {
         return Ok(());
     }
     let mut tx = state.db.write(scope).await?;
+    let Some(newest) = Supply::find(&mut tx, stock, now).await?.newest(platform) else { return Ok(()) };
+    let (version, platform) = (newest.to_string(), of);
     match rollouts::find(&mut tx, &version, &platform).await? {
         None if running < *newest => begin(&mut tx, newest, &version, &platform, now).await?,
         None => {}
@@ -87,7 +88,7 @@ async fn begin(tx: &mut WriteTx, newest: &Version, version: &str, platform: &str
     let rollout = Rollout::begin(version, platform, cutoff, now);
     if rollouts::insert(tx, &rollout).await? {
         end_others(tx, &rollout).await?;
-        note(tx, "update.begin", &rollout, now).await?;
+        note(tx, "update.begin", &rollout, now);
     }
     Ok(())
 }
@@ -98,7 +99,7 @@ async fn revive(tx: &mut WriteTx, known: &Rollout, now: DateTime<Utc>) -> Result
         end_others(tx, known).await?;
         asked::renew_desired(tx, &known.version, &known.platform).await?;
         let revived = Rollout { state: RolloutState::Running, reason: None, ..known.clone() };
-        note(tx, "update.revive", &revived, now).await?;
+        note(tx, "update.revive", &revived, now);
     }
     Ok(())
 }
@@ -131,10 +132,10 @@ async fn go_on(tx: &mut WriteTx, state: &AppState, before: Rollout, newest: &Ver
     if after != before {
         rollouts::save(tx, &after).await?;
     }
-    match action {
-        Some(action) => note(tx, action, &after, now).await,
-        None => Ok(()),
+    if let Some(action) = action {
+        note(tx, action, &after, now);
     }
+    Ok(())
 }
 
 async fn stop(tx: &mut WriteTx, state: &AppState, before: Rollout, tally: Tally) -> Result<()> {
@@ -143,7 +144,7 @@ async fn stop(tx: &mut WriteTx, state: &AppState, before: Rollout, tally: Tally)
     let after = Rollout { state: RolloutState::Stopped, reason: Some(reason), ..before.waiting_for(None) };
     rollouts::save(tx, &after).await?;
     asked::renew_desired(tx, &after.version, &after.platform).await?;
-    note(tx, "update.stop", &after, state.now()).await?;
+    note(tx, "update.stop", &after, state.now());
     tell_of_stop(tx, state, &after).await
 }
 
@@ -176,7 +177,7 @@ async fn list_members(tx: &mut Tx, newest: &Version, platform: &str, now: DateTi
     Ok(candidates.iter().map(member).collect())
 }
 
-async fn note(tx: &mut WriteTx, action: &'static str, rollout: &Rollout, at: DateTime<Utc>) -> Result<()> {
+fn note(tx: &mut WriteTx, action: &'static str, rollout: &Rollout, at: DateTime<Utc>) {
     let after = json!({ "ring": rollout.ring, "state": rollout.state, "reason": rollout.reason });
     let entry = Entry {
         at,
@@ -187,8 +188,7 @@ async fn note(tx: &mut WriteTx, action: &'static str, rollout: &Rollout, at: Dat
         before: None,
         after: Some(after),
     };
-    audit::append(tx, entry).await?;
+    audit::append(tx, entry);
     let event = Event::of(tx.msp(), Topic::Agent);
     tx.tell(event);
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! A version goes out ring by ring, stops when it does harm, and obeys what people say about it.
 
+mod delay;
+
 use axum::{
     body::Body,
     http::{Request, header},
@@ -62,8 +64,12 @@ fn publish_for(cloud: &TestCloud, number: u64, versions: &[(&str, &str)]) {
         platform: Platform::new(*platform),
         length: PROGRAM.len() as u64,
         sha256: Hash::of(PROGRAM),
+        published_at: Some(cloud.now()),
     };
-    let list = versions.iter().map(release).collect();
+    put(cloud, number, versions.iter().map(release).collect());
+}
+
+fn put(cloud: &TestCloud, number: u64, list: Vec<Release>) {
     let now = cloud.now();
     let mut files = vec![publish::root(1, &makers(), &[], now + TimeDelta::days(900)).unwrap()];
     files.extend(publish::releases(number, list, &makers(), now, Lives::default()).unwrap());

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    http::{Request, header},
+    http::{HeaderMap, Request, header},
 };
 use rollcall_domain::{
     ids::OperatorId,
@@ -21,10 +21,15 @@ struct Answer {
     status: u16,
     place: String,
     cookie: Option<String>,
+    headers: HeaderMap,
     html: String,
 }
 
 impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
     /// The value of a hidden field.
     fn hidden(&self, name: &str) -> String {
         let mark = format!("name=\"{name}\" value=\"");
@@ -61,16 +66,16 @@ impl<'a> Browser<'a> {
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
         }
-        let response = self.cloud.ask(request.body(Body::from(body.to_owned())).unwrap()).await;
-        let text = |name| response.headers().get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+        let (parts, body) = self.cloud.ask(request.body(Body::from(body.to_owned())).unwrap()).await.into_parts();
+        let text = |name| parts.headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
         let (place, cookie) = (text(header::LOCATION).unwrap_or_default().to_owned(), text(header::SET_COOKIE));
         let cookie = cookie.map(str::to_owned);
         if let Some(cookie) = &cookie {
             self.cookie = cookie.split(';').next().map(str::to_owned);
         }
-        let status = response.status().as_u16();
-        let bytes = axum::body::to_bytes(response.into_body(), 4 << 20).await.unwrap();
-        Answer { status, place, cookie, html: String::from_utf8_lossy(&bytes).into_owned() }
+        let status = parts.status.as_u16();
+        let bytes = axum::body::to_bytes(body, 4 << 20).await.unwrap();
+        Answer { status, place, cookie, headers: parts.headers, html: String::from_utf8_lossy(&bytes).into_owned() }
     }
 }
 
@@ -225,4 +230,43 @@ async fn the_installer_has_one_name_and_goes_to_nobody_who_is_not_signed_in() {
     for other in ["/download/rollcall-agent-x86.msi", "/download/rollcall-agent-x64.msi.exe", "/download/"] {
         assert_eq!(olga.get(other).await.status, 404, "{other}");
     }
+}
+
+/// RMM tools and caches ask for size and hash first.
+// proves: M-53
+#[tokio::test]
+async fn the_head_of_the_installer_says_size_and_hash_without_the_file() {
+    let cloud = TestCloud::on_sqlite().await;
+    let place = "/download/rollcall-agent-x64.msi";
+    let stranger = Browser::new(&cloud).send("HEAD", place, "").await;
+    let mut olga = signed_in(&cloud).await;
+    let whole = olga.get(place).await;
+
+    let head = olga.send("HEAD", place, "").await;
+
+    assert_eq!((head.status, head.html.as_str()), (200, ""));
+    assert_eq!(head.header("content-length"), whole.html.len().to_string());
+    for name in ["x-content-sha256", "content-disposition", "content-type", "cache-control"] {
+        assert_eq!(head.header(name), whole.header(name), "{name}");
+    }
+    assert_ne!(stranger.status, 200);
+    assert_eq!((stranger.header("x-content-sha256"), stranger.html.as_str()), ("", ""));
+}
+
+// proves: M-42
+#[tokio::test]
+async fn the_delay_of_updates_takes_whole_days_and_says_so_otherwise() {
+    let cloud = TestCloud::on_sqlite().await;
+    let mut olga = signed_in(&cloud).await;
+
+    let saved = olga.post("/updates/delay", "days=7").await;
+    assert_eq!((saved.status, saved.place.as_str()), (303, "/updates?done=delay-set"));
+    for days in ["31", "-1", "1.5", "", "a+week"] {
+        let refused = olga.post("/updates/delay", &format!("days={days}")).await;
+        assert_eq!(refused.status, 422, "{days}");
+        assert!(refused.html.contains("Give a whole number of days from 0 to 30."), "{days}");
+    }
+
+    let page = olga.get("/updates").await.html;
+    assert!(page.contains("7 days after it was published"), "what was there before stays");
 }

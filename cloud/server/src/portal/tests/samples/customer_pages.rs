@@ -637,6 +637,8 @@ fn agent() -> AgentPage {
             Fact::new("Waiting to be sent", "0 batches"),
         ],
         last_seen: Some(ago(0)),
+        retired: None,
+        outlived_restore: Some(ago(90)),
         identity: vec![
             Fact::new("Version", "0.1.0"),
             Fact::new("System", "Windows Server 2022 21H2"),
@@ -689,6 +691,12 @@ fn customer_updates() -> crate::portal::pinning::PinningPage {
             )),
         }],
         pinned: Some(("1.2.8".into(), "Ana Ortiz".into(), ago(4_000))),
+        upcoming: vec![crate::portal::delaying::UpcomingRow {
+            version: "1.4.2".into(),
+            platform: "x86_64-windows".into(),
+            day: "24 Nov 2026".into(),
+            published: ago(7_200),
+        }],
         versions: vec!["1.2.8".into(), "1.3.0".into()],
         may_manage: true,
     }

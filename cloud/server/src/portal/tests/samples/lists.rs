@@ -11,6 +11,7 @@ use crate::portal::{
     audit::{AuditPage, AuditRow},
     customers::{AddCustomerPage, CustomerRow, CustomersPage},
     dashboard::{DashboardPage, Need, Tile},
+    delaying::UpcomingRow,
     people::{PeopleList, PeoplePage, PersonRow},
     person::Fact,
     runs::RunsPage,
@@ -77,6 +78,7 @@ pub fn all() -> Vec<(&'static str, String)> {
                     since: ago(300),
                     error: "RC-9001 unexpected error".into(),
                 }],
+                outlived_restore: 3,
                 ..system()
             }),
         ),
@@ -467,7 +469,13 @@ fn system() -> SystemPage {
             Fact::new("Database", "SQLite"),
             Fact::new("Public address", "https://rollcall.northwind.example").mono(),
         ],
-        work: vec![Fact::new("Jobs waiting", "0"), Fact::new("Oldest waits", "none"), Fact::new("Given up", "0")],
+        work: vec![
+            Fact::new("Jobs waiting", "0"),
+            Fact::new("Oldest waits", "none"),
+            Fact::new("Planned for later", "2, next 27 Nov, 09:14 UTC"),
+            Fact::new("Given up", "0"),
+        ],
+        outlived_restore: 0,
         dead: vec![],
     }
 }
@@ -509,6 +517,14 @@ fn updates() -> UpdatesPage {
                 can_resume: false,
             },
         ],
+        upcoming: vec![UpcomingRow {
+            version: "1.4.2".into(),
+            platform: "x86_64-windows".into(),
+            day: "24 Nov 2026".into(),
+            published: ago(7_200),
+        }],
+        delay_days: 7,
+        most_delay_days: 30,
         window: Some(("22:00".into(), "05:00".into())),
         versions: vec![
             VersionRow { version: "1.2.8".into(), agents: 188 },
@@ -541,6 +557,8 @@ fn no_updates() -> UpdatesPage {
             detail: "This cloud has no release folder; agents are updated by other means.".into(),
         },
         rollouts: vec![],
+        upcoming: vec![],
+        delay_days: 0,
         window: None,
         versions: vec![],
         failures: vec![],
