@@ -111,6 +111,9 @@ pub struct Clearing {
     pub people: u64,
     /// People who had a value.
     pub of: u64,
+    /// Whose people: an import of the desired state. `None`, as older agents say it: of the import that lost most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

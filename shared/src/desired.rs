@@ -146,6 +146,9 @@ pub enum Order {
         /// next reading, that is another question. `None`, as older clouds say it: from any number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at_most: Option<u64>,
+        /// Of this import alone. `None`, as older clouds say it: of any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        import: Option<Uuid>,
     },
     /// Make a support bundle and send it; the directory's people are not read for it.
     Bundle,
@@ -307,7 +310,7 @@ mod tests {
         let (each, rest) = (places / limits::IMPORTS, places % limits::IMPORTS);
         let large = Order::Confirm { guids: vec![guid; limits::CONFIRM] };
         let attributes = vec!["a".repeat(256); limits::CLEARED_ATTRIBUTES];
-        let small = Order::AcceptClearing { attributes, at_most: Some(u64::MAX) };
+        let small = Order::AcceptClearing { attributes, at_most: Some(u64::MAX), import: Some(guid) };
         let orders = [vec![large; 3], vec![small; 20]].concat();
         DesiredState {
             pause: pause.clone(),

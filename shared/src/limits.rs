@@ -32,9 +32,14 @@ pub const DESIRED: usize = 4 * 1024 * 1024;
 pub const DESIRED_VERSION: u64 = 1 << 32;
 /// Parts of one cycle.
 pub const PARTS: u32 = 1_000;
-/// Parts of one agent that wait at the cloud to be applied; beyond it, or beyond the bytes, the agent keeps them.
+/// Parts of one agent that wait at the cloud to be applied, beside the cycle that it is sending; beyond it, or beyond the
+/// bytes, the agent keeps them.
 pub const WAITING_PARTS: u32 = 2 * PARTS;
 pub const WAITING_BYTES: i64 = 256 * 1024 * 1024;
+/// All parts of one cycle. It is applied when it is whole, so the largest directory must fit: of a packed record 150 bytes
+/// are ordinary.
+pub const CYCLE_BYTES: i64 = 512 * 1024 * 1024;
+const _: () = assert!(DIRECTORY_PEOPLE as i64 * 200 <= CYCLE_BYTES);
 /// Imports of one directory.
 pub const IMPORTS: usize = 64;
 /// Selections and excludes of one import, each.

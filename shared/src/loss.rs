@@ -62,12 +62,17 @@ pub struct Accepted {
     /// From how many people of one import: what the human saw. `None`: from any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<u64>,
+    /// Of which import. `None`: of any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<Uuid>,
 }
 
 impl Accepted {
-    /// Whether it covers this attribute, lost by so many people.
-    pub fn is_of(&self, attribute: &str, people: u64) -> bool {
-        self.attribute.eq_ignore_ascii_case(attribute) && self.at_most.is_none_or(|most| people <= most)
+    /// Whether it covers this loss: the same attribute of the same import, and no more people than were seen.
+    pub fn covers(&self, loss: &Loss) -> bool {
+        self.attribute.eq_ignore_ascii_case(loss.attribute())
+            && self.import.is_none_or(|import| import == loss.import)
+            && self.at_most.is_none_or(|most| loss.people <= most)
     }
 }
 
@@ -94,15 +99,14 @@ impl Tally {
         }
     }
 
-    /// What vanished from too many, among the attributes that `can_be_lost` by so many people: neither withheld on
-    /// purpose, nor accepted by a human.
-    pub fn judge(&self, can_be_lost: impl Fn(&'static str, u64) -> bool) -> Losses {
+    /// What vanished from too many, unless `is_meant`: withheld on purpose, or accepted by a human.
+    pub fn judge(&self, is_meant: impl Fn(&Loss) -> bool) -> Losses {
         let mut losses = Vec::new();
         for (import, lost) in &self.0 {
-            for (index, (count, field)) in lost.by_field.iter().zip(FIELDS).enumerate() {
-                let is_loss = *count > AT_LEAST && *count * 100 > lost.people * PERCENT;
-                if is_loss && can_be_lost(field.attribute, *count) {
-                    losses.push(Loss { import: *import, field: index, people: *count, of: lost.people });
+            for (index, count) in lost.by_field.iter().enumerate() {
+                let loss = Loss { import: *import, field: index, people: *count, of: lost.people };
+                if loss.is_of_a_crowd() && !is_meant(&loss) {
+                    losses.push(loss);
                 }
             }
         }
@@ -129,6 +133,10 @@ impl Loss {
     pub fn known(import: Uuid, attribute: &str, people: u64, of: u64) -> Option<Self> {
         let field = FIELDS.iter().position(|field| field.attribute == attribute)?;
         Some(Self { import, field, people, of })
+    }
+
+    const fn is_of_a_crowd(&self) -> bool {
+        self.people > AT_LEAST && self.people * 100 > self.of * PERCENT
     }
 
     pub const fn import(&self) -> Uuid {
@@ -230,7 +238,7 @@ mod tests {
     }
 
     fn losses(lost: u64, of: u64) -> usize {
-        tally(lost, of).judge(|_, _| true).by_attribute().len()
+        tally(lost, of).judge(|_| false).by_attribute().len()
     }
 
     #[test]
@@ -247,9 +255,9 @@ mod tests {
     fn what_is_withheld_on_purpose_or_accepted_by_a_human_is_no_loss() {
         let accepted = ["MAIL".to_owned()];
 
-        assert_eq!(tally(50, 100).judge(|name, _| name != "mail"), Losses::default());
-        assert_eq!(tally(50, 100).judge(|name, _| !is_among(&accepted, name)), Losses::default());
-        assert_eq!(tally(50, 100).judge(|name, _| name != "title").by_attribute()[0].attribute(), "mail");
+        assert_eq!(tally(50, 100).judge(|loss| loss.attribute() == "mail"), Losses::default());
+        assert_eq!(tally(50, 100).judge(|loss| is_among(&accepted, loss.attribute())), Losses::default());
+        assert_eq!(tally(50, 100).judge(|loss| loss.attribute() == "title").by_attribute()[0].attribute(), "mail");
     }
 
     #[test]
@@ -280,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_loss_that_was_noted_is_known_again() {
-        let judged = tally(50, 100).judge(|_, _| true);
+        let judged = tally(50, 100).judge(|_| false);
         let noted = judged.iter().map(|loss| (loss.import(), loss.attribute().to_owned()));
 
         let known: Losses = noted.filter_map(|(import, attribute)| Loss::known(import, &attribute, 1, 2)).collect();
@@ -291,11 +299,18 @@ mod tests {
 
     #[test]
     fn a_consent_holds_for_as_many_people_as_were_seen_and_for_no_more() {
-        let seen = Accepted { attribute: "MAIL".to_owned(), at_most: Some(50) };
-        let can_be_lost = |name: &'static str, people| !seen.is_of(name, people);
+        let of_import = |import| Accepted { attribute: "MAIL".to_owned(), at_most: Some(50), import };
+        let (seen, other) = (of_import(Some(Uuid::from_u128(11))), of_import(Some(Uuid::from_u128(12))));
 
-        assert_eq!(tally(50, 100).judge(can_be_lost), Losses::default());
-        assert_ne!(tally(51, 100).judge(can_be_lost), Losses::default());
+        for seen in [&seen, &of_import(None)] {
+            assert_eq!(tally(50, 100).judge(|loss| seen.covers(loss)), Losses::default());
+            assert_ne!(tally(51, 100).judge(|loss| seen.covers(loss)), Losses::default());
+        }
+        assert_ne!(
+            tally(50, 100).judge(|loss| other.covers(loss)),
+            Losses::default(),
+            "another import is another question"
+        );
     }
 
     #[test]
@@ -306,14 +321,14 @@ mod tests {
             tally.add(&small, Some((&with_mail(), &Person::default())));
         }
 
-        let losses = tally.judge(|_, _| true);
+        let losses = tally.judge(|_| false);
 
         assert!(losses.concern(&small) && !losses.concern(&imports()));
     }
 
     #[test]
     fn only_what_vanished_is_given_back() {
-        let losses = tally(50, 100).judge(|_, _| true);
+        let losses = tally(50, 100).judge(|_| false);
         let before = Person { title: Some("Nurse".into()), ..with_mail() };
         let mut gone = Person::default();
         let mut new = Person { mail: Some("new@lab.example".into()), ..Person::default() };

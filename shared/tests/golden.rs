@@ -246,8 +246,8 @@ fn token() -> EnrolToken {
 fn what_came_later_is_left_out_where_it_says_nothing_new() {
     let mut nested = desired().imports.swap_remove(0);
     nested.nesting = Nesting::Nested;
-    let accepted = Order::AcceptClearing { attributes: vec!["mail".into()], at_most: None };
-    let clearing = Clearing { attribute: "mail".into(), people: 240, of: 300 };
+    let accepted = Order::AcceptClearing { attributes: vec!["mail".into()], at_most: None, import: None };
+    let clearing = Clearing { attribute: "mail".into(), people: 240, of: 300, import: None };
 
     assert!(serde_json::to_string(&nested).unwrap().ends_with(r#""interval_minutes":180,"nesting":"nested"}"#));
     assert_eq!(serde_json::to_string(&accepted).unwrap(), r#"{"kind":"accept_clearing","attributes":["mail"]}"#);

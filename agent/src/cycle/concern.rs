@@ -32,6 +32,7 @@ pub enum Concern {
         attribute: &'static str,
         people: u64,
         of: u64,
+        import: Uuid,
     },
     /// People who are there and cannot be read; they stay as they were. A GUID names nobody.
     Withheld {
@@ -59,8 +60,8 @@ impl Concern {
     /// As a check-in tells it, so that a human can accept it.
     pub fn clearing(&self) -> Option<Clearing> {
         match self {
-            Self::AttributeLost { attribute, people, of } => {
-                Some(Clearing { attribute: (*attribute).to_owned(), people: *people, of: *of })
+            Self::AttributeLost { attribute, people, of, import } => {
+                Some(Clearing { attribute: (*attribute).to_owned(), people: *people, of: *of, import: Some(*import) })
             }
             Self::SelectionGone { .. }
             | Self::SelectionElsewhere { .. }
@@ -81,7 +82,7 @@ impl fmt::Display for Concern {
             Self::SelectionElsewhere { objects } => write!(f, "{objects} selected objects belong to another domain"),
             Self::NotSelectable { objects } => write!(f, "{objects} selected objects cannot be selected"),
             Self::NestedTooFar { groups } => write!(f, "{groups} selected groups hold too many or too deep groups"),
-            Self::AttributeLost { attribute, people, of } => {
+            Self::AttributeLost { attribute, people, of, import: _ } => {
                 write!(f, "{attribute} vanished from {people} of {of} people of an import")
             }
             Self::Withheld { what, people, first } => {
@@ -101,10 +102,17 @@ impl fmt::Display for Concern {
     }
 }
 
-/// What vanished, as a batch tells it.
+/// What vanished, as a batch tells it: of each attribute the import that lost most, so that its claims stay short. A
+/// check-in tells of all.
 pub fn clearings(losses: &Losses) -> Vec<Clearing> {
     let told = losses.by_attribute().into_iter();
-    told.map(|loss| Clearing { attribute: loss.attribute().to_owned(), people: loss.people, of: loss.of }).collect()
+    told.map(|loss| Clearing {
+        attribute: loss.attribute().to_owned(),
+        people: loss.people,
+        of: loss.of,
+        import: Some(loss.import()),
+    })
+    .collect()
 }
 
 /// Everything to look at, in a fixed order.
@@ -121,10 +129,11 @@ pub fn list(
         Unavailable::NotSelectable => Concern::NotSelectable { objects: count },
         Unavailable::NestedTooFar => Concern::NestedTooFar { groups: count },
     };
-    let lost = losses.by_attribute().into_iter().map(|loss| Concern::AttributeLost {
+    let lost = losses.iter().map(|loss| Concern::AttributeLost {
         attribute: loss.attribute(),
         people: loss.people,
         of: loss.of,
+        import: loss.import(),
     });
     let kept_back = withheld.first().map(|(first, what)| Concern::Withheld { what, people: withheld.people(), first });
     let stay = |doubt| {

@@ -6,6 +6,7 @@ use rollcall_protocol::chain::{ChainHead, Epoch};
 use rollcall_protocol::digest::SetSummary;
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::limits;
+use rollcall_protocol::loss::Loss;
 
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
@@ -24,9 +25,9 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
     let plan = Plan::make(cycle, wish, read)?;
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
     let accepted = [wish.accepted.as_slice(), &read.state.accepted].concat();
-    let is_accepted = |name: &str, people| accepted.iter().any(|accepted| accepted.is_of(name, people));
-    let can_be_lost = |name: &str, people| cycle.access.attributes.holds(name) && !is_accepted(name, people);
-    let losses = read.survey.tally.judge(can_be_lost);
+    let is_accepted = |loss: &Loss| accepted.iter().any(|accepted| accepted.covers(loss));
+    let is_meant = |loss: &Loss| !cycle.access.attributes.holds(loss.attribute()) || is_accepted(loss);
+    let losses = read.survey.tally.judge(is_meant);
     let decided = Decided {
         scope: &read.scope,
         judged: &read.judged,

@@ -242,8 +242,9 @@ fn run(situation: &Situation<'_>, desired: &DesiredState, trigger: Trigger) -> R
             Order::SyncNow | Order::RefreshStructure | Order::RotateKey | Order::Bundle | Order::Unknown => {}
             Order::FullSnapshot => run.extent = Extent::Everybody,
             Order::Confirm { guids } => run.confirm.extend_from_slice(guids),
-            Order::AcceptClearing { attributes, at_most } => {
-                let accept = |attribute: &String| Accepted { attribute: attribute.clone(), at_most: *at_most };
+            Order::AcceptClearing { attributes, at_most, import } => {
+                let accept =
+                    |attribute: &String| Accepted { attribute: attribute.clone(), at_most: *at_most, import: *import };
                 run.accepted.extend(attributes.iter().map(accept));
             }
         }
@@ -373,7 +374,7 @@ mod tests {
     #[test]
     fn a_command_that_is_carried_out_is_not_carried_out_again_though_nobody_has_heard_so() {
         let mut wanted = desired(vec![import(11, &[ou(21)], &[])]);
-        let accept = Order::AcceptClearing { attributes: vec!["mail".into()], at_most: Some(12) };
+        let accept = Order::AcceptClearing { attributes: vec!["mail".into()], at_most: Some(12), import: Some(id(11)) };
         wanted.commands = vec![order(31, accept)];
         let state = synced(0);
         let (tried, done) = ([id(31)], [id(31)]);
@@ -383,7 +384,7 @@ mod tests {
         let Next::Run(first) = decide(&before, at(180)) else { panic!("no run") };
         let Next::Run(later) = decide(&after, at(180)) else { panic!("no run") };
 
-        assert_eq!(first.accepted, [Accepted { attribute: "mail".into(), at_most: Some(12) }]);
+        assert_eq!(first.accepted, [Accepted { attribute: "mail".into(), at_most: Some(12), import: Some(id(11)) }]);
         assert_eq!((later.accepted, later.commands), (Vec::new(), Vec::new()));
     }
 

@@ -114,7 +114,7 @@ async fn case_26_an_attribute_that_most_people_lose_counts_as_unreadable_until_a
 
     assert_eq!(with_mail(&site), before, "old values stay");
     assert!(!site.seen_person(stays).unwrap().status.enabled, "other changes go on");
-    let [Concern::AttributeLost { attribute: "mail", people, of }] = lost.concerns[..] else { panic!("{lost:?}") };
+    let [Concern::AttributeLost { attribute: "mail", people, of, .. }] = lost.concerns[..] else { panic!("{lost:?}") };
     assert!(people * 10 > of * 6 && of == site.seen().len() as u64, "{people} of {of}");
     assert_eq!(
         Diagnostic::from(&lost.concerns[0]),
@@ -122,7 +122,7 @@ async fn case_26_an_attribute_that_most_people_lose_counts_as_unreadable_until_a
     );
     assert_eq!((still.concerns, still.counts.changed), (lost.concerns, 0));
 
-    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: None }];
+    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: None, import: None }];
     let accepted = site.sync().await.unwrap();
 
     assert!(accepted.concerns.is_empty());
@@ -137,10 +137,10 @@ async fn case_26_a_consent_is_of_as_many_people_as_were_seen() {
     let lost = site.sync().await.unwrap();
     let [Concern::AttributeLost { people, .. }] = lost.concerns[..] else { panic!("{lost:?}") };
 
-    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: Some(people - 1) }];
+    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: Some(people - 1), import: None }];
     assert_eq!(site.sync().await.unwrap().concerns, lost.concerns);
 
-    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: Some(people) }];
+    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: Some(people), import: None }];
     assert!(site.sync().await.unwrap().concerns.is_empty());
 }
 
@@ -151,7 +151,7 @@ async fn case_26_a_consent_outlives_a_reading_that_was_replaced_unsent_and_ends_
     site.directory.hide(Attr::Mail, 80);
     site.sync().await.unwrap();
 
-    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: None }];
+    site.accepted = vec![Accepted { attribute: "mail".into(), at_most: None, import: None }];
     site.cycle(Extent::AsNeeded, &[], Purpose::Publish).await.unwrap();
     assert!(site.sync().await.unwrap().concerns.is_empty(), "the cloud was away for the first of them");
     assert!(with_mail(&site) * 2 < before);

@@ -36,18 +36,46 @@ pub struct Facts {
     pub created_at: DateTime<Utc>,
     pub paused: Option<Pause>,
     pub agents: i64,
+    /// Of any agent.
     pub last_seen_at: Option<DateTime<Utc>>,
     pub quarantined_at: Option<DateTime<Utc>>,
     pub imports: i64,
-    /// Imports that nobody has paused.
-    pub running_imports: i64,
     /// Since when the agent of a directory that somebody imports from has been gone, and none has taken its place.
     pub unread_since: Option<DateTime<Utc>>,
     pub held: i64,
     pub held_since: Option<DateTime<Utc>>,
+    /// Of any directory.
     pub last_good_run_at: Option<DateTime<Utc>>,
-    /// Of the newest run, if it did not end well; or of the agent's own report.
+    /// Each by itself: one that is read well says nothing about another.
+    pub directories: Vec<Watched>,
+    /// Of a newest run that did not end well; or of an agent's own report.
     pub trouble: Option<Trouble>,
+}
+
+/// A directory that somebody imports from, and whose agent nobody revoked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Watched {
+    /// The agent that reads it.
+    pub seen_at: Option<DateTime<Utc>>,
+    pub last_good_run_at: Option<DateTime<Utc>>,
+    /// Since when there has been an import that nobody has paused.
+    pub wanted_since: Option<DateTime<Utc>>,
+}
+
+impl Facts {
+    /// When the quietest of the agents that matter was heard of; a standby does not speak for the one that reads.
+    fn heard_at(&self) -> Option<DateTime<Utc>> {
+        if self.directories.is_empty() {
+            return self.last_seen_at;
+        }
+        self.directories.iter().map(|directory| directory.seen_at).min().flatten()
+    }
+
+    /// Of the directory that was read longest ago, as far as any was.
+    pub fn worst_good_run_at(&self) -> Option<DateTime<Utc>> {
+        let read = self.directories.iter().filter_map(|directory| directory.last_good_run_at);
+        read.min().or(self.last_good_run_at)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,10 +103,15 @@ impl Health {
 /// Every import is read at least once a day; two hours are for a reading that takes long or is tried again.
 const OVERDUE_AFTER: TimeDelta = TimeDelta::hours(26);
 
-/// When the next reading should have been here, if it is not.
+/// When the next reading of some directory should have been here, if it is not. Before the very first of a customer,
+/// what there is to do is to wait for that.
 fn overdue_since(facts: &Facts, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let due = facts.last_good_run_at?.checked_add_signed(OVERDUE_AFTER)?;
-    (facts.running_imports > 0 && due < now).then_some(due)
+    facts.last_good_run_at?;
+    let due = |directory: &Watched| {
+        let wanted_since = directory.wanted_since?;
+        directory.last_good_run_at.unwrap_or(wanted_since).checked_add_signed(OVERDUE_AFTER)
+    };
+    facts.directories.iter().filter_map(due).min().filter(|due| *due < now)
 }
 
 /// The most urgent truth wins: a clone, a pause, silence, a directory that nobody reads, waiting removals, trouble, a
@@ -94,8 +127,9 @@ pub fn decide(facts: &Facts, now: DateTime<Utc>) -> Health {
     if facts.agents == 0 {
         return not(State::NeverSynced, "RC-1007", facts.created_at, NextAction::InstallAgent);
     }
-    if agent::is_silent(facts.last_seen_at, now) {
-        let since = facts.last_seen_at.unwrap_or(facts.created_at);
+    let heard_at = facts.heard_at();
+    if agent::is_silent(heard_at, now) {
+        let since = heard_at.unwrap_or(facts.created_at);
         return not(State::AgentOffline, "RC-1008", since, NextAction::CheckAgent);
     }
     if let Some(since) = facts.unread_since {
@@ -114,7 +148,7 @@ pub fn decide(facts: &Facts, now: DateTime<Utc>) -> Health {
     if let Some(since) = overdue_since(facts, now) {
         return not(State::Attention, "RC-4016", since, NextAction::CheckAgent);
     }
-    match facts.last_good_run_at {
+    match facts.worst_good_run_at() {
         Some(since) => Health::Healthy { since },
         None => not(State::NeverSynced, "RC-4008", facts.created_at, NextAction::WaitForFirstSync),
     }
@@ -125,13 +159,18 @@ mod tests {
     use super::*;
     use chrono::TimeDelta;
 
+    /// Read just now, since an import of long ago.
+    fn read(now: DateTime<Utc>) -> Watched {
+        Watched { seen_at: Some(now), last_good_run_at: Some(now), wanted_since: Some(DateTime::UNIX_EPOCH) }
+    }
+
     fn running(now: DateTime<Utc>) -> Facts {
         Facts {
             agents: 1,
             imports: 1,
-            running_imports: 1,
             last_seen_at: Some(now),
             last_good_run_at: Some(now),
+            directories: vec![read(now)],
             ..Facts::default()
         }
     }
@@ -165,10 +204,22 @@ mod tests {
 
     #[test]
     fn a_reading_that_does_not_come_is_noticed_unless_it_is_paused() {
-        let (read, now) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::hours(27));
-        let late = Facts { last_good_run_at: Some(read), ..running(now) };
-        assert_eq!(decide(&late, now).state(), State::Attention);
-        assert_eq!(decide(&Facts { running_imports: 0, ..late }, now).state(), State::Healthy);
+        let (before, now) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::hours(27));
+        let late = Watched { last_good_run_at: Some(before), ..read(now) };
+        let judge = |directory| decide(&Facts { directories: vec![directory], ..running(now) }, now).state();
+        assert_eq!(judge(late), State::Attention);
+        assert_eq!(judge(Watched { wanted_since: None, ..late }), State::Healthy);
+    }
+
+    #[test]
+    fn a_directory_that_is_read_well_hides_no_other() {
+        let (before, now) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::hours(27));
+        let with = |second| Facts { directories: vec![read(now), second], ..running(now) };
+        let silent = with(Watched { seen_at: Some(before), ..read(now) });
+        let late = with(Watched { last_good_run_at: Some(before), ..read(now) });
+        let never = with(Watched { last_good_run_at: None, wanted_since: Some(before), ..read(now) });
+        let states = [silent, late, never].map(|facts| decide(&facts, now).state());
+        assert_eq!(states, [State::AgentOffline, State::Attention, State::Attention]);
     }
 
     #[test]

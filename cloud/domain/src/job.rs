@@ -22,13 +22,8 @@ words! {
     }
 }
 
-/// How a job ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    Done,
-    Retry(String),
-    GiveUp(String),
-}
+/// How long a worker has a job without renewing its claim.
+pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 
 pub const MAX_ATTEMPTS: i64 = 12;
 const FIRST: TimeDelta = TimeDelta::seconds(2);

@@ -13,3 +13,4 @@ pub mod membership;
 pub mod run;
 pub mod job;
 pub mod health;
+pub mod heard;

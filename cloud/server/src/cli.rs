@@ -80,7 +80,7 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode, StartErr
         }
         Command::Migrate => {
             let db = open::open_database(&config).await?;
-            open::migrate(&db).await?;
+            open::migrate(&config, &db).await?;
             say(&format!("The tables of {} are up to date.", config.database.describe()));
             Ok(ExitCode::SUCCESS)
         }

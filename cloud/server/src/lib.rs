@@ -12,6 +12,9 @@ pub mod installer;
 pub mod releases;
 pub mod readiness;
 pub mod state;
+pub mod setback;
+pub mod orders;
+pub mod reader;
 pub mod mail;
 pub mod services;
 pub mod ingest;
@@ -28,6 +31,8 @@ pub mod cli;
 mod testing;
 #[cfg(test)]
 mod route_matrix;
+#[cfg(test)]
+mod two_directories;
 #[cfg(test)]
 mod under_pressure;
 #[cfg(test)]

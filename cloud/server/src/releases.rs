@@ -14,6 +14,7 @@ use rollcall_protocol::limits;
 use rollcall_protocol::update::metadata::{Platform, Release};
 use rollcall_protocol::update::trust::{Current, Trust};
 use rollcall_protocol::update::{Refused, Version, name};
+use tokio::sync::Semaphore;
 
 pub use supply::{Supply, Upcoming};
 
@@ -24,7 +25,21 @@ pub struct Releases {
     read: Arc<Mutex<Option<Look>>>,
     /// Held by the one who reads, also past the deadline: a share that hangs costs one thread.
     reading: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever opens a file, also past the deadline: such a share costs no more threads than there are of these.
+    opening: Arc<Semaphore>,
 }
+
+/// Whether a file is there, as far as the folder says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    File(PathBuf),
+    Nothing,
+    /// The folder does not answer, or too many ask at once.
+    Silent,
+}
+
+/// Files that are opened at the same time.
+const OPENING: usize = 16;
 
 /// When the folder was last read, and what was in it.
 type Look = (DateTime<Utc>, Arc<Shelf>);
@@ -72,13 +87,33 @@ const DEADLINE: Duration = Duration::from_secs(5);
 
 impl Releases {
     pub fn of(folder: Option<PathBuf>) -> Self {
-        Self { folder: folder.map(Arc::from), read: Arc::default(), reading: Arc::default() }
+        Self {
+            folder: folder.map(Arc::from),
+            read: Arc::default(),
+            reading: Arc::default(),
+            opening: Arc::new(Semaphore::new(OPENING)),
+        }
     }
 
-    /// The file of this name, if a publication can have one.
-    pub async fn find(&self, name: &str) -> Option<PathBuf> {
-        let path = self.folder.as_ref().filter(|_| name::is_of_publication(name))?.join(name);
-        tokio::fs::metadata(&path).await.is_ok_and(|found| found.is_file()).then_some(path)
+    /// The file of this name, if a publication can have one. A first byte is read of it: a share that answers so far will
+    /// most likely give the rest.
+    pub async fn find(&self, name: &str) -> Found {
+        let Some(folder) = self.folder.as_ref().filter(|_| name::is_of_publication(name)) else {
+            return Found::Nothing;
+        };
+        let Ok(turn) = Arc::clone(&self.opening).try_acquire_owned() else { return Found::Silent };
+        let path = folder.join(name);
+        let tried = path.clone();
+        let opening = tokio::task::spawn_blocking(move || {
+            let begins = begins(&tried);
+            drop(turn);
+            begins
+        });
+        match tokio::time::timeout(DEADLINE, opening).await {
+            Ok(Ok(true)) => Found::File(path),
+            Ok(Ok(false) | Err(_)) => Found::Nothing,
+            Err(_) => Found::Silent,
+        }
     }
 
     /// What the folder holds, read again every now and then. Not to be asked inside a transaction: it may wait.
@@ -118,6 +153,11 @@ impl Releases {
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&shelf)));
         shelf
     }
+}
+
+fn begins(path: &Path) -> bool {
+    let Ok(mut file) = File::open(path) else { return false };
+    file.metadata().is_ok_and(|found| found.is_file()) && file.read(&mut [0]).is_ok()
 }
 
 fn silent() -> Shelf {
@@ -209,5 +249,30 @@ mod tests {
         assert!(begun.elapsed() < DEADLINE, "nobody waits for it twice");
         // The reader ends with the pipe.
         drop(File::options().write(true).open(&pipe).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_hangs_costs_no_more_threads_than_may_open_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join(name::root(1));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        std::fs::write(folder.path().join(name::root(2)), "a document").unwrap();
+        let releases = Releases::of(Some(folder.path().to_path_buf()));
+
+        let hanging: Vec<_> = (0..OPENING).map(|_| releases.clone()).collect();
+        let asked = hanging.iter().map(|releases| async move { releases.find(&name::root(1)).await });
+        let found = futures_util::future::join_all(asked).await;
+        let refused = releases.find(&name::root(1)).await;
+
+        assert!(found.iter().chain([&refused]).all(|found| *found == Found::Silent), "{found:?}");
+        assert_eq!(releases.opening.available_permits(), 0, "each is held until its thread is free");
+        // They end with the pipe.
+        let end = File::options().write(true).open(&pipe).unwrap();
+        drop(end);
+        while releases.opening.available_permits() < OPENING {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(matches!(releases.find(&name::root(2)).await, Found::File(_)));
     }
 }

@@ -23,11 +23,11 @@ pub struct UnprovenKey {
 struct KeyRow {
     agent_id: Uuid,
     customer_id: Uuid,
-    alg: String,
     public_key: Vec<u8>,
     #[sqlx(try_from = "String")]
     state: KeyState,
     retired_at: Option<DateTime<Utc>>,
+    reused_at: Option<DateTime<Utc>>,
     #[sqlx(try_from = "String")]
     agent_state: AgentState,
     directory_id: Option<Uuid>,
@@ -40,6 +40,8 @@ pub struct Proven<T> {
     pub agent_state: AgentState,
     pub key_state: KeyState,
     pub retired_at: Option<DateTime<Utc>>,
+    /// When it was noted that it was used after that.
+    pub reused_at: Option<DateTime<Utc>>,
     /// Once an agent has one, it keeps it.
     pub directory: Option<DirectoryId>,
     pub claims: T,
@@ -50,10 +52,6 @@ impl UnprovenKey {
         self.row.agent_id.into()
     }
 
-    pub fn alg(&self) -> &str {
-        &self.row.alg
-    }
-
     pub fn public_key(&self) -> &[u8] {
         &self.row.public_key
     }
@@ -62,9 +60,9 @@ impl UnprovenKey {
     pub fn prove<T, E>(self, check: impl FnOnce(&Self) -> Result<T, E>) -> Result<Proven<T>, E> {
         let claims = check(&self)?;
         let scope = AgentScope::new(self.msp, self.row.customer_id.into(), self.row.agent_id.into());
-        let KeyRow { state: key_state, agent_state, retired_at, directory_id, .. } = self.row;
+        let KeyRow { state: key_state, agent_state, retired_at, reused_at, directory_id, .. } = self.row;
         let directory = directory_id.map(DirectoryId::from);
-        Ok(Proven { scope, agent_state, key_state, retired_at, directory, claims })
+        Ok(Proven { scope, agent_state, key_state, retired_at, reused_at, directory, claims })
     }
 }
 
@@ -86,7 +84,7 @@ pub async fn find(db: &Db, kid: SecretHash, now: DateTime<Utc>) -> Result<Option
     let row = fetch_optional!(
         tx,
         KeyRow,
-        "select k.agent_id, a.customer_id, k.alg, k.public_key, k.state, k.retired_at, a.state as agent_state,
+        "select k.agent_id, a.customer_id, k.public_key, k.state, k.retired_at, k.reused_at, a.state as agent_state,
                 a.directory_id
          from agent_keys k
          join agents a on a.msp_id = k.msp_id and a.id = k.agent_id

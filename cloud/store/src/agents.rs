@@ -249,12 +249,6 @@ pub async fn record_checkin(
     .exactly(1)
 }
 
-/// A parked long poll, or a batch, is a sign of life too.
-pub async fn record_seen(tx: &mut WriteTx, scope: &AgentScope, now: DateTime<Utc>) -> Result<()> {
-    execute!(tx, "update agents set last_seen_at = $3 where msp_id = $1 and id = $2", scope.agent().uuid(), now)?
-        .exactly(1)
-}
-
 /// Where a chain stands: what the next batch must say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {

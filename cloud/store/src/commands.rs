@@ -97,19 +97,18 @@ pub async fn list_open_of_kind(tx: &mut Tx, scope: &AgentScope, kind: &str) -> R
     )
 }
 
-/// Whether this agent was given this very command and has not reported it done.
-pub async fn is_open(tx: &mut Tx, scope: &AgentScope, id: CommandId, kind: &str) -> Result<bool> {
-    let (count,): (i64,) = fetch_one!(
+/// Whether this agent was given this very order and has not reported it done.
+pub async fn is_open(tx: &mut Tx, scope: &AgentScope, id: CommandId, order: &Value) -> Result<bool> {
+    let given: Option<(Json<Value>,)> = fetch_optional!(
         tx,
-        (i64,),
-        "select count(*)
+        (Json<Value>,),
+        "select payload
          from commands
-         where msp_id = $1 and agent_id = $2 and id = $3 and kind = $4 and done_at is null",
+         where msp_id = $1 and agent_id = $2 and id = $3 and done_at is null",
         scope.agent().uuid(),
         id.uuid(),
-        kind,
     )?;
-    Ok(count > 0)
+    Ok(given.is_some_and(|(given,)| given.0 == *order))
 }
 
 /// Commands of other agents, and those already done, are left as they are. Where one is done and more wait, the desired

@@ -1,5 +1,7 @@
 //! The customers of a tenant, with everything the list needs to say how each of them fares.
 
+mod watched;
+
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     customer::{CustomerName, Slug},
@@ -11,7 +13,8 @@ use rollcall_domain::{
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::{CustomerScope, MspScope, Result, Scope as _, Tx, WriteTx, msps::PauseColumns};
+pub use self::watched::Watched;
+use crate::{CustomerScope, MspScope, Result, Scope as _, StoreError, Tx, WriteTx, msps::PauseColumns};
 
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Customer {
@@ -33,8 +36,6 @@ pub struct Overview {
     pub last_seen_at: Option<DateTime<Utc>>,
     pub quarantined_at: Option<DateTime<Utc>>,
     pub imports: i64,
-    /// Of these, the ones that nobody has paused.
-    pub running_imports: i64,
     /// Since when a directory with an import has lacked the agent that read it.
     pub unread_since: Option<DateTime<Utc>>,
     pub people: i64,
@@ -46,6 +47,8 @@ pub struct Overview {
     pub last_run_at: Option<DateTime<Utc>>,
     pub agent_code: Option<String>,
     pub agent_code_since: Option<DateTime<Utc>>,
+    #[sqlx(skip)]
+    pub directories: Vec<Watched>,
 }
 
 impl Overview {
@@ -59,24 +62,36 @@ impl Overview {
             last_seen_at: self.last_seen_at,
             quarantined_at: self.quarantined_at,
             imports: self.imports,
-            running_imports: self.running_imports,
             unread_since: self.unread_since,
             held: self.held,
             held_since: self.held_since,
             last_good_run_at: self.last_good_run_at,
+            directories: self.directories.iter().map(Watched::facts).collect(),
             trouble: self.trouble(),
         }
     }
 
-    /// The newest run counts if it did not end well; else what the agent itself reports.
+    /// When the directory that was read longest ago was read well.
+    pub fn worst_good_run_at(&self) -> Option<DateTime<Utc>> {
+        let read = self.directories.iter().filter_map(|directory| directory.last_good_run_at);
+        read.min().or(self.last_good_run_at)
+    }
+
+    /// The newest run of each directory counts if it did not end well; else what an agent itself reports.
     fn trouble(&self) -> Option<Trouble> {
-        let of_run = match (self.last_result.as_deref(), &self.last_code, self.last_run_at) {
-            (Some("ok") | None, _, _) => None,
-            (Some(_), code, since) => {
-                Some(Trouble { code: code.clone().unwrap_or_else(|| "RC-9001".into()), since: since? })
-            }
+        let of_runs = if self.directories.is_empty() {
+            trouble_of(self.last_result.as_deref(), self.last_code.as_deref(), self.last_run_at)
+        } else {
+            self.directories.iter().filter_map(Watched::trouble).min_by_key(|trouble| trouble.since)
         };
-        of_run.or_else(|| Some(Trouble { code: self.agent_code.clone()?, since: self.agent_code_since? }))
+        of_runs.or_else(|| Some(Trouble { code: self.agent_code.clone()?, since: self.agent_code_since? }))
+    }
+}
+
+fn trouble_of(result: Option<&str>, code: Option<&str>, since: Option<DateTime<Utc>>) -> Option<Trouble> {
+    match result {
+        Some("ok") | None => None,
+        Some(_) => Some(Trouble { code: code.unwrap_or("RC-9001").to_owned(), since: since? }),
     }
 }
 
@@ -91,9 +106,6 @@ const OVERVIEW: &str = "
         where a.msp_id = c.msp_id and a.customer_id = c.id and a.state = 'quarantined') as quarantined_at,
     (select count(*) from imports i
         where i.msp_id = c.msp_id and i.customer_id = c.id and i.deleted_at is null) as imports,
-    (select count(*) from imports i
-        where i.msp_id = c.msp_id and i.customer_id = c.id and i.deleted_at is null
-            and i.paused_at is null) as running_imports,
     (select min(a.revoked_at) from directories d join agents a on a.msp_id = d.msp_id and a.id = d.agent_id
         where d.msp_id = c.msp_id and d.customer_id = c.id and a.state = 'revoked'
             and exists (select 1 from imports i
@@ -112,10 +124,12 @@ const OVERVIEW: &str = "
         where r.msp_id = c.msp_id and r.customer_id = c.id order by r.id desc limit 1) as last_code,
     (select r.finished_at from runs r
         where r.msp_id = c.msp_id and r.customer_id = c.id order by r.id desc limit 1) as last_run_at,
-    (select min(a.reason_code) from agents a
-        where a.msp_id = c.msp_id and a.customer_id = c.id and a.state = 'active') as agent_code,
-    (select min(a.reason_since) from agents a
-        where a.msp_id = c.msp_id and a.customer_id = c.id and a.state = 'active') as agent_code_since";
+    (select a.reason_code from agents a
+        where a.msp_id = c.msp_id and a.customer_id = c.id and a.state = 'active' and a.reason_code is not null
+        order by a.reason_since, a.id limit 1) as agent_code,
+    (select a.reason_since from agents a
+        where a.msp_id = c.msp_id and a.customer_id = c.id and a.state = 'active' and a.reason_code is not null
+        order by a.reason_since, a.id limit 1) as agent_code_since";
 
 pub async fn insert(
     tx: &mut WriteTx,
@@ -201,7 +215,10 @@ pub async fn get(tx: &mut Tx, scope: &CustomerScope) -> Result<Customer> {
 
 pub async fn get_overview(tx: &mut Tx, scope: &CustomerScope) -> Result<Overview> {
     let sql = format!("select {COLUMNS}, {OVERVIEW} from customers c where c.msp_id = $1 and c.id = $2");
-    fetch_one!(tx, Overview, AssertSqlSafe(sql), scope.customer().uuid())
+    let overview = fetch_one!(tx, Overview, AssertSqlSafe(sql), scope.customer().uuid())?;
+    let mut found = vec![overview];
+    watched::fill(tx, &mut found).await?;
+    found.pop().ok_or_else(|| StoreError::Unreadable("overview of a customer".to_owned()))
 }
 
 /// What part of the list is wanted.
@@ -237,17 +254,19 @@ pub async fn list(tx: &mut Tx, msp: &MspScope, page: &Page) -> Result<Vec<Overvi
     let (name, id) = page.after.clone().map_or((String::new(), Uuid::nil()), |(name, id)| (name, id.uuid()));
     let like = contains(&page.search);
     let msp = tx.msp().uuid();
-    either!(&mut tx.inner, c => {
+    let mut found: Vec<Overview> = either!(&mut tx.inner, c => {
         let mut query = sqlx::query_as::<_, Overview>(AssertSqlSafe(sql)).bind(msp).bind(name).bind(id).bind(like).bind(page.limit);
         for id in chosen {
             query = query.bind(id.uuid());
         }
         query.fetch_all(c)
-    })
+    })?;
+    watched::fill(tx, &mut found).await?;
+    Ok(found)
 }
 
 /// `$6, $7, …`
-fn placeholders(first: usize, count: usize) -> String {
+pub(crate) fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 

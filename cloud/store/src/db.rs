@@ -1,9 +1,10 @@
 //! Opens the database named by a URL, and hands out transactions to those who hold a scope.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
-use sqlx::{PgPool, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
+use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 use crate::{
     Result, StoreError,
@@ -76,6 +77,19 @@ impl Place {
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSize(pub u32);
 
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The tables, compared with what this program knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    Current,
+    /// Something is to be migrated, perhaps everything.
+    Older,
+    /// A newer program has migrated them.
+    Newer,
+}
+
 impl Db {
     pub async fn open(place: &Place, size: PoolSize) -> Result<Self> {
         let live = Live::new();
@@ -99,10 +113,29 @@ impl Db {
     /// Brings the tables up to this version.
     pub async fn migrate(&self) -> Result<()> {
         match &self.engine {
-            Engine::Sqlite(halves) => sqlx::migrate!("migrations/sqlite").run(&halves.write).await?,
-            Engine::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+            Engine::Sqlite(halves) => SQLITE.run(&halves.write).await?,
+            Engine::Postgres(pool) => POSTGRES.run(pool).await?,
         }
         Ok(())
+    }
+
+    /// Of which version the tables are. Changes nothing.
+    pub async fn tables(&self) -> Tables {
+        let applied = "select version from _sqlx_migrations where success order by version";
+        let (known, applied): (_, std::result::Result<Vec<(i64,)>, sqlx::Error>) = match &self.engine {
+            Engine::Sqlite(halves) => (&SQLITE, sqlx::query_as(applied).fetch_all(&halves.read).await),
+            Engine::Postgres(pool) => (&POSTGRES, sqlx::query_as(applied).fetch_all(pool).await),
+        };
+        // A database that nobody has set up yet has not even this table.
+        let applied: BTreeSet<i64> = applied.unwrap_or_default().into_iter().map(|(version,)| version).collect();
+        let known: BTreeSet<i64> = known.iter().map(|migration| migration.version).collect();
+        if !applied.is_subset(&known) {
+            Tables::Newer
+        } else if applied == known {
+            Tables::Current
+        } else {
+            Tables::Older
+        }
     }
 
     /// Refuses to go on where the wall between tenants would not stand.

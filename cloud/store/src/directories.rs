@@ -150,6 +150,18 @@ pub async fn set_reader(tx: &mut WriteTx, customer: &CustomerScope, id: Director
     .exactly(1)
 }
 
+/// Whether this agent is the one that reads it.
+pub async fn is_read_by(tx: &mut Tx, id: DirectoryId, agent: AgentId) -> Result<bool> {
+    let (count,): (i64,) = fetch_one!(
+        tx,
+        (i64,),
+        "select count(*) from directories where msp_id = $1 and id = $2 and agent_id = $3",
+        id.uuid(),
+        agent.uuid(),
+    )?;
+    Ok(count > 0)
+}
+
 /// What a cycle left behind.
 #[derive(Debug)]
 pub struct Reading<'a> {

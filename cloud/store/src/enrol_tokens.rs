@@ -132,18 +132,26 @@ pub async fn get_standing(tx: &mut Tx, holder: TokenHolder, now: DateTime<Utc>) 
 /// Customer, end of life, and when it was used or revoked.
 type Dates = (Uuid, DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-/// Lines of the audit log about one token beside its use.
+/// What is told of a token beside its use. Each kind is counted apart: a script that fetches often leaves room for the line
+/// about a thief.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trace {
+    Fetch,
+    Refusal,
+}
+
+/// Lines of the audit log about one token, of each kind.
 const TRACES: i64 = 20;
 
 /// Whether one more line may be written about this token.
-pub async fn count_trace(tx: &mut WriteTx, holder: TokenHolder) -> Result<bool> {
-    let changed = execute!(
-        tx,
-        "update enrol_tokens set traces = traces + 1 where msp_id = $1 and id = $2 and traces < $3",
-        holder.token.uuid(),
-        TRACES,
-    )?;
-    Ok(changed.any())
+pub async fn count_trace(tx: &mut WriteTx, holder: TokenHolder, trace: Trace) -> Result<bool> {
+    let sql = match trace {
+        Trace::Fetch => "update enrol_tokens set traces = traces + 1 where msp_id = $1 and id = $2 and traces < $3",
+        Trace::Refusal => {
+            "update enrol_tokens set refusals = refusals + 1 where msp_id = $1 and id = $2 and refusals < $3"
+        }
+    };
+    Ok(execute!(tx, sql, holder.token.uuid(), TRACES)?.any())
 }
 
 /// What came of the attempt to use a token.

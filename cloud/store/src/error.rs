@@ -57,6 +57,19 @@ impl StoreError {
     pub const fn is_taken(&self) -> bool {
         matches!(self, Self::Taken)
     }
+
+    /// Whether the database was the trouble, and not what it was asked: later the same may well work.
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Busy(_) | Self::Unavailable(_) | Self::Unwritable(_) => true,
+            Self::Taken
+            | Self::WrongCount { .. }
+            | Self::Unreadable(_)
+            | Self::RoleBypassesWall
+            | Self::Migration(_)
+            | Self::Database(_) => false,
+        }
+    }
 }
 
 impl From<rollcall_domain::words::UnknownWord> for StoreError {
@@ -88,5 +101,18 @@ impl Changed {
 
     pub const fn any(self) -> bool {
         self.0 > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_may_come_back_and_a_row_that_cannot_be_read_stays_so() {
+        assert!(StoreError::from(sqlx::Error::PoolTimedOut).may_pass());
+        assert!(StoreError::from(sqlx::Error::PoolClosed).may_pass());
+        assert!(!StoreError::from(sqlx::Error::RowNotFound).may_pass());
+        assert!(!StoreError::Unreadable("a state".to_owned()).may_pass());
     }
 }

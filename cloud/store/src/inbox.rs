@@ -38,15 +38,27 @@ pub async fn insert(tx: &mut WriteTx, scope: &AgentScope, batch: NewBatch<'_>) -
     .exactly(1)
 }
 
-/// How many parts of an agent wait to be applied, and their bytes.
-pub async fn count_waiting(tx: &mut Tx, scope: &AgentScope) -> Result<(i64, i64)> {
+/// What of an agent waits to be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Waiting {
+    /// Parts of other cycles than the one that is being sent, and their bytes.
+    pub parts: i64,
+    pub bytes: i64,
+    /// Bytes of that one. It is applied when it is whole, so its parts never wait for each other.
+    pub own_bytes: i64,
+}
+
+pub async fn count_waiting(tx: &mut Tx, scope: &AgentScope, sending: Uuid) -> Result<Waiting> {
     fetch_one!(
         tx,
-        (i64, i64),
-        "select count(*), cast(coalesce(sum(length(body)), 0) as bigint)
+        Waiting,
+        "select cast(coalesce(sum(case when cycle <> $3 then 1 else 0 end), 0) as bigint) as parts,
+             cast(coalesce(sum(case when cycle <> $3 then length(body) else 0 end), 0) as bigint) as bytes,
+             cast(coalesce(sum(case when cycle = $3 then length(body) else 0 end), 0) as bigint) as own_bytes
          from inbox
          where msp_id = $1 and agent_id = $2 and applied_at is null",
         scope.agent().uuid(),
+        sending,
     )
 }
 

@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    AgentScope, Db, JobScope, Result, Scope, WriteTx,
+    AgentScope, Db, JobScope, Result, Scope, StoreError, WriteTx,
     db::Engine,
     live::{Event, Topic},
 };
@@ -222,6 +222,11 @@ pub async fn renew(tx: &mut WriteTx, scope: &JobScope, lease_until: DateTime<Utc
         lease_until,
     )?;
     Ok(changed.any())
+}
+
+/// The same for what must not be done twice: fails, and with it the whole transaction, if another worker has the job.
+pub async fn hold(tx: &mut WriteTx, scope: &JobScope, lease_until: DateTime<Utc>) -> Result<()> {
+    if renew(tx, scope, lease_until).await? { Ok(()) } else { Err(StoreError::WrongCount { expected: 1, found: 0 }) }
 }
 
 /// Depth of the queue by kind and state, over all tenants, for the metrics.

@@ -15,7 +15,7 @@ pub(crate) const CHANNEL: &str = "rollcall";
 const BACKLOG: usize = 4096;
 
 /// Something committed that others may wait for. Ids only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Event {
     pub msp: MspId,
     pub topic: Topic,
@@ -24,7 +24,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// `agent` must look again: its desired state has a new number, or its standing changed.
     Desired,

@@ -47,40 +47,51 @@ pub async fn replace(tx: &mut WriteTx, directory: DirectoryId, rows: &[Lost]) ->
 }
 
 /// A human's word, for the next whole reading.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Consent {
+    #[sqlx(try_from = "Uuid")]
+    pub import_id: ImportId,
+    /// As LDAP spells it.
+    pub attribute: String,
+    /// Of how many people the human saw it gone.
+    pub at_most: i64,
+}
+
 pub async fn consent(
     tx: &mut WriteTx,
     directory: DirectoryId,
-    attribute: &str,
+    consent: &Consent,
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<()> {
     execute!(
         tx,
-        "insert into clearing_consents (msp_id, directory_id, attribute, given_by, given_at)
-         values ($1, $2, $3, $4, $5)
-         on conflict (msp_id, directory_id, attribute) do update set
-             given_by = excluded.given_by, given_at = excluded.given_at",
+        "insert into clearing_consents (msp_id, directory_id, import_id, attribute, at_most, given_by, given_at)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (msp_id, directory_id, import_id, attribute) do update set
+             at_most = excluded.at_most, given_by = excluded.given_by, given_at = excluded.given_at",
         directory.uuid(),
-        attribute,
+        consent.import_id.uuid(),
+        consent.attribute.as_str(),
+        consent.at_most,
         by,
         now,
     )?
     .exactly(1)
 }
 
-/// Attributes that a human said were cleared on purpose.
-pub async fn list_consents(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<String>> {
-    let rows: Vec<(String,)> = fetch_all!(
+/// What a human said was cleared on purpose.
+pub async fn list_consents(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<Consent>> {
+    fetch_all!(
         tx,
-        (String,),
-        "select attribute
+        Consent,
+        "select import_id, attribute, at_most
          from clearing_consents
          where msp_id = $1 and directory_id = $2
-         order by attribute
+         order by attribute, import_id
          limit 1000",
         directory.uuid(),
-    )?;
-    Ok(rows.into_iter().map(|(attribute,)| attribute).collect())
+    )
 }
 
 /// A whole reading was taken over under them.

@@ -62,9 +62,20 @@ pub async fn find(tx: &mut Tx, id: MailId) -> Result<Option<Mail>> {
     )
 }
 
-/// Before it leaves, and with `None` when it is known that it did not.
-pub async fn set_tried(tx: &mut WriteTx, id: MailId, at: Option<DateTime<Utc>>) -> Result<()> {
-    execute!(tx, "update mails set tried_at = $3 where msp_id = $1 and id = $2", id.uuid(), at)?.exactly(1)
+/// Before it leaves. Fails if it may have left already.
+pub async fn set_tried(tx: &mut WriteTx, id: MailId, at: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "update mails set tried_at = $3 where msp_id = $1 and id = $2 and tried_at is null and sent_at is null",
+        id.uuid(),
+        at,
+    )?
+    .exactly(1)
+}
+
+/// It is known that it did not leave, or a human is to decide about it.
+pub async fn clear_tried(tx: &mut WriteTx, id: MailId) -> Result<()> {
+    execute!(tx, "update mails set tried_at = null where msp_id = $1 and id = $2", id.uuid())?.exactly(1)
 }
 
 /// The relay has it.

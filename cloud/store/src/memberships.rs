@@ -81,6 +81,23 @@ pub async fn count_members(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<(I
     Ok(rows.into_iter().map(|(import, count)| (import.into(), count)).collect())
 }
 
+/// The same, but only those whom the cloud knew at that time.
+pub async fn count_known_since(tx: &mut Tx, directory: DirectoryId, at: DateTime<Utc>) -> Result<Vec<(ImportId, i64)>> {
+    let rows: Vec<(Uuid, i64)> = fetch_all!(
+        tx,
+        (Uuid, i64),
+        "select m.import_id, count(*)
+         from memberships m
+         join imports i on i.msp_id = m.msp_id and i.id = m.import_id
+         join accounts a on a.msp_id = m.msp_id and a.id = m.account_id
+         where i.msp_id = $1 and i.directory_id = $2 and m.state = 'active' and a.first_seen_at < $3
+         group by m.import_id",
+        directory.uuid(),
+        at,
+    )?;
+    Ok(rows.into_iter().map(|(import, count)| (import.into(), count)).collect())
+}
+
 /// A removal that waits for a human.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Held {

@@ -6,6 +6,7 @@
 //! last one takes care of itself: lines of the audit log are written by `commit`. A transaction that turns out to need
 //! an earlier row ends, and another one begins.
 
+use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
 use std::sync::{
     Arc,
@@ -52,9 +53,16 @@ pub struct WriteTx {
     tx: Tx,
     live: Live,
     refusals: Refusals,
-    events: Vec<Event>,
+    events: Events,
     unchained: Vec<Unchained>,
     plans: Plans,
+}
+
+/// Each once, in the order they were told.
+#[derive(Debug, Default)]
+struct Events {
+    told: HashSet<Event>,
+    in_order: Vec<Event>,
 }
 
 /// How often the disk under the database refused a write since the program began.
@@ -76,8 +84,8 @@ impl Refusals {
 }
 
 impl WriteTx {
-    pub(crate) const fn new(tx: Tx, live: Live, refusals: Refusals) -> Self {
-        Self { tx, live, refusals, events: Vec::new(), unchained: Vec::new(), plans: Plans::new() }
+    pub(crate) fn new(tx: Tx, live: Live, refusals: Refusals) -> Self {
+        Self { tx, live, refusals, events: Events::default(), unchained: Vec::new(), plans: Plans::new() }
     }
 
     /// What a failed write means; a refusal of the disk is counted.
@@ -100,8 +108,8 @@ impl WriteTx {
 
     /// Told to whoever listens, on all instances, once this transaction is committed.
     pub fn tell(&mut self, event: Event) {
-        if !self.events.contains(&event) {
-            self.events.push(event);
+        if self.events.told.insert(event) {
+            self.events.in_order.push(event);
         }
     }
 
@@ -113,7 +121,7 @@ impl WriteTx {
         for line in std::mem::take(&mut self.unchained) {
             Box::pin(audit::chain(&mut self, line)).await?;
         }
-        let events = std::mem::take(&mut self.events);
+        let events = std::mem::take(&mut self.events.in_order);
         match self.tx.inner {
             Inner::Sqlite(tx) => {
                 tx.commit().await.map_err(|error| self.refusals.note(error))?;
@@ -121,10 +129,11 @@ impl WriteTx {
             }
             Inner::Postgres(mut tx) => {
                 // The server sends them at commit, and only then; our own listener hears them too.
-                for event in &events {
-                    sqlx::query("select pg_notify($1, $2)")
+                if !events.is_empty() {
+                    let told: Vec<String> = events.iter().map(|event| event.to_text()).collect();
+                    sqlx::query("select pg_notify($1, told) from unnest($2::text[]) as told")
                         .bind(crate::live::CHANNEL)
-                        .bind(event.to_text())
+                        .bind(told)
                         .execute(&mut *tx)
                         .await?;
                 }

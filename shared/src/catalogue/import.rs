@@ -18,11 +18,11 @@ faults! {
     FIRST_SYNC_PENDING = "RC-4008", "Waiting for the first sync", "The import is set up; its first complete reading has not arrived yet.",
         ["Wait a minute, or look at the agent's page for what it is doing."];
     SET_DIFFERS = "RC-4010", "Agent and cloud disagree on the set", "Count or digest after the cycle differ.",
-        ["Nothing: a full snapshot was ordered and will settle it."];
+        ["Nothing where a full snapshot was ordered: it settles it.", "Where the run says that the full snapshot did not, run rollcall-agent bundle on the agent's machine; support needs it."];
     RECORD_SET_ASIDE = "RC-4011", "A record could not be read", "One record of the batch was set aside; the others were applied.",
         ["Look at the record in the directory: the run names it."];
-    APPLY_FAILED = "RC-4012", "Run could not be applied", "Applying a cycle failed again and again and now waits for a human.",
-        ["Try the job again on the system page.", "If it fails again, look for its id in the log of the server; support needs those lines."];
+    APPLY_FAILED = "RC-4012", "Run could not be applied", "Applying a reading failed again and again. Nothing of it counts; if it was to blame itself, it is set aside and the agent sends a whole one.",
+        ["Wait for the next run: if it is well, nothing was lost.", "Where the database was away, try the job again on the system page.", "If the next run fails as well, look for the job's id in the log of the server; support needs those lines."];
     NOT_SELECTABLE = "RC-4013", "Selected object cannot be imported", "The selected object is one of Windows' own groups, or neither an organisational unit nor a security group.",
         ["Choose the selection again; its people stay until then."], event 310;
     NESTED_TOO_FAR = "RC-4014", "Groups nested too deep", "A selected group holds groups more than ten levels deep, or more than 500 of them.",

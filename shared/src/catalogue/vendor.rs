@@ -27,8 +27,8 @@ faults! {
         ["Read the relay's answer and mend its settings."];
     MAIL_ADDRESS = "RC-6102", "Recipient address invalid", "The address cannot be one.",
         ["Mend it in the directory."];
-    MAIL_UNKNOWN = "RC-6103", "Mail outcome unknown", "The relay took the mail or did not: the connection broke at the wrong moment.",
-        ["Check the relay's log; send again by hand if it is not there."];
+    MAIL_UNKNOWN = "RC-6103", "Mail outcome unknown", "The mail may have arrived: it was on its way to the relay when the line or the program broke.",
+        ["Look for it in the relay's log, and try the job again only if it is not there."];
     MAIL_MISSING = "RC-6104", "No e-mail address in the directory", "The person has no address a mail could go to.",
         ["Fill it in the directory; the welcome mail follows by itself."];
 }

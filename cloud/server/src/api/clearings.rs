@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::{Json, extract::State};
-use rollcall_domain::ids::AgentId;
+use rollcall_domain::ids::{AgentId, ImportId};
 use rollcall_protocol::checkin::Clearing;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -29,14 +29,18 @@ pub struct Vanished {
     /// As LDAP spells it.
     #[schema(example = "mail")]
     pub attribute: String,
-    /// People who lost it, of how many people of the import that lost most.
+    /// People who lost it, of how many people of one import.
     pub people: u64,
     pub of: u64,
+    /// That import; missing where an older agent tells only of the one that lost most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import: Option<String>,
 }
 
 impl From<Clearing> for Vanished {
     fn from(told: Clearing) -> Self {
-        Self { attribute: told.attribute, people: told.people, of: told.of }
+        let import = told.import.map(|import| ImportId::from(import).to_string());
+        Self { attribute: told.attribute, people: told.people, of: told.of, import }
     }
 }
 
@@ -60,18 +64,23 @@ pub struct Meant {
     /// As they are listed.
     #[schema(example = json!(["mail"]))]
     pub attributes: Vec<String>,
-    /// The number of people of each, as listed: refused if more have lost it since. Without it any number is accepted.
+    /// The largest number of people of each, as listed: refused if more have lost it since. Without it what is listed now
+    /// is accepted; never more than that.
     #[serde(default)]
     #[schema(example = json!({ "mail": 30 }))]
     pub people: BTreeMap<String, u64>,
+    /// Of this import alone; without it of each that is listed.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub import: Option<ImportId>,
 }
 
 impl Meant {
     fn of_each(self) -> Vec<clearings::Meant> {
-        let seen = self.people;
+        let (seen, import) = (self.people, self.import.map(ImportId::uuid));
         self.attributes
             .into_iter()
-            .map(|attribute| clearings::Meant { seen: seen.get(&attribute).copied(), attribute })
+            .map(|attribute| clearings::Meant { seen: seen.get(&attribute).copied(), attribute, import })
             .collect()
     }
 }

@@ -88,6 +88,7 @@ impl From<Pause> for PauseState {
 
 impl Customer {
     fn show(overview: Overview, msp_pause: Option<&Pause>, now: DateTime<Utc>) -> Self {
+        let last_good_run_at = overview.worst_good_run_at();
         let health = health::decide(&overview.facts(msp_pause, now), now);
         let reason = match &health {
             Health::Healthy { .. } => None,
@@ -111,7 +112,7 @@ impl Customer {
             imports: overview.imports,
             people: overview.people,
             held: overview.held,
-            last_good_run_at: overview.last_good_run_at,
+            last_good_run_at,
         }
     }
 }

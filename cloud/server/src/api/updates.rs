@@ -136,8 +136,8 @@ pub struct Hours {
 async fn get(State(state): State<AppState>, Key(who): Key) -> Result<Json<Updates>, Problem> {
     who.may(Act::ViewCustomers)?;
     let now = state.now();
-    let mut tx = state.db.read(&who.scope).await?;
     let shelf = state.releases.shelf(now).await;
+    let mut tx = state.db.read(&who.scope).await?;
     let rollouts = rollouts::list(&mut tx, &who.scope, &shelf, now).await?.into_iter().map(Rollout::from).collect();
     let upcoming = updates::list_upcoming(&mut tx, &shelf, now).await?.into_iter().map(|one| Upcoming {
         version: one.version.to_string(),

@@ -1,6 +1,11 @@
 //! Loads the next cycle of an agent, and decides whether it is whole and continues what the cloud holds.
 
-use rollcall_domain::ids::DirectoryId;
+use chrono::{DateTime, Utc};
+use rollcall_domain::{
+    heard,
+    ids::{DirectoryId, RunId},
+    run::{Counts, RunKind, RunResult},
+};
 use rollcall_protocol::{
     batch::{BatchClaims, CycleKind, CyclePart},
     catalogue::{self, Fault},
@@ -11,6 +16,7 @@ use rollcall_store::{
     agents::{self, Agent},
     directories::{self, Directory, Pin},
     inbox::{self, Envelope},
+    runs::NewRun,
 };
 
 use crate::state::AppState;
@@ -48,6 +54,33 @@ impl Cycle {
         in_order && self.batches.len() as u64 == u64::from(self.told.parts)
     }
 
+    /// The run of this cycle while nothing of it is applied: failed, for a reason that is still to be said.
+    pub fn run(&self, id: RunId, directory: Option<DirectoryId>, now: DateTime<Utc>) -> Option<NewRun<'_>> {
+        let (first, last) = (self.batches.first()?, self.batches.last()?);
+        let told = &self.told;
+        Some(NewRun {
+            id,
+            directory,
+            cycle: told.cycle,
+            cause: told.trigger.as_str(),
+            kind: if self.is_full() { RunKind::Full } else { RunKind::Delta },
+            result: RunResult::Failed,
+            reason_code: None,
+            reason_detail: None,
+            started_at: told.started_at,
+            received_at: last.received_at,
+            finished_at: now,
+            epoch: first.epoch,
+            first_seq: first.seq,
+            last_seq: last.seq,
+            batches: i64::try_from(self.batches.len()).unwrap_or(i64::MAX),
+            bytes: self.bytes,
+            counts: Counts { people: i64::try_from(told.set.people).unwrap_or(i64::MAX), ..Counts::default() },
+            digest_agrees: None,
+            dc_host: Some(&told.dc.dns_name),
+        })
+    }
+
     pub const fn is_full(&self) -> bool {
         matches!(self.told.kind, CycleKind::Full)
     }
@@ -61,11 +94,13 @@ impl Cycle {
     }
 }
 
-/// The signature held when the batch came in; here only the words are read again.
+/// The signature held when the batch came in; here only the words are read again, and no time is believed that cannot be.
 fn read_claims(batch: &Envelope) -> Result<CyclePart, StoreError> {
     let unreadable = |_| StoreError::Unreadable(format!("claims of batch {}", batch.seq));
     let claims: BatchClaims = Unverified::parse(&batch.jws).map_err(unreadable)?.peek().map_err(unreadable)?;
-    Ok(claims.link.cycle)
+    let told = claims.link.cycle;
+    let finished_at = heard::time(told.finished_at, batch.received_at);
+    Ok(CyclePart { finished_at, started_at: heard::time(told.started_at, finished_at), ..told })
 }
 
 /// The directory of this cycle, pinned now if it is the agent's first, and held from now on: a human's decision, or another

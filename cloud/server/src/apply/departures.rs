@@ -50,7 +50,7 @@ pub async fn apply(
     let held = if departures.is_empty() {
         Held::default()
     } else {
-        decide_held(tally, members, &count_left(tx, frame).await?, departures)
+        decide_held(tally, members, &load_day(tx, frame).await?, departures)
     };
     for chunk in departures.chunks(CHUNK) {
         apply_chunk(tx, frame, tally, &held, chunk).await?;
@@ -58,15 +58,31 @@ pub async fn apply(
     Ok(())
 }
 
-/// Who left each import within the last day, by earlier cycles.
-async fn count_left(tx: &mut WriteTx, frame: &Frame<'_>) -> Result<Members, StoreError> {
-    let since = RunId::mint(frame.now - TimeDelta::days(1), [0; 10]);
-    let left = history::count_left(tx, frame.directory, since).await?;
-    Ok(left.into_iter().map(|(import, count)| (import, u64::try_from(count).unwrap_or_default())).collect())
+/// What the last day changed, by earlier cycles and by this one.
+#[derive(Debug, Default)]
+struct Day {
+    /// Who left each import within it.
+    left: Members,
+    /// Members of each import whom the cloud knew before it.
+    known: Members,
+}
+
+async fn load_day(tx: &mut WriteTx, frame: &Frame<'_>) -> Result<Day, StoreError> {
+    let began = frame.now - TimeDelta::days(1);
+    let left = history::count_left(tx, frame.directory, RunId::mint(began, [0; 10])).await?;
+    let known = memberships::count_known_since(tx, frame.directory, began).await?;
+    Ok(Day { left: members(left), known: members(known) })
+}
+
+fn members(counts: Vec<(ImportId, i64)>) -> Members {
+    counts.into_iter().map(|(import, count)| (import, u64::try_from(count).unwrap_or_default())).collect()
 }
 
 /// The agent's own guard is believed when it holds; ours comes on top, for this cycle and for the day.
-fn decide_held(tally: &Tally, members: &Members, left: &Members, departures: &[Departure]) -> Held {
+///
+/// Both shares are of the people whom the cloud knew a day ago: an agent that invents a crowd must not thereby make room to
+/// remove the true one. An import in which nobody is older than a day is measured by whom it has.
+fn decide_held(tally: &Tally, members: &Members, day: &Day, departures: &[Departure]) -> Held {
     let mut leaving: HashMap<ImportId, (u64, Stance)> = HashMap::new();
     for departure in departures {
         let (count, stance) = leaving.entry(departure.import.into()).or_insert((0, Stance::Apply));
@@ -76,16 +92,17 @@ fn decide_held(tally: &Tally, members: &Members, left: &Members, departures: &[D
         }
     }
     let judge = |(import, (count, told)): (ImportId, (u64, Stance))| {
-        let before = members.get(&import).copied().unwrap_or_default();
-        let joining = tally.joined.get(&import).copied().unwrap_or_default();
-        let left = left.get(&import).copied().unwrap_or_default();
-        let of_cycle = guard::judge(guard::DEFAULT, before, count, joining);
-        let of_day = guard::judge(guard::OF_A_DAY, before + left, count + left, joining);
-        let stance = match (of_cycle, of_day) {
-            (guard::Verdict::Apply, guard::Verdict::Apply) => told,
-            (guard::Verdict::Hold(_), _) | (_, guard::Verdict::Hold(_)) => Stance::Held,
-        };
-        (import, stance)
+        let of = |counts: &Members| counts.get(&import).copied().unwrap_or_default();
+        let (before, joining, left) = (of(members), of(&tally.joined), of(&day.left));
+        let known = Some(of(&day.known)).filter(|known| *known > 0).unwrap_or(before).min(before);
+        let judged = [
+            guard::judge(guard::DEFAULT, before, count, joining),
+            // Whoever is new keeps the import from being empty, and nothing more.
+            guard::judge(guard::DEFAULT, known, count, joining + (before - known)),
+            guard::judge(guard::OF_A_DAY, known + left, count + left, joining + (before - known)),
+        ];
+        let is_held = judged.iter().any(|verdict| matches!(verdict, guard::Verdict::Hold(_)));
+        (import, if is_held { Stance::Held } else { told })
     };
     Held(leaving.into_iter().map(judge).collect())
 }
@@ -206,5 +223,48 @@ fn count(tally: &mut Tally, change: Change) {
         | Change::HoldCleared
         | Change::RemovalApproved
         | Change::RemovalRejected => tally.counts.departed += 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_protocol::evidence::Evidence;
+
+    use super::*;
+
+    const IMPORT: Uuid = Uuid::from_u128(11);
+
+    /// Whether so many departures of an import are held, that has `members` of whom `known` are older than a day.
+    fn is_held(leaving: u128, members: u64, known: u64, left: u64) -> bool {
+        let departure = |number| Departure {
+            guid: Uuid::from_u128(number),
+            import: IMPORT,
+            evidence: Evidence::Deleted,
+            stance: Stance::Apply,
+        };
+        let departures: Vec<Departure> = (0..leaving).map(departure).collect();
+        let of = |count| Members::from([(ImportId::from(IMPORT), count)]);
+        let day = Day { left: of(left), known: of(known) };
+        let held = decide_held(&Tally::default(), &of(members), &day, &departures);
+        held.event(IMPORT.into()) == Event::DepartedHeld
+    }
+
+    #[test]
+    fn a_crowd_of_newcomers_makes_no_room_for_removals() {
+        assert!(!is_held(500, 5_500, 5_500, 0), "nine in a hundred of those who were there");
+        assert!(is_held(500, 5_500, 500, 0), "everybody who was there, beside five thousand new ones");
+        assert!(!is_held(50, 5_500, 500, 0) && is_held(51, 5_500, 500, 0));
+        assert!(!is_held(1, 500, 1, 0), "one of the old ones leaves, and the import is far from empty");
+    }
+
+    #[test]
+    fn an_import_of_today_is_measured_by_whom_it_has() {
+        assert!(!is_held(50, 500, 0, 0) && is_held(51, 500, 0, 0));
+    }
+
+    #[test]
+    fn what_left_within_the_day_counts_among_those_who_were_there() {
+        assert!(!is_held(10, 210, 210, 190), "half of four hundred");
+        assert!(is_held(11, 210, 210, 190));
     }
 }

@@ -18,7 +18,7 @@ mod order;
 mod refuse;
 mod run;
 
-pub use run::apply_next;
+pub use run::{ApplyError, apply_next, set_aside};
 
 #[cfg(test)]
 mod tests;

@@ -2,17 +2,17 @@
 
 use std::collections::HashSet;
 
-use rollcall_domain::ids::CommandId;
 use rollcall_protocol::{desired::Order, limits};
 use rollcall_store::{
-    AgentScope, StoreError, WriteTx, agents,
-    commands::{self, NewCommand},
+    AgentScope, StoreError, WriteTx, commands,
     directories::{self, Directory},
 };
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::state::AppState;
+use crate::{
+    orders::{self, Again},
+    state::AppState,
+};
 
 const BY: &str = "Rollcall";
 
@@ -29,12 +29,7 @@ pub async fn full_snapshot(
 
 /// The same where nothing speaks against what the cloud holds.
 pub async fn everybody(tx: &mut WriteTx, state: &AppState, scope: &AgentScope) -> Result<(), StoreError> {
-    let payload = json!(Order::FullSnapshot);
-    let open = commands::list_open(tx, scope.agent()).await?;
-    if open.iter().any(|command| command.payload.0 == payload) {
-        return Ok(());
-    }
-    give(tx, state, scope, "full_snapshot", Order::FullSnapshot).await
+    orders::give(tx, state, scope, BY, Order::FullSnapshot, Again::WhenDone).await
 }
 
 /// Asks the agent to look for these people, but not for whom it is asked already.
@@ -55,21 +50,7 @@ pub async fn confirm(
     }
     let left: Vec<Uuid> = guids.into_iter().filter(|guid| !asked.contains(guid)).collect();
     for guids in left.chunks(limits::CONFIRM) {
-        give(tx, state, scope, commands::CONFIRM, Order::Confirm { guids: guids.to_vec() }).await?;
+        orders::give(tx, state, scope, BY, Order::Confirm { guids: guids.to_vec() }, Again::WhenDone).await?;
     }
     Ok(())
-}
-
-/// Puts an order into the agent's desired state.
-async fn give(
-    tx: &mut WriteTx,
-    state: &AppState,
-    scope: &AgentScope,
-    kind: &'static str,
-    order: Order,
-) -> Result<(), StoreError> {
-    let id = state.mint(CommandId::mint);
-    let command = NewCommand { id, kind, payload: json!(order), created_by: BY, created_at: state.now() };
-    commands::insert(tx, scope.agent(), command).await?;
-    agents::renew_desired(tx, scope).await
 }

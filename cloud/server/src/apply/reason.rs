@@ -15,11 +15,14 @@ pub struct Verdict {
     pub detail: Option<String>,
 }
 
-/// Whether count and digest agreed.
+/// Whether count and digest agreed, and what was done where they did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sets {
     Agree,
-    Differ,
+    /// A full snapshot was ordered, which settles it.
+    DifferAndOrdered,
+    /// This was the full snapshot that was ordered, or it has records that are set aside each time.
+    DifferStill,
 }
 
 /// `lost`: what vanished from many people and was left as it was.
@@ -29,8 +32,15 @@ pub fn decide(told: &CyclePart, counts: &Counts, sets: Sets, lost: &[Clearing]) 
         let detail = format!("{} records were set aside", counts.set_aside);
         return verdict(RunResult::Partial, &catalogue::RECORD_SET_ASIDE, detail);
     }
-    if sets == Sets::Differ {
-        return verdict(RunResult::Partial, &catalogue::SET_DIFFERS, "a full snapshot was ordered".to_owned());
+    match sets {
+        Sets::Agree => {}
+        Sets::DifferAndOrdered => {
+            return verdict(RunResult::Partial, &catalogue::SET_DIFFERS, "a full snapshot was ordered".to_owned());
+        }
+        Sets::DifferStill => {
+            let detail = "this full snapshot was to settle it and did not";
+            return verdict(RunResult::Partial, &catalogue::SET_DIFFERS, detail.to_owned());
+        }
     }
     if !told.unavailable.is_empty() {
         let objects = told.unavailable.len() as u64 + u64::from(told.unavailable_more);

@@ -3,7 +3,7 @@
 use rollcall_domain::{
     ids::{AgentId, JobId, RunId},
     import::RemovalPolicy,
-    run::{Counts, RunKind},
+    run::Counts,
 };
 use rollcall_protocol::{
     batch::StructurePart,
@@ -73,6 +73,18 @@ pub async fn apply_next(state: &AppState, job: &JobScope, agent: AgentId) -> Res
     follow_up(&mut tx, state, agent).await?;
     jobs::finish(&mut tx, job).await?;
     Ok(tx.commit().await?)
+}
+
+/// Sets the oldest cycle of `agent` aside, after all tries to apply it failed: no later one waits behind it, a run shows
+/// it, and the whole reading that is ordered brings what it would have.
+pub async fn set_aside(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result<(), StoreError> {
+    let Some((scope, found)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
+    let Some(cycle) = Cycle::find_next(tx, &scope).await? else { return Ok(()) };
+    let directory = cycle::find_directory(tx, state, &scope, &found, &cycle).await?;
+    let detail = "every try to apply this reading failed; a whole one was ordered".to_owned();
+    let unfit = Unfit { fault: &catalogue::APPLY_FAILED, detail };
+    refuse::record(tx, state, &scope, directory.as_ref(), &cycle, &unfit).await?;
+    follow_up(tx, state, agent).await
 }
 
 /// A job names an agent and no cycle: the one that was given up leaves its cycle to the next, whose own cycle then waits.
@@ -249,21 +261,26 @@ async fn compare_sets(
             held.ours
         }
     };
-    let sets = if ours == cycle.told.set { Sets::Agree } else { Sets::Differ };
+    let sets = decide_sets(&ours, cycle, directory, tally);
     match sets {
         Sets::Agree => directories::want_full(tx, directory.id, None).await?,
-        // Records set aside explain the difference, and would be set aside again.
-        Sets::Differ if tally.counts.set_aside == 0 && !was_just_full(cycle, directory) => {
-            order::full_snapshot(tx, state, scope, directory).await?;
-        }
-        Sets::Differ => {}
+        Sets::DifferAndOrdered => order::full_snapshot(tx, state, scope, directory).await?,
+        Sets::DifferStill => {}
     }
     Ok(Compared { ours, sets })
 }
 
-/// A full snapshot that was ordered and still differs is not ordered again at once: that would never end.
-fn was_just_full(cycle: &Cycle, directory: &Directory) -> bool {
-    cycle.is_full() && directory.full_wanted_at.is_some()
+/// A full snapshot that was ordered and still differs is not ordered again at once: that would never end. Records that are
+/// set aside explain the difference, and would be set aside again.
+fn decide_sets(ours: &SetSummary, cycle: &Cycle, directory: &Directory, tally: &Tally) -> Sets {
+    let was_just_full = cycle.is_full() && directory.full_wanted_at.is_some();
+    if *ours == cycle.told.set {
+        Sets::Agree
+    } else if was_just_full || tally.counts.set_aside > 0 {
+        Sets::DifferStill
+    } else {
+        Sets::DifferAndOrdered
+    }
 }
 
 fn known_summary(directory: &Directory) -> Option<SetSummary> {
@@ -281,31 +298,18 @@ async fn write_run(
     compared: Compared,
 ) -> Result<(), StoreError> {
     let told = &cycle.told;
-    let (Some(first), Some(last)) = (cycle.batches.first(), cycle.batches.last()) else { return Ok(()) };
+    let Some(refused) = cycle.run(frame.run, Some(frame.directory), state.now()) else { return Ok(()) };
     let people = i64::try_from(told.set.people).unwrap_or(i64::MAX);
     let unchanged = people - tally.counts.added - tally.counts.updated - tally.counts.returned;
     let counts = Counts { people, unchanged: unchanged.max(0), ..tally.counts };
     let verdict = reason::decide(told, &counts, compared.sets, &vanished::tell(cycle, &frame.vanished.held));
     let run = NewRun {
-        id: frame.run,
-        directory: Some(frame.directory),
-        cycle: told.cycle,
-        cause: told.trigger.as_str(),
-        kind: if cycle.is_full() { RunKind::Full } else { RunKind::Delta },
         result: verdict.result,
         reason_code: verdict.fault.map(|fault| fault.code),
         reason_detail: verdict.detail.as_deref(),
-        started_at: told.started_at,
-        received_at: last.received_at,
-        finished_at: state.now(),
-        epoch: first.epoch,
-        first_seq: first.seq,
-        last_seq: last.seq,
-        batches: i64::try_from(cycle.batches.len()).unwrap_or(i64::MAX),
-        bytes: cycle.bytes,
         counts,
         digest_agrees: Some(compared.sets == Sets::Agree),
-        dc_host: Some(&told.dc.dns_name),
+        ..refused
     };
     runs::insert(tx, scope, &run).await?;
     runs::insert_set_aside(tx, frame.run, &number_lines(&tally.set_aside)).await?;

@@ -34,11 +34,13 @@ stories! { every_story_of_apply_holds_on_postgres: [
     an_import_that_keeps_its_people_keeps_them,
     a_returning_person_is_the_same_account,
     too_many_leavers_wait_for_a_human,
+    people_who_were_invented_make_no_room_for_removals,
     approving_removes_exactly_the_list_that_was_seen,
     rejecting_keeps_the_people_for_good,
     a_person_seen_again_leaves_the_held_list,
     a_decision_waits_for_the_cycle_that_is_being_applied,
     a_set_that_differs_orders_a_full_snapshot,
+    a_full_snapshot_that_still_differs_says_so_and_orders_none,
     people_missing_from_a_full_snapshot_are_asked_for_and_stay,
     people_whose_answer_got_lost_are_asked_for_again,
     a_cycle_of_many_parts_is_applied_whole_or_not_at_all,
@@ -175,6 +177,20 @@ async fn too_many_leavers_wait_for_a_human(cloud: TestCloud) {
     assert_eq!((run.digest_agrees, run.reason_code.as_deref()), (Some(true), Some("RC-4003")));
 }
 
+async fn people_who_were_invented_make_no_room_for_removals(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(30, import), &Evidence::Deleted).await;
+    cloud.pass(TimeDelta::days(2));
+    agent.sync(&cloud, crowd(330, import), &Evidence::Deleted).await;
+
+    // Nine in a hundred of those it tells of, and every one of those who were there.
+    let invented = crowd(330, import).split_off(30);
+    agent.sync(&cloud, invented, &Evidence::Deleted).await;
+
+    assert_eq!(cloud.held(import).await.len(), 30);
+    assert_eq!(cloud.list(Some(rollcall_domain::account::AccountState::Departed)).await.len(), 0);
+}
+
 async fn approving_removes_exactly_the_list_that_was_seen(cloud: TestCloud) {
     let (mut agent, import) = set_up(&cloud).await;
     agent.sync(&cloud, crowd(10, import), &Evidence::Deleted).await;
@@ -269,6 +285,28 @@ async fn a_set_that_differs_orders_a_full_snapshot(cloud: TestCloud) {
     cloud.work().await;
     assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
     assert_eq!(cloud.list(None).await.len(), 4);
+}
+
+async fn a_full_snapshot_that_still_differs_says_so_and_orders_none(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    let stranger = PersonRecord::write(person(50, "Stranger", import)).unwrap();
+    let sent: Vec<PersonRecord> =
+        crowd(3, import).into_iter().map(|person| PersonRecord::write(person).unwrap()).collect();
+    // The agent counts somebody whom it does not send.
+    agent.people = sent.iter().chain([&stranger]).map(|record| (record.person.guid, record.clone())).collect();
+    let mut details = Vec::new();
+    for _ in 0..2 {
+        agent.snapshot += 1;
+        let items = sent.iter().map(crate::testing::people::present).collect();
+        let sealed = agent.seal(&cloud, CycleKind::Full, 0, &[items]);
+        agent.push(&cloud, &sealed[0]).await;
+        cloud.work().await;
+        details.push(cloud.runs().await[0].reason_detail.clone().unwrap());
+    }
+
+    assert_eq!(details, ["a full snapshot was ordered", "this full snapshot was to settle it and did not"]);
+    let open = agent.check_in(&cloud).await.unwrap().commands;
+    assert_eq!(open.len(), 1, "the one that was ordered first");
 }
 
 async fn people_whose_answer_got_lost_are_asked_for_again(cloud: TestCloud) {

@@ -6,14 +6,14 @@ use rollcall_domain::ids::{DirectoryId, ImportId};
 use rollcall_protocol::{
     ceiling::Ceiling,
     checkin::Clearing,
-    loss::{self, Loss, Losses},
+    loss::{self, Accepted, Loss, Losses},
     person::Person,
 };
 use rollcall_store::{
     AgentScope, StoreError, WriteTx,
     accounts::Stored,
     agents::Agent,
-    losses::{self, Lost},
+    losses::{self, Consent, Lost},
 };
 use serde_json::{Value, value::to_raw_value};
 
@@ -31,8 +31,8 @@ pub struct Vanished {
     pub held: Losses,
     standing: Vec<Lost>,
     attempt: Attempt,
-    /// A human said that these were cleared on purpose.
-    accepted: Vec<String>,
+    /// What a human said was cleared on purpose.
+    accepted: Vec<Accepted>,
     /// The customer's own file keeps these back, which is no loss.
     withheld: Vec<String>,
 }
@@ -54,7 +54,7 @@ impl Vanished {
         judged: Option<&Losses>,
     ) -> Result<Self, StoreError> {
         let standing = losses::list(tx, directory).await?;
-        let accepted = losses::list_consents(tx, directory).await?;
+        let accepted = losses::list_consents(tx, directory).await?.into_iter().map(accepted).collect();
         let known = Self { standing, accepted, withheld: withheld(agent), ..Self::default() };
         Ok(match judged {
             Some(judged) => Self { held: judged.clone(), attempt: Attempt::Second, ..known },
@@ -63,7 +63,7 @@ impl Vanished {
     }
 
     fn judge(&self, tally: &loss::Tally) -> Losses {
-        tally.judge(|attribute, _people| self.can_be_lost(attribute))
+        tally.judge(|loss| self.is_meant(loss))
     }
 
     /// Whether what was held is what everybody of a whole reading shows; if not, what they show.
@@ -76,12 +76,12 @@ impl Vanished {
     }
 
     fn still_held(&self) -> Losses {
-        let watched = self.standing.iter().filter(|lost| self.can_be_lost(&lost.attribute));
-        watched.filter_map(known).collect()
+        self.standing.iter().filter_map(known).filter(|loss| !self.is_meant(loss)).collect()
     }
 
-    fn can_be_lost(&self, attribute: &str) -> bool {
-        !loss::is_among(&self.accepted, attribute) && !loss::is_among(&self.withheld, attribute)
+    fn is_meant(&self, loss: &Loss) -> bool {
+        let is_accepted = self.accepted.iter().any(|accepted| accepted.covers(loss));
+        is_accepted || loss::is_among(&self.withheld, loss.attribute())
     }
 
     /// Nothing was held back before, nor is now: what the agent read is what the cloud has.
@@ -120,6 +120,11 @@ fn lay_over(
         }
     }
     to_raw_value(&record)
+}
+
+fn accepted(consent: Consent) -> Accepted {
+    let at_most = Some(u64::try_from(consent.at_most).unwrap_or_default());
+    Accepted { attribute: consent.attribute, at_most, import: Some(consent.import_id.uuid()) }
 }
 
 fn known(lost: &Lost) -> Option<Loss> {
@@ -177,7 +182,8 @@ pub fn tell(cycle: &Cycle, held: &Losses) -> Vec<Clearing> {
     let mut told = cycle.told.clearings.clone();
     for loss in held.by_attribute() {
         if !told.iter().any(|clearing| clearing.attribute == loss.attribute()) {
-            told.push(Clearing { attribute: loss.attribute().to_owned(), people: loss.people, of: loss.of });
+            let import = Some(loss.import());
+            told.push(Clearing { attribute: loss.attribute().to_owned(), people: loss.people, of: loss.of, import });
         }
     }
     told

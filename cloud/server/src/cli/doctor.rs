@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use rollcall_protocol::catalogue;
+use rollcall_store::db::Tables;
+
 use super::{open, say};
 use crate::{
     clock::{Clock, Entropy},
@@ -35,8 +38,17 @@ pub async fn run(config: &Config, clock: Clock, entropy: Entropy) -> ExitCode {
         }
     };
     if let Some(db) = db {
-        tell("Tables are of this version", open::migrate(&db).await);
-        tell("Master key opens the cloud's keys", open::load_identity(config, &db, &clock, &entropy).await.map(|_| ()));
+        match db.tables().await {
+            Tables::Current => {
+                tell("Tables are of this version", Ok(()));
+                let opened = open::load_identity(config, &db, &clock, &entropy).await;
+                tell("Master key opens the cloud's keys", opened.map(|_| ()));
+            }
+            Tables::Older => {
+                tell("Tables are of an older version; rollcall migrate or the next start brings them up", Ok(()))
+            }
+            Tables::Newer => tell("", Err(StartError::new(&catalogue::SCHEMA, "a newer version has been here"))),
+        }
         db.close().await;
     }
     tell("Address is free or ours", check_port(config).await);

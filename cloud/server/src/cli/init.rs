@@ -54,7 +54,7 @@ struct Made {
 pub async fn run(config: &Config, arguments: &Arguments, clock: Clock, entropy: Entropy) -> Result<(), StartError> {
     check(arguments)?;
     let db = open::open_database(config).await?;
-    open::migrate(&db).await?;
+    open::migrate(config, &db).await?;
     open::load_identity(config, &db, &clock, &entropy).await?;
     let now = clock.now();
     let failed = |error: StoreError| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rollcall_protocol::catalogue;
 use rollcall_store::{
     Db, StoreError,
-    db::{Place, PoolSize},
+    db::{Place, PoolSize, Tables},
 };
 
 use crate::{
@@ -93,7 +93,16 @@ fn make_private(file: &Path) -> std::io::Result<()> {
     options.open(file).map(drop)
 }
 
-pub async fn migrate(db: &Db) -> Result<(), StartError> {
+/// Beside a server that runs this is nothing to do, or refused.
+pub async fn migrate(config: &Config, db: &Db) -> Result<(), StartError> {
+    match db.tables().await {
+        Tables::Current => Ok(()),
+        Tables::Older | Tables::Newer => migrate_alone(db, &claim_folder(config)?).await,
+    }
+}
+
+/// On SQLite nobody else works on the tables meanwhile; on PostgreSQL the servers of two versions take turns.
+pub async fn migrate_alone(db: &Db, _alone: &Alone) -> Result<(), StartError> {
     db.migrate().await.map_err(|error| StartError::new(&catalogue::SCHEMA, error.to_string()))
 }
 
@@ -106,4 +115,26 @@ pub async fn load_identity(
     make_data_folder(config)?;
     let master = MasterKey::load(&config.master_key, &config.data_dir, entropy)?;
     Ok(Arc::new(CloudIdentity::load(db, &master, clock, entropy).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn tables_that_a_running_server_works_on_are_left_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = ("ROLLCALL_DATA_DIR".to_owned(), folder.path().display().to_string());
+        let config = Config::parse([named]).unwrap();
+        let db = open_database(&config).await.unwrap();
+        let running = claim_folder(&config).unwrap();
+
+        let refused = migrate(&config, &db).await;
+
+        assert!(refused.is_err_and(|error| error.to_string().contains(catalogue::DATA_FOLDER_IN_USE.code)));
+        assert_eq!(db.tables().await, Tables::Older);
+        migrate_alone(&db, &running).await.unwrap();
+        assert_eq!(db.tables().await, Tables::Current);
+        migrate(&config, &db).await.unwrap();
+    }
 }

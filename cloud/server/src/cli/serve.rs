@@ -29,9 +29,10 @@ const WORKERS: usize = 2;
 
 pub async fn run(config: &Config, roles: &[Role], clock: Clock, entropy: Entropy) -> Result<(), StartError> {
     let db = open::open_database(config).await?;
-    open::migrate(&db).await?;
+    // Before anything is changed: a server that runs keeps the tables it knows.
+    let alone = open::claim_folder(config)?;
+    open::migrate_alone(&db, &alone).await?;
     let cloud = open::load_identity(config, &db, &clock, &entropy).await?;
-    let _alone = open::claim_folder(config)?;
     let metrics = telemetry::start_metrics()?;
     let door = http::open(config.listen, config.tls.as_ref()).await?;
     let admin_door = http::open(config.admin_listen, None).await?;
@@ -63,6 +64,7 @@ pub async fn run(config: &Config, roles: &[Role], clock: Clock, entropy: Entropy
     let admin = admin::router(state.clone(), metrics);
     tokio::join!(serve_web(door, roles, &state), http::serve(admin_door, admin, &state), work(roles, &state),);
     db.close().await;
+    drop(alone);
     tracing::info!("ended");
     Ok(())
 }

@@ -13,7 +13,7 @@ use rollcall_protocol::{
 use rollcall_store::{
     WriteTx,
     agents::{self, Agent, Head},
-    inbox::{self, NewBatch},
+    inbox::{self, NewBatch, Waiting},
     jobs::{self, NewJob},
 };
 
@@ -23,6 +23,7 @@ use super::{
     quarantine::{self, Why},
     refuse::Refused,
     standing::{self, Held},
+    told,
     verify::{self, Route, Verified, column, protocol},
 };
 use crate::state::AppState;
@@ -57,15 +58,19 @@ fn check_part(part: &CyclePart) -> Result<(), Refused> {
     let fits = (1..=limits::PARTS).contains(&part.parts) && (1..=part.parts).contains(&part.part);
     // No store keeps a NUL, and what is acknowledged must be storable.
     let texts = [&part.domain.dns_name, &part.domain.sid, &part.dc.dns_name];
-    let storable = texts.iter().all(|text| !text.contains('\0'));
+    let storable = texts.iter().all(|text| !text.contains('\0')) && told::is_name(&part.domain);
     if fits && storable && part.items <= limits::ITEMS { Ok(()) } else { Err(Refusal::Malformed.into()) }
 }
 
 /// What an agent sends faster than it is applied waits on its own disk.
 async fn check_quota(tx: &mut WriteTx, batch: &Verified<BatchLink>) -> Result<(), Refused> {
-    let (parts, bytes) = inbox::count_waiting(tx, &batch.scope).await?;
-    let is_full = parts >= i64::from(limits::WAITING_PARTS) || bytes >= limits::WAITING_BYTES;
-    if is_full { Err(Refusal::Busy { retry_after_seconds: 60 }.into()) } else { Ok(()) }
+    let waiting = inbox::count_waiting(tx, &batch.scope, batch.claims.link.cycle.cycle).await?;
+    if has_room(waiting) { Ok(()) } else { Err(Refusal::Busy { retry_after_seconds: 60 }.into()) }
+}
+
+const fn has_room(waiting: Waiting) -> bool {
+    let Waiting { parts, bytes, own_bytes } = waiting;
+    parts < limits::WAITING_PARTS as i64 && bytes < limits::WAITING_BYTES && own_bytes < limits::CYCLE_BYTES
 }
 
 fn head_of(agent: &Agent) -> Result<ChainHead, Refused> {
@@ -106,4 +111,18 @@ async fn store(
         jobs::enqueue(tx, NewJob::apply_cycle(&batch.scope, state.mint(JobId::mint), now)).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_cycle_is_not_stopped_by_its_own_parts() {
+        let first = Waiting { parts: 0, bytes: 0, own_bytes: 300 << 20 };
+        assert!(has_room(first), "two million people, nearly all of them here");
+        assert!(!has_room(Waiting { own_bytes: limits::CYCLE_BYTES, ..first }));
+        assert!(!has_room(Waiting { bytes: limits::WAITING_BYTES, ..first }));
+        assert!(!has_room(Waiting { parts: i64::from(limits::WAITING_PARTS), ..first }));
+    }
 }

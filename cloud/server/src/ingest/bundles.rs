@@ -5,6 +5,7 @@ use rollcall_domain::ids::{BundleId, CommandId, JobId};
 use rollcall_protocol::{
     answer::Refusal,
     bundle::{BundleLink, BundleReceipt},
+    desired::Order,
     hash::Hash,
     jws::Kind,
     limits, path,
@@ -24,7 +25,7 @@ use super::{
     standing,
     verify::{self, Route, Verified},
 };
-use crate::{services::agents::Ask, state::AppState};
+use crate::state::AppState;
 
 const ROUTE: Route =
     Route { kind: Kind::Bundle, path: path::BUNDLES, body_limit: limits::BUNDLE, errand: Errand::Rare };
@@ -45,7 +46,7 @@ pub async fn handle(
         return Ok(Json(BundleReceipt { bundle: stored.uuid() }));
     }
     // Nobody asked: an agent must not fill the store on its own account.
-    if !commands::is_open(&mut tx, &sent.scope, command, Ask::Bundle.action()).await? {
+    if !commands::is_open(&mut tx, &sent.scope, command, &json!(Order::Bundle)).await? {
         return Err(Refusal::Malformed.into());
     }
     let id = state.mint(BundleId::mint);

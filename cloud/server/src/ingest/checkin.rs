@@ -63,7 +63,11 @@ pub async fn handle(
         tracing::warn!(%error, "a rollout could not be looked at");
     }
     let recorded = record(&state, &verified, &request, &shelf).await?;
-    place.take_over();
+    match request.kind {
+        checkin::Kind::Report => place.take_over(),
+        // Somebody who asks beside the service ends nobody's wait.
+        checkin::Kind::Question => {}
+    }
     let scope = verified.scope;
     // Body and place are for others while this one waits.
     drop(verified);
@@ -75,7 +79,7 @@ pub async fn handle(
             }
         }
     }
-    let desired = desired::document_if_newer(&state, &scope, request.desired_version).await?;
+    let desired = desired::document_if_newer(&state, &scope, &request).await?;
     Ok(Json(CheckinResponse { server_time: state.now(), desired, epoch: recorded.epoch }))
 }
 

@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use rollcall_domain::{
     agent::AgentState,
     ids::DirectoryId,
-    import::{Nesting as StoredNesting, Schedule, SelectionKind as Kind},
+    import::{Nesting as StoredNesting, Schedule, SelectionKind as StoredKind},
     pause,
 };
 use rollcall_protocol::{
     answer::Refusal,
+    checkin::{CheckinRequest, Kind},
     desired::{Command, DesiredImport, DesiredState, Nesting, Order, Pause, Role, Selection, SelectionKind},
     directory::DomainPin,
     limits,
@@ -25,13 +26,17 @@ use super::{refuse::Refused, standing, updating, verify::protocol};
 use crate::state::AppState;
 
 /// The signed document, if the agent's is older. That it was given is written down before it leaves: whoever asks for a
-/// sync from then on means another one than it may carry.
-pub async fn document_if_newer(state: &AppState, scope: &AgentScope, has: u64) -> Result<Option<String>, Refused> {
+/// sync from then on means another one than it may carry. To a question beside the service it is shown, and not given.
+pub async fn document_if_newer(
+    state: &AppState,
+    scope: &AgentScope,
+    request: &CheckinRequest,
+) -> Result<Option<String>, Refused> {
     let mut tx = state.db.read(scope).await?;
     let agent = agents::get(&mut tx, scope).await?;
     // Whoever was revoked or stopped while it waited is told so, and nothing else.
     standing::check(state, scope, agent.state)?;
-    if protocol(agent.desired_version) <= has {
+    if protocol(agent.desired_version) <= request.desired_version {
         return Ok(None);
     }
     let document = build(&mut tx, state, scope, &agent).await?;
@@ -41,9 +46,14 @@ pub async fn document_if_newer(state: &AppState, scope: &AgentScope, has: u64) -
         tracing::error!(%error, agent = %agent.id, "a desired state could not be signed");
         Refusal::Unavailable { retry_after_seconds: 60 }
     })?;
-    let mut tx = state.db.write(scope).await?;
-    agents::record_handed(&mut tx, scope, agent.desired_version, state.now()).await?;
-    tx.commit().await?;
+    match request.kind {
+        Kind::Report => {
+            let mut tx = state.db.write(scope).await?;
+            agents::record_handed(&mut tx, scope, agent.desired_version, state.now()).await?;
+            tx.commit().await?;
+        }
+        Kind::Question => {}
+    }
     Ok(Some(signed))
 }
 
@@ -95,8 +105,8 @@ fn desired_import(import: &Import, now: DateTime<Utc>) -> DesiredImport {
     let include = import.selections.iter().map(|selection| Selection {
         guid: selection.guid,
         kind: match selection.kind {
-            Kind::Ou => SelectionKind::Ou,
-            Kind::Group => SelectionKind::Group,
+            StoredKind::Ou => SelectionKind::Ou,
+            StoredKind::Group => SelectionKind::Group,
         },
     });
     let pause = import.pause.set().filter(|pause| pause.holds(now));

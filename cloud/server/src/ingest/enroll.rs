@@ -41,7 +41,10 @@ pub async fn handle(
     body: Body,
 ) -> Result<Json<EnrolResponse>, Refused> {
     let jws = verify::bearer(&headers)?;
+    Unverified::parse(jws).map_err(|_| Refusal::Unauthorized)?;
     verify::check_length(&headers, limits::MESSAGE)?;
+    // Nobody knows the caller yet, so all callers share one small place.
+    let _place = state.room.admit_stranger(verify::told_length(&headers))?;
     let body = verify::read_body(body, limits::MESSAGE).await?;
     let mut request: EnrolRequest = verify::read_message(&body)?;
     told::tidy_machine(&mut request.machine);

@@ -46,6 +46,8 @@ stories! { no_agent_goes_further_than_it_may_on_postgres: [
     each_change_of_a_key_is_in_the_audit_log,
     a_token_that_opens_nothing_leaves_a_trace_and_no_flood,
     an_installer_is_refused_with_the_reason_and_its_fetching_is_noted,
+    fetching_often_hides_no_attempt_with_the_spent_token,
+    an_unstorable_time_of_a_cycle_stops_nothing,
     an_agent_that_boasts_is_cut_short,
     no_route_opens_for_a_stranger_or_for_another_kind_of_message,
 ] }
@@ -266,6 +268,33 @@ async fn an_installer_is_refused_with_the_reason_and_its_fetching_is_noted(cloud
         Answer::Refused(Refusal::Token { reason: TokenFault::Expired }),
         "nobody looks for a second machine"
     );
+}
+
+async fn fetching_often_hides_no_attempt_with_the_spent_token(cloud: TestCloud) {
+    let token = cloud.token().await;
+    for _ in 0..20 {
+        assert_eq!(fetch(&cloud, &token).await.status(), StatusCode::OK);
+    }
+    let first = ask::<EnrolResponse>(&cloud, enrol_request(&cloud, &key(1), &token)).await;
+    assert!(matches!(first, Answer::Accepted(_)));
+
+    ask::<EnrolResponse>(&cloud, enrol_request(&cloud, &key(2), &token)).await;
+
+    assert_eq!(
+        (lines(&cloud, "installer.fetch").await.len(), lines(&cloud, "enrol_token.refuse").await.len()),
+        (20, 1)
+    );
+}
+
+async fn an_unstorable_time_of_a_cycle_stops_nothing(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(Uuid::from_u128(0x0f)).await;
+    agent.started_at = Some(DateTime::<Utc>::MIN_UTC);
+
+    agent.sync(&cloud, vec![crate::testing::ana(import)], &rollcall_protocol::evidence::Evidence::Deleted).await;
+
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.started_at, run.counts.added), (DateTime::UNIX_EPOCH, 1), "no database keeps such a year");
 }
 
 async fn fetch(cloud: &TestCloud, token: &str) -> axum::http::Response<Body> {

@@ -58,7 +58,6 @@ async fn clouds() -> (Vec<TestCloud>, Postgres) {
     (vec![TestCloud::on_sqlite().await, on_postgres], postgres)
 }
 
-// proves: M-53
 #[tokio::test]
 async fn a_token_that_could_be_spent_gets_the_file_with_its_hash_and_is_not_spent() {
     let (clouds, _postgres) = clouds().await;
@@ -77,7 +76,6 @@ async fn a_token_that_could_be_spent_gets_the_file_with_its_hash_and_is_not_spen
     }
 }
 
-// proves: M-53
 #[tokio::test]
 async fn a_token_that_cannot_be_spent_is_told_why() {
     let (clouds, _postgres) = clouds().await;

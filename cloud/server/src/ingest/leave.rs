@@ -14,7 +14,7 @@ use super::{
     verify::{self, Route, Verified},
 };
 use crate::{
-    services::agents::{hand_over, hold_directory},
+    reader::{hand_over, hold_directory},
     state::AppState,
 };
 

@@ -183,7 +183,7 @@ impl<'a> World<'a> {
         let of_agent = format!(
             "{agent:?} {:?} {:?} {:?} {:?} {:?}",
             agent_keys::list(&mut tx, &scope).await.unwrap(),
-            inbox::count_waiting(&mut tx, &scope).await.unwrap(),
+            inbox::count_waiting(&mut tx, &scope, Uuid::nil()).await.unwrap(),
             commands::list_open(&mut tx, scope.agent()).await.unwrap(),
             stored::list(&mut tx, &scope, cloud.now()).await.unwrap(),
             audit::list(&mut tx, &cloud.who.scope, None, 100).await.unwrap().len(),

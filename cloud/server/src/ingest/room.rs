@@ -20,6 +20,7 @@ struct Inner {
     /// In KiB. Apart, so that batches which arrive slowly keep no agent from saying that it is alive.
     messages: Arc<Semaphore>,
     batches: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
 }
 
 /// What one agent is at.
@@ -30,29 +31,34 @@ const KIB: usize = 1024;
 const MESSAGES: usize = 64 * KIB;
 /// Bodies of batches and bundles that are read at the same time.
 const BATCHES: usize = 256 * KIB;
+/// Bodies of callers whom nobody knows yet, all of them together: an enrolment has some two KiB.
+const STRANGERS: usize = 8 * KIB;
 /// An agent whose own request is still under way needs little time; a full house needs more. Agents add jitter.
 const SOON: u32 = 1;
 const LATER: u32 = 10;
 
 impl Default for Room {
     fn default() -> Self {
-        Self::of(MESSAGES, BATCHES)
+        Self::of(MESSAGES, BATCHES, STRANGERS)
     }
 }
 
 impl Room {
-    fn of(messages: usize, batches: usize) -> Self {
-        let [messages, batches] = [messages, batches].map(|kib| Arc::new(Semaphore::new(kib)));
-        Self(Arc::new(Inner { busy: Mutex::default(), messages, batches }))
+    fn of(messages: usize, batches: usize, strangers: usize) -> Self {
+        let [messages, batches, strangers] = [messages, batches, strangers].map(|kib| Arc::new(Semaphore::new(kib)));
+        Self(Arc::new(Inner { busy: Mutex::default(), messages, batches, strangers }))
+    }
+
+    /// The same for a caller who is no agent yet. Whoever fills this place keeps others from enrolling, and no agent from
+    /// anything.
+    pub fn admit_stranger(&self, told: Option<usize>) -> Result<OwnedSemaphorePermit, Refusal> {
+        take(&self.0.strangers, told, limits::MESSAGE)
     }
 
     /// Before the body is read; `told` is what the request says of its length.
     pub fn enter(&self, agent: AgentId, route: &Route, told: Option<usize>) -> Result<Turn, Refusal> {
         let budget = if route.body_limit > limits::MESSAGE { &self.0.batches } else { &self.0.messages };
-        let length = told.unwrap_or(route.body_limit).min(route.body_limit).div_ceil(KIB).max(1);
-        let permits = u32::try_from(length).unwrap_or(u32::MAX);
-        let bytes = Arc::clone(budget).try_acquire_many_owned(permits);
-        let bytes = bytes.map_err(|_| Refusal::Busy { retry_after_seconds: LATER })?;
+        let bytes = take(budget, told, route.body_limit)?;
         let place = (agent, route.path);
         if self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(place) {
             Ok(Turn { room: self.clone(), place, _bytes: bytes })
@@ -60,6 +66,13 @@ impl Room {
             Err(Refusal::Busy { retry_after_seconds: SOON })
         }
     }
+}
+
+/// A body that does not say its length may have all that is allowed.
+fn take(budget: &Arc<Semaphore>, told: Option<usize>, limit: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+    let length = told.unwrap_or(limit).min(limit).div_ceil(KIB).max(1);
+    let permits = u32::try_from(length).unwrap_or(u32::MAX);
+    Arc::clone(budget).try_acquire_many_owned(permits).map_err(|_| Refusal::Busy { retry_after_seconds: LATER })
 }
 
 /// The place of one request; dropping it makes room.
@@ -106,12 +119,22 @@ mod tests {
 
     #[test]
     fn bodies_under_way_have_a_budget_and_slow_batches_stop_no_check_in() {
-        let room = Room::of(KIB, 8 * KIB);
+        let room = Room::of(KIB, 8 * KIB, KIB);
         let first = room.enter(agent(1), &BATCH, None).unwrap();
         let _second = room.enter(agent(2), &BATCH, None).unwrap();
         assert_eq!(room.enter(agent(3), &BATCH, Some(1)).err(), Some(Refusal::Busy { retry_after_seconds: LATER }));
         assert!(room.enter(agent(3), &CHECKIN, Some(1)).is_ok());
         drop(first);
         assert!(room.enter(agent(3), &BATCH, Some(1)).is_ok());
+    }
+
+    #[test]
+    fn strangers_share_a_place_of_their_own() {
+        let room = Room::of(KIB, KIB, KIB);
+        let slow: Vec<_> = (0..4).map(|_| room.admit_stranger(None).unwrap()).collect();
+        assert_eq!(room.admit_stranger(Some(1)).err(), Some(Refusal::Busy { retry_after_seconds: LATER }));
+        assert!(room.enter(agent(1), &CHECKIN, Some(1)).is_ok(), "no agent waits for them");
+        drop(slow);
+        assert!(room.admit_stranger(Some(1)).is_ok());
     }
 }

@@ -659,9 +659,9 @@ async fn an_incomplete_reading_becomes_one_failed_run(cloud: TestCloud) {
 async fn what_vanished_is_accepted_only_by_name_and_only_while_it_is_told(cloud: TestCloud) {
     let mut agent = TestAgent::enrol(&cloud, 1).await;
     let id = AgentId::from(agent.id);
-    let mail = Clearing { attribute: "mail".into(), people: 240, of: 300 };
+    let mail = Clearing { attribute: "mail".into(), people: 240, of: 300, import: None };
     let accept_seeing = async |name: &str, seen: u64| {
-        let meant = clearings::Meant { attribute: name.to_owned(), seen: Some(seen) };
+        let meant = clearings::Meant { attribute: name.to_owned(), import: None, seen: Some(seen) };
         clearings::accept(&cloud.state, &cloud.who, id, &[meant]).await
     };
     let accept = async |name: &str| accept_seeing(name, 240).await;
@@ -675,7 +675,7 @@ async fn what_vanished_is_accepted_only_by_name_and_only_while_it_is_told(cloud:
 
     assert_eq!(
         desired.commands[0].order,
-        Order::AcceptClearing { attributes: vec!["mail".into()], at_most: Some(240) }
+        Order::AcceptClearing { attributes: vec!["mail".into()], at_most: Some(240), import: None }
     );
     assert!(matches!(accept("mail").await, Err(ServiceError::Invalid { .. })), "the agent tells of nothing any more");
 }
@@ -686,13 +686,19 @@ async fn a_check_beside_the_agent_is_answered_and_nothing_that_it_says_is_kept(c
     let wrong = Problem { code: "RC-2201".into(), detail: "dc1".into(), since: cloud.now() };
     agent.check_in_saying(&cloud, EpochWish::Keep, |request| request.status.problems = vec![wrong]).await;
     cloud.import(STAFF).await;
+    agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap();
     let before = standing(&cloud, id).await;
 
+    let had = agent.desired;
     let heard = agent.check_in_saying(&cloud, EpochWish::New, |request| request.kind = checkin::Kind::Question).await;
+    agent.desired = had;
 
     let after = standing(&cloud, id).await;
     assert_eq!(heard.map(|desired| desired.imports.len()), Some(1));
     assert_eq!((after.checkins, after.epoch, after.reason_code), (before.checkins, before.epoch, before.reason_code));
+    assert_eq!(after.handed_version, before.handed_version, "it was shown, not given");
+    agents::ask(&cloud.state, &cloud.who, cloud.customer, Ask::SyncNow).await.unwrap();
+    assert_eq!(agent.check_in(&cloud).await.unwrap().commands.len(), 1, "asked twice before the service heard of it");
 }
 
 async fn whoever_asks_after_the_reading_gets_another_one(cloud: TestCloud) {

@@ -6,7 +6,7 @@ use rollcall_protocol::answer::TokenFault;
 use rollcall_store::{
     Result, WriteTx,
     audit::{self, Actor, Entry, Source},
-    enrol_tokens::{self, TokenHolder},
+    enrol_tokens::{self, TokenHolder, Trace},
 };
 use serde_json::json;
 
@@ -32,6 +32,13 @@ impl Act<'_> {
         }
     }
 
+    const fn trace(self) -> Trace {
+        match self {
+            Self::Enrol { .. } | Self::FetchRefused(_) => Trace::Refusal,
+            Self::Fetch => Trace::Fetch,
+        }
+    }
+
     fn told(self) -> Option<serde_json::Value> {
         match self {
             Self::Enrol { host, refused } => Some(json!({ "host": host, "why": refused })),
@@ -49,7 +56,7 @@ pub async fn leave(
     customer: CustomerId,
     act: Act<'_>,
 ) -> Result<()> {
-    if !enrol_tokens::count_trace(tx, holder).await? {
+    if !enrol_tokens::count_trace(tx, holder, act.trace()).await? {
         return Ok(());
     }
     let actor = Actor { name: format!("holder of {}", holder.token()), source: Source::Agent, ip: None };

@@ -2,9 +2,12 @@
 //! code that is none. They stand in lists, in health and beside the words of people.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rollcall_domain::heard;
 use rollcall_protocol::{
     catalogue,
+    ceiling::{Ceiling, NeverRead},
     checkin::{AgentStatus, Clearing, CycleOutcome, CycleReport, Problem},
+    directory::DomainPin,
     enrol::MachineFacts,
     limits,
 };
@@ -25,12 +28,19 @@ pub fn tidy(status: &mut AgentStatus, now: DateTime<Utc>) {
     if let Some(transport) = &mut status.transport {
         cut(transport, NAME);
     }
+    // What is pinned or compared is taken as it is or not at all.
+    status.platform.take_if(|platform| platform.to_string().len() > NAME);
+    status.domain.take_if(|domain| !is_name(domain));
+    status.update.take_if(|update| update.version.to_string().len() > NAME);
+    if let Some(ceiling) = &mut status.ceiling {
+        tidy_ceiling(ceiling);
+    }
     if let Some(dc) = &mut status.dc {
         cut(&mut dc.dns_name, NAME);
     }
     let offset = OFFSET.num_milliseconds();
     status.clock_offset_ms = status.clock_offset_ms.clamp(-offset, offset);
-    status.started_at = status.started_at.min(now);
+    status.started_at = heard::time(status.started_at, now);
     status.problems.truncate(PROBLEMS);
     for problem in &mut status.problems {
         tidy_problem(problem, now);
@@ -54,9 +64,25 @@ pub fn tidy_machine(machine: &mut MachineFacts) {
     }
 }
 
+fn tidy_ceiling(ceiling: &mut Ceiling) {
+    ceiling.withheld.truncate(limits::CEILING);
+    ceiling.never_read.truncate(limits::CEILING);
+    for attribute in &mut ceiling.withheld {
+        cut(attribute, NAME);
+    }
+    for NeverRead { place, .. } in &mut ceiling.never_read {
+        cut(place, DETAIL);
+    }
+}
+
+/// Whether it may be the name of a domain.
+pub fn is_name(domain: &DomainPin) -> bool {
+    domain.sid.len() <= NAME && domain.dns_name.len() <= NAME
+}
+
 fn tidy_report(report: &mut CycleReport, now: DateTime<Utc>) {
-    report.finished_at = report.finished_at.min(now);
-    report.started_at = report.started_at.min(report.finished_at);
+    report.finished_at = heard::time(report.finished_at, now);
+    report.started_at = heard::time(report.started_at, report.finished_at);
     match &mut report.outcome {
         CycleOutcome::Complete => {}
         CycleOutcome::Incomplete { problem, .. } => tidy_problem(problem, now),
@@ -69,7 +95,7 @@ fn tidy_problem(problem: &mut Problem, now: DateTime<Utc>) {
         catalogue::UNEXPECTED.code.clone_into(&mut problem.code);
     }
     cut(&mut problem.detail, DETAIL);
-    problem.since = problem.since.min(now);
+    problem.since = heard::time(problem.since, now);
 }
 
 fn is_code(code: &str) -> bool {
@@ -105,5 +131,18 @@ mod tests {
         };
         assert_eq!(tidied("RC-2999", DateTime::UNIX_EPOCH), ("RC-2999".to_owned(), DETAIL, DateTime::UNIX_EPOCH));
         assert_eq!(tidied("<b>", DateTime::<Utc>::MAX_UTC), ("RC-9001".to_owned(), DETAIL, now));
+    }
+
+    #[test]
+    fn a_time_before_any_that_a_database_keeps_is_moved() {
+        let mut problem = Problem { code: "RC-2999".into(), detail: String::new(), since: DateTime::<Utc>::MIN_UTC };
+        tidy_problem(&mut problem, DateTime::UNIX_EPOCH);
+        assert_eq!(problem.since, DateTime::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn no_domain_is_pinned_by_a_name_longer_than_any() {
+        let pin = |dns_name: String| DomainPin { guid: uuid::Uuid::nil(), sid: "S-1-5-21-1-2-3".into(), dns_name };
+        assert!(is_name(&pin("contoso.example".into())) && !is_name(&pin("x".repeat(NAME + 1))));
     }
 }

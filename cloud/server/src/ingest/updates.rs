@@ -5,12 +5,12 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
-use rollcall_protocol::path;
+use rollcall_protocol::{answer::Refusal, path};
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
 use super::{refuse::Refused, verify};
-use crate::state::AppState;
+use crate::{releases::Found, state::AppState};
 
 pub async fn handle(
     State(state): State<AppState>,
@@ -19,7 +19,11 @@ pub async fn handle(
     request: Request,
 ) -> Result<Response, Refused> {
     verify::verify_fetch(&state, &headers, &format!("{}/{name}", path::UPDATES)).await?;
-    let Some(file) = state.releases.find(&name).await else { return Ok(StatusCode::NOT_FOUND.into_response()) };
+    let file = match state.releases.find(&name).await {
+        Found::File(file) => file,
+        Found::Nothing => return Ok(StatusCode::NOT_FOUND.into_response()),
+        Found::Silent => return Err(Refusal::Busy { retry_after_seconds: 60 }.into()),
+    };
     Ok(match ServeFile::new(file).oneshot(request).await {
         Ok(response) => response.into_response(),
         Err(never) => match never {},

@@ -97,6 +97,8 @@ async fn check_sender<L>(
         // An agent that a proxy refuses believes that we were restored, and lets its former key vouch for the present one. A
         // copy without the present one checks in as well, and is found by that.
         KeyState::Retired if route == path::ROTATE => Err(Refusal::Unauthorized.into()),
+        // It was told, and its holder learns nothing from asking again.
+        KeyState::Retired if proven.reused_at.is_some() => Err(Refusal::Unauthorized.into()),
         KeyState::Retired => Err(standing::refuse_replaced_key(state, scope, kid, proven.retired_at, claims).await),
     }
 }
@@ -112,7 +114,7 @@ pub fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Refused> {
     if told_length(headers).is_some_and(|told| told > limit) { Err(too_large(limit)) } else { Ok(()) }
 }
 
-fn told_length(headers: &HeaderMap) -> Option<usize> {
+pub fn told_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

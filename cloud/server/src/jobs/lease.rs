@@ -1,17 +1,18 @@
 //! Keeps a job's lease while it runs; a worker that died keeps nothing.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
-use chrono::TimeDelta;
+use rollcall_domain::job::LEASE;
 use rollcall_store::{JobScope, StoreError, jobs};
 
 use crate::state::AppState;
 
-pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 const RENEW_EVERY: Duration = Duration::from_secs(20);
 
-/// Renews until the lease is lost. On SQLite it waits while the job itself holds the only writer, which is as good.
-pub async fn keep(state: &AppState, scope: &JobScope) {
+/// Renews for as long as the job runs. One whose lease was lost runs on to its end, where the fence refuses what it did:
+/// to cut it off would forget what it may just have sent. On SQLite this waits while the job holds the only writer, which
+/// is as good.
+pub async fn keep(state: &AppState, scope: &JobScope) -> Infallible {
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
         match renew(state, scope).await {

@@ -2,21 +2,26 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use rollcall_domain::{
-    ids::{AgentId, MailId, MspId},
-    job::{self, JobKind},
-};
+use rollcall_domain::{ids::MspId, job};
 use rollcall_protocol::catalogue;
 use rollcall_store::{
     JobScope, StoreError,
     jobs::{self, Claimed},
 };
-use serde::Deserialize;
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::{drop_bundles, lease};
-use crate::{apply, mail, state::AppState};
+use super::{
+    drop_bundles,
+    failed::{self, Failed},
+    lease,
+    payload::Work,
+};
+use crate::{
+    apply::{self, ApplyError},
+    mail::{self, SendError},
+    setback::Setback,
+    state::AppState,
+};
 
 /// Longest time without a look, in case a wake-up was lost or a lease ran out elsewhere.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -81,101 +86,72 @@ async fn claim_next(state: &AppState, last: &mut MspId) -> Result<Option<Claimed
             return Ok(None);
         }
         *last = tenant.msp();
-        if let Some(claimed) = jobs::claim(&state.db, tenant, now, lease::LEASE).await? {
+        if let Some(claimed) = jobs::claim(&state.db, tenant, now, job::LEASE).await? {
             return Ok(Some(claimed));
         }
     }
     Ok(None)
 }
 
-#[derive(Deserialize)]
-struct ApplyPayload {
-    agent: AgentId,
-}
-
-#[derive(Deserialize)]
-struct MailPayload {
-    mail: MailId,
-}
-
 async fn run(state: &AppState, claimed: Claimed) {
     let (kind, job) = (claimed.kind, claimed.scope.job());
+    let work = Work::read(kind, &claimed.payload);
     let failed = if claimed.attempts > job::MAX_ATTEMPTS {
         // Each try was begun and none came to an end: whatever ran it died with it.
         Some(Failed::Lost)
     } else {
-        let done = attempt(perform(state.clone(), claimed.scope, kind, claimed.payload.clone()));
+        let done = attempt(perform(state.clone(), claimed.scope, work));
         tokio::select! {
             done = done => done.err(),
-            () = lease::keep(state, &claimed.scope) => None,
+            never = lease::keep(state, &claimed.scope) => match never {},
         }
     };
     let Some(failed) = failed else { return };
     tracing::warn!(error = %failed, %job, %kind, attempts = claimed.attempts, "a job failed");
-    if let Err(error) = put_back(state, &claimed, &failed).await {
+    if let Err(error) = failed::put_back(state, &claimed, &work, &failed).await {
         // Its lease runs out, and then somebody takes it again.
         tracing::error!(%error, %job, "a failed job could not be put back");
     }
 }
 
-/// Why a job did not end well, for the log. People are shown the fault of the catalogue.
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error("{0}")]
-    Told(String),
-    #[error("it panicked: {0}")]
-    Panicked(tokio::task::JoinError),
-    #[error("it ended the program each time it was tried")]
-    Lost,
-}
-
 /// In a task of its own: a panic is one failed try, not the end of the worker.
-async fn attempt(work: impl Future<Output = Result<(), String>> + Send + 'static) -> Result<(), Failed> {
+async fn attempt(work: impl Future<Output = Result<(), Failed>> + Send + 'static) -> Result<(), Failed> {
     match tokio::spawn(work).await {
-        Ok(done) => done.map_err(Failed::Told),
+        Ok(done) => done,
         Err(panicked) => Err(Failed::Panicked(panicked)),
     }
 }
 
-async fn perform(state: AppState, scope: JobScope, kind: JobKind, payload: Value) -> Result<(), String> {
-    match kind {
-        JobKind::ApplyCycle => {
-            let payload: ApplyPayload = serde_json::from_value(payload).map_err(|error| format!("payload: {error}"))?;
-            apply::apply_next(&state, &scope, payload.agent).await.map_err(|error| error.to_string())
-        }
-        JobKind::SendMail => {
-            let payload: MailPayload = serde_json::from_value(payload).map_err(|error| format!("payload: {error}"))?;
-            mail::send(&state, &scope, payload.mail).await.map_err(|error| error.to_string())
-        }
-        JobKind::DropBundles => drop_bundles::run(&state, &scope).await.map_err(|error| error.to_string()),
+async fn perform(state: AppState, scope: JobScope, work: Work) -> Result<(), Failed> {
+    match work {
+        Work::ApplyCycle { agent } => apply::apply_next(&state, &scope, agent).await.map_err(|error| match error {
+            ApplyError::Store(error) => Failed::Store(error),
+            error @ (ApplyError::Poisoned { .. } | ApplyError::Vanished(_)) => {
+                Failed::Met(Setback::new(&catalogue::APPLY_FAILED, error.to_string()))
+            }
+        }),
+        Work::SendMail { mail } => mail::send(&state, &scope, mail).await.map_err(|error| match error {
+            SendError::Store(error) => Failed::Store(error),
+            SendError::NotNow(setback) => Failed::Met(setback),
+        }),
+        Work::DropBundles => Ok(drop_bundles::run(&state, &scope).await?),
+        Work::Unreadable => Err(StoreError::Unreadable("payload of a job".to_owned()).into()),
     }
-}
-
-async fn put_back(state: &AppState, claimed: &Claimed, failed: &Failed) -> Result<(), StoreError> {
-    let wait = match failed {
-        Failed::Told(_) | Failed::Panicked(_) => job::retry_after(claimed.attempts, state.entropy.chance()),
-        Failed::Lost => None,
-    };
-    let fault = match claimed.kind {
-        JobKind::ApplyCycle => &catalogue::APPLY_FAILED,
-        JobKind::SendMail | JobKind::DropBundles => &catalogue::UNEXPECTED,
-    };
-    let mut tx = state.db.write(&claimed.scope).await?;
-    match wait {
-        Some(wait) => jobs::retry(&mut tx, &claimed.scope, state.now() + wait, fault.code).await?,
-        None => jobs::bury(&mut tx, &claimed.scope, fault.code).await?,
-    }
-    tx.commit().await
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use rollcall_domain::ids::JobId;
+    use rollcall_domain::{
+        ids::{AgentId, JobId},
+        job::JobKind,
+        run::RunResult,
+    };
+    use rollcall_protocol::{answer::Answer, desired::Order};
     use rollcall_store::{MspScope, Scope as _, jobs::NewJob, work};
 
     use super::*;
-    use crate::testing::{TestCloud, found, stories};
+    use crate::testing::{TestAgent, TestCloud, crowd, found, stories};
 
     /// A job with nothing to do: its agent does not exist.
     async fn enqueue(cloud: &TestCloud, msp: &MspScope, lane: u128) {
@@ -221,7 +197,7 @@ mod tests {
         for _ in 0..job::MAX_ATTEMPTS {
             let claimed = claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap();
             assert!(claimed.is_some(), "nobody is left to put it back, and its lease ran out");
-            cloud.pass(lease::LEASE + TimeDelta::seconds(1));
+            cloud.pass(job::LEASE + TimeDelta::seconds(1));
         }
 
         run_due(&cloud.state).await.unwrap();
@@ -232,11 +208,39 @@ mod tests {
         assert!(claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().is_none());
     }
 
+    /// Begun as often as it may be, and never ended: whatever ran it died.
+    async fn die_trying(cloud: &TestCloud) {
+        for _ in 0..job::MAX_ATTEMPTS {
+            claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
+            cloud.pass(job::LEASE + TimeDelta::seconds(1));
+        }
+    }
+
+    async fn a_cycle_that_ends_the_program_each_time_is_set_aside_and_the_next_is_applied(cloud: TestCloud) {
+        let mut agent = TestAgent::enrol(&cloud, 1).await;
+        let import = cloud.import(Uuid::from_u128(0x0f)).await;
+        for people in [3, 5] {
+            let parts = agent.read_full(&cloud, crowd(people, import), 1);
+            assert!(matches!(agent.push(&cloud, &parts[0]).await, Answer::Accepted(_)));
+            cloud.pass(TimeDelta::seconds(1));
+        }
+        die_trying(&cloud).await;
+
+        run_due(&cloud.state).await.unwrap();
+
+        let runs = cloud.runs().await;
+        let told: Vec<_> = runs.iter().map(|run| (run.result, run.reason_code.as_deref())).collect();
+        assert_eq!(told, [(RunResult::Ok, None), (RunResult::Failed, Some("RC-4012"))], "the newest first");
+        assert_eq!((cloud.list(None).await.len(), dead(&cloud).await.len()), (5, 1));
+        let ordered = agent.check_in(&cloud).await.unwrap().commands;
+        assert_eq!(ordered[0].order, Order::FullSnapshot, "whatever was in it comes again");
+    }
+
     async fn a_job_that_was_cut_off_often_is_not_the_first_after_a_start(cloud: TestCloud) {
         enqueue(&cloud, &cloud.who.scope, 7).await;
         for _ in 0..3 {
             claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
-            cloud.pass(lease::LEASE + TimeDelta::seconds(1));
+            cloud.pass(job::LEASE + TimeDelta::seconds(1));
             jobs::release_all_on_start(cloud.db(), cloud.now()).await.unwrap();
         }
         enqueue(&cloud, &cloud.who.scope, 8).await;
@@ -256,6 +260,7 @@ mod tests {
     stories! { no_job_holds_up_the_others_on_postgres: [
         a_blocked_lane_holds_up_no_other_tenant,
         a_job_that_ends_the_program_each_time_is_given_up,
+        a_cycle_that_ends_the_program_each_time_is_set_aside_and_the_next_is_applied,
     ] }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ mod send;
 pub use letter::{Letter, RolloutStopped};
 pub use outbox::tell_managers;
 pub use post::Postman;
-pub use send::send;
+pub use send::{SendError, send};
 
 #[cfg(test)]
 pub(crate) mod relay;

@@ -9,7 +9,7 @@ use lettre::{
 use rollcall_protocol::catalogue;
 use rollcall_store::mails::Mail;
 
-use crate::{config::Relay, start::StartError};
+use crate::{config::Relay, setback::Setback, start::StartError};
 
 /// Who brings the mail away. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -26,11 +26,11 @@ struct Route {
 pub enum Posted {
     Sent,
     /// The relay does not have it, and may take it later.
-    NotNow(String),
+    NotNow(Setback),
     /// The relay does not have it and never will.
-    Refused(String),
+    Refused(Setback),
     /// The connection broke after the letter had begun to leave.
-    Unknown(String),
+    Unknown(Setback),
 }
 
 impl Postman {
@@ -50,33 +50,33 @@ impl Postman {
     }
 
     /// Whether the relay answers at all: as long as it does not, nothing has begun to leave.
-    pub async fn greet(&self) -> Result<(), String> {
-        let Some(route) = &self.0 else { return Err("ROLLCALL_SMTP_URL is not set".to_owned()) };
+    pub async fn greet(&self) -> Result<(), Setback> {
+        let Some(route) = &self.0 else { return Err(relay("ROLLCALL_SMTP_URL is not set")) };
         match route.transport.test_connection().await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(told("the relay does not answer")),
-            Err(error) => Err(told(why(&error))),
+            Ok(false) => Err(relay("the relay does not answer")),
+            Err(error) => Err(relay(why(&error))),
         }
     }
 
     pub async fn send(&self, mail: &Mail) -> Posted {
-        let Some(route) = &self.0 else { return Posted::NotNow("ROLLCALL_SMTP_URL is not set".to_owned()) };
+        let Some(route) = &self.0 else { return Posted::NotNow(relay("ROLLCALL_SMTP_URL is not set")) };
         let message = match route.write(mail) {
             Ok(message) => message,
             Err(why) => return Posted::Refused(why),
         };
         match route.transport.send(message).await {
             Ok(_) => Posted::Sent,
-            Err(error) if error.is_permanent() => Posted::Refused(told(why(&error))),
-            Err(error) if error.is_transient() => Posted::NotNow(told(why(&error))),
-            Err(error) => Posted::Unknown(format!("{}: {}", catalogue::MAIL_UNKNOWN.code, why(&error))),
+            Err(error) if error.is_permanent() => Posted::Refused(relay(why(&error))),
+            Err(error) if error.is_transient() => Posted::NotNow(relay(why(&error))),
+            Err(error) => Posted::Unknown(Setback::new(&catalogue::MAIL_UNKNOWN, why(&error))),
         }
     }
 }
 
 impl Route {
-    fn write(&self, mail: &Mail) -> Result<Message, String> {
-        let invalid = || format!("{}: {}", catalogue::MAIL_ADDRESS.code, catalogue::MAIL_ADDRESS.title);
+    fn write(&self, mail: &Mail) -> Result<Message, Setback> {
+        let invalid = || Setback::from(&catalogue::MAIL_ADDRESS);
         let to: Mailbox = mail.recipient.parse().map_err(|_| invalid())?;
         // The same for every try, so that a relay or a reader can tell a repetition.
         let name = format!("<{}@{}>", mail.id, self.from.email.domain());
@@ -90,8 +90,8 @@ impl Route {
     }
 }
 
-fn told(why: impl std::fmt::Display) -> String {
-    format!("{}: {why}", catalogue::MAIL_RELAY.code)
+fn relay(why: impl Into<String>) -> Setback {
+    Setback::new(&catalogue::MAIL_RELAY, why)
 }
 
 /// The relay's number alone: its words may repeat addresses.

@@ -1,7 +1,10 @@
 //! A mail relay for tests (RFC 5321), written from the standard: it takes, refuses for now, refuses for ever, or hangs up
 //! after it has heard everything.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -17,6 +20,8 @@ pub enum Mood {
     NotNow,
     Never,
     HangsUp,
+    /// Keeps the caller waiting for the first word.
+    Silent,
 }
 
 #[derive(Debug)]
@@ -58,6 +63,9 @@ impl Relay {
 async fn serve(caller: TcpStream, heard: Arc<Mutex<(Mood, Vec<String>)>>) -> std::io::Result<()> {
     let (read, mut write) = caller.into_split();
     let mut lines = BufReader::new(read).lines();
+    while heard.lock().unwrap().0 == Mood::Silent {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     write.write_all(b"220 relay.test\r\n").await?;
     let mut envelope = String::new();
     while let Some(line) = lines.next_line().await? {
@@ -66,7 +74,7 @@ async fn serve(caller: TcpStream, heard: Arc<Mutex<(Mood, Vec<String>)>>) -> std
         let answer = match (verb.as_str(), mood) {
             ("RCPT", Mood::NotNow) => "451 4.3.0 try again later",
             ("RCPT", Mood::Never) => "550 5.1.1 no such mailbox",
-            ("MAIL" | "RCPT", Mood::Takes | Mood::HangsUp | Mood::NotNow | Mood::Never) => {
+            ("MAIL" | "RCPT", Mood::Takes | Mood::HangsUp | Mood::NotNow | Mood::Never | Mood::Silent) => {
                 envelope.push_str(&line);
                 envelope.push('\n');
                 "250 ok"

@@ -1,11 +1,15 @@
 //! A letter leaves once, whatever the relay does and wherever the program ends.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use rollcall_domain::{
     ids::{JobId, MailId, OperatorId},
+    job,
     role::{Reach, Role},
 };
 use rollcall_store::{
+    Scope as _,
     jobs::{self, NewJob},
     mails, operators,
     work::{self, Dead},
@@ -23,6 +27,7 @@ stories! { every_story_of_the_mail_holds_on_postgres: [
     a_relay_that_refuses_for_good_is_not_asked_again,
     a_mail_that_may_have_left_waits_for_a_human,
     a_mail_of_a_program_that_ended_while_sending_waits_for_a_human,
+    a_worker_that_lost_the_job_while_the_relay_was_silent_sends_nothing,
     without_a_relay_nothing_is_kept,
 ] }
 
@@ -165,13 +170,35 @@ async fn a_mail_of_a_program_that_ended_while_sending_waits_for_a_human(mut clou
         created_at: cloud.now(),
     };
     mails::insert(&mut tx, mail).await.unwrap();
-    mails::set_tried(&mut tx, id, Some(cloud.now())).await.unwrap();
+    mails::set_tried(&mut tx, id, cloud.now()).await.unwrap();
     jobs::enqueue(&mut tx, NewJob::send_mail(cloud.state.mint(JobId::mint), id, cloud.now())).await.unwrap();
     tx.commit().await.unwrap();
 
     work(&cloud).await;
 
     assert_eq!((relay.mails().len(), given_up(&cloud).await.len()), (0, 1));
+}
+
+async fn a_worker_that_lost_the_job_while_the_relay_was_silent_sends_nothing(mut cloud: TestCloud) {
+    let (silent, relay) = (Relay::open(Mood::Silent).await, Relay::open(Mood::Takes).await);
+    set_up(&mut cloud, &silent).await;
+    tell(&cloud, "1.4.0").await;
+    cloud.pass(TimeDelta::hours(1));
+    let tenant = jobs::find_next_tenant(cloud.db(), cloud.who.scope.msp(), cloud.now()).await.unwrap().unwrap();
+    let first = jobs::claim(cloud.db(), tenant, cloud.now(), job::LEASE).await.unwrap().unwrap();
+    let mail = serde_json::from_value(first.payload["mail"].clone()).unwrap();
+    let (slow, scope) = (cloud.state.clone(), first.scope);
+    let slow = tokio::spawn(async move { send(&slow, &scope, mail).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+
+    // Its lease runs out in the middle of the relay's silence, and another worker brings the mail away.
+    cloud.set_postman(relay.postman());
+    work(&cloud).await;
+    silent.mood(Mood::Takes);
+    let late = slow.await.unwrap();
+
+    assert!(matches!(late, Err(SendError::Store(_))), "{late:?}");
+    assert_eq!((silent.mails().len(), relay.mails().len()), (0, 1));
 }
 
 async fn without_a_relay_nothing_is_kept(cloud: TestCloud) {

@@ -1,5 +1,7 @@
 //! One agent: its health as it last told it, who it is, and the way to retire it.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::{
     Form,
@@ -19,9 +21,10 @@ use rollcall_protocol::{
 use rollcall_store::{
     agent_keys,
     agents::{self as store, Agent},
-    customers, restores,
+    customers, imports, restores,
 };
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::{
     answer::{PageError, page, see},
@@ -84,8 +87,8 @@ pub struct AgentPage {
 #[derive(Debug, Clone)]
 pub struct Lost {
     pub attribute: String,
-    /// Of how many people the page shows it gone.
-    pub people: u64,
+    /// What is sent when the line is ticked.
+    pub tick: String,
     pub sentence: String,
 }
 
@@ -177,6 +180,8 @@ async fn show(
     let keys = agent_keys::list(&mut opened.tx, &scope).await?;
     let restored = restores::find(&mut opened.tx, id).await?;
     let vanished = clearings::list(&mut opened.tx, &agent).await?;
+    let listed = imports::list_with_ended(&mut opened.tx, &scope.customer()).await?;
+    let names = listed.into_iter().map(|import| (import.id.uuid(), import.name)).collect();
     let now = opened.now;
     let shelf = if signed.may(Act::InstallAgent) { Some(shelf(&state, &signed, &agent, now).await?) } else { None };
     Ok(page(&AgentPage {
@@ -193,7 +198,7 @@ async fn show(
         ceiling: told::ceiling(&agent).map(CeilingView::of),
         bundles: shelf,
         may_revoke: signed.may(Act::RevokeAgent) && agent.state != AgentState::Revoked,
-        clearings: vanished.into_iter().map(lost).collect(),
+        clearings: vanished.into_iter().map(|clearing| lost(clearing, &names)).collect(),
         may_accept: signed.may(Act::DecideHeldRemovals),
         may_release: signed.may(Act::RevokeAgent) && agent.state == AgentState::Quarantined,
         may_rotate: signed.may(Act::RevokeAgent) && matches!(agent.state, AgentState::Active | AgentState::Standby),
@@ -216,11 +221,12 @@ async fn shelf(
     })
 }
 
-fn lost(clearing: Clearing) -> Lost {
-    let (people, of) = (count(clearing.people), count(clearing.of));
+fn lost(clearing: Clearing, names: &HashMap<Uuid, String>) -> Lost {
+    let (people, of) = (grouped(count(clearing.people)), grouped(count(clearing.of)));
+    let whose = clearing.import.and_then(|import| names.get(&import)).map(|name| format!(" of {name}"));
     Lost {
-        sentence: format!("{} of {} people lost it", grouped(people), grouped(of)),
-        people: clearing.people,
+        sentence: format!("{people} of {of} people{} lost it", whose.unwrap_or_default()),
+        tick: write_tick(&clearing),
         attribute: clearing.attribute,
     }
 }
@@ -290,10 +296,17 @@ async fn revoke(
     Ok(see(&format!("/agents/{id}?done=agent-retired")))
 }
 
-/// A ticked line of the list: the attribute, and of how many people the page showed it gone.
+/// A line of the list: the attribute, of how many people the page shows it gone, and whose.
+fn write_tick(clearing: &Clearing) -> String {
+    let import = clearing.import.map(|import| import.to_string());
+    format!("{}:{}:{}", clearing.attribute, clearing.people, import.unwrap_or_default())
+}
+
 fn read_tick(value: &str) -> Meant {
-    let (attribute, seen) = value.split_once(':').unwrap_or((value, "0"));
-    Meant { attribute: attribute.to_owned(), seen: Some(seen.parse().unwrap_or(0)) }
+    let mut parts = value.split(':');
+    let mut next = || parts.next().unwrap_or_default();
+    let (attribute, seen, import) = (next().to_owned(), next().parse().unwrap_or(0), next().parse().ok());
+    Meant { attribute, import, seen: Some(seen) }
 }
 
 /// Pairs, since each ticked attribute is a field of the same name.

@@ -144,6 +144,7 @@ async fn show(
 }
 
 fn row_of(overview: Overview, filter: &str, msp_pause: Option<&Pause>, now: DateTime<Utc>) -> Option<CustomerRow> {
+    let last_sync = overview.worst_good_run_at();
     let health = health::decide(&overview.facts(msp_pause, now), now);
     let reason = match &health {
         Health::Healthy { .. } => String::new(),
@@ -160,7 +161,7 @@ fn row_of(overview: Overview, filter: &str, msp_pause: Option<&Pause>, now: Date
         state: states::customer(health.state()),
         reason,
         agent,
-        last_sync: overview.last_good_run_at.map(|at| Moment::new(at, now)),
+        last_sync: last_sync.map(|at| Moment::new(at, now)),
         people: overview.people,
         imports: overview.imports,
     })

@@ -5,11 +5,12 @@ use axum::{
     extract::{Path, Query, State},
     response::Response,
 };
+use chrono::{DateTime, Utc};
 use rollcall_domain::{
     ids::JobId,
     role::{Act, Reach},
 };
-use rollcall_protocol::catalogue;
+use rollcall_protocol::catalogue::{self, Fault};
 use rollcall_store::{restores, work};
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
     person::Fact,
     view::{Frame, Moment, Section, grouped},
 };
-use crate::state::AppState;
+use crate::{setback::Setback, state::AppState};
 
 pub fn routes() -> Pages {
     Pages::new().get("/system", show).post("/system/jobs/{job}/retry", retry)
@@ -30,7 +31,9 @@ pub struct DeadJob {
     pub id: String,
     pub kind: String,
     pub since: Moment,
-    pub error: String,
+    pub fault: &'static Fault,
+    /// What is known besides, such as the relay's answer.
+    pub detail: Option<String>,
 }
 
 #[derive(Debug, Template)]
@@ -72,12 +75,6 @@ async fn show(
         Some(next) => format!("{}, next {}", grouped(standing.planned), next.format("%-d %b, %H:%M UTC")),
         None => "none".to_owned(),
     };
-    let dead_row = |job: work::Dead| DeadJob {
-        id: job.id.to_string(),
-        kind: job.kind,
-        since: Moment::new(job.due_at, now),
-        error: told(job.last_error.as_deref()),
-    };
     Ok(page(&SystemPage {
         frame,
         facts,
@@ -88,15 +85,22 @@ async fn show(
             Fact::new("Planned for later", planned),
             Fact::new("Given up", grouped(standing.dead)),
         ],
-        dead: dead.into_iter().map(dead_row).collect(),
+        dead: dead.into_iter().map(|job| row(job, now)).collect(),
         outlived_restore,
     }))
 }
 
-/// The log of the server has more, under the job's id.
-fn told(last_error: Option<&str>) -> String {
-    let code = last_error.unwrap_or(catalogue::UNEXPECTED.code);
-    catalogue::find(code).unwrap_or(&catalogue::UNEXPECTED).to_string()
+/// What a human decides by. The log of the server has more, under the job's id.
+fn row(job: work::Dead, now: DateTime<Utc>) -> DeadJob {
+    let setback =
+        job.last_error.map_or_else(|| Setback::from(&catalogue::UNEXPECTED), |written| Setback::read(&written));
+    DeadJob {
+        id: job.id.to_string(),
+        kind: job.kind,
+        since: Moment::new(job.due_at, now),
+        fault: setback.fault,
+        detail: setback.detail,
+    }
 }
 
 async fn retry(

@@ -133,17 +133,20 @@ pub(super) async fn draw(
     errors: Vec<FieldError>,
 ) -> Result<UpdatesPage, PageError> {
     let now = state.now();
+    let shelf = state.releases.shelf(now).await;
     let scope = &signed.who.scope;
     let mut tx = state.db.read(scope).await?;
     let may_manage = signed.may(Act::ManageUpdates) && *scope.reach() == Reach::All;
     let mut frame = signed.frame(&mut tx, "Updates", Section::Agents).await?;
     frame.live = Some("/events".into());
-    let shelf = state.releases.shelf(now).await;
     let mut platforms = Vec::new();
     let mut views = Vec::new();
     for shown in rollouts::list(&mut tx, scope, &shelf, now).await? {
-        let is_newest = !platforms.contains(&shown.rollout.platform);
-        platforms.push(shown.rollout.platform.clone());
+        // One that was withdrawn began last, and is not what runs.
+        let is_newest = shown.rollout.state != RolloutState::Replaced && !platforms.contains(&shown.rollout.platform);
+        if is_newest {
+            platforms.push(shown.rollout.platform.clone());
+        }
         let may = if may_manage && is_newest { May::Decide } else { May::Look };
         views.push(view_of(shown, may, now));
     }

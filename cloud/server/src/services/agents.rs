@@ -1,22 +1,24 @@
 //! Agents: sync now, refresh the structure, change the key, revoke, and let a quarantined one start again.
 
-use chrono::{DateTime, Utc};
 use rollcall_domain::{
-    agent::{AgentState, is_silent},
-    ids::{AgentId, CommandId, CustomerId, DirectoryId},
+    agent::AgentState,
+    ids::{AgentId, CustomerId, DirectoryId},
     role::Act,
 };
 use rollcall_protocol::desired::Order;
 use rollcall_store::{
-    AgentScope, StoreError, WriteTx,
+    AgentScope, WriteTx,
     agents::{self, Agent},
-    commands::{self, NewCommand},
     directories, inbox,
 };
 use serde_json::json;
 
 use super::who::{Note, ServiceError, Who};
-use crate::state::AppState;
+use crate::{
+    orders::{self, Again},
+    reader::{hand_over, hold_directory},
+    state::AppState,
+};
 
 /// What an operator can ask an agent to do once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,7 @@ impl Ask {
         }
     }
 
-    /// The word of the audit log and of the stored command.
+    /// The word of the audit log.
     pub const fn action(self) -> &'static str {
         match self {
             Self::SyncNow => "sync.now",
@@ -71,8 +73,7 @@ pub async fn ask(state: &AppState, who: &Who, customer: CustomerId, ask: Ask) ->
     Ok(asked)
 }
 
-/// An order that was not handed out yet is not doubled: pressing a button twice is one sync. One that the agent may be
-/// carrying out already is: it began before whatever made somebody press again.
+/// Pressing a button twice is one sync, until the agent may be carrying out the first.
 pub(super) async fn give(
     tx: &mut WriteTx,
     state: &AppState,
@@ -81,21 +82,7 @@ pub(super) async fn give(
     ask: Ask,
 ) -> Result<bool, ServiceError> {
     let Some((scope, _)) = agents::find(tx, &who.scope, agent.id).await? else { return Ok(false) };
-    let payload = json!(ask.order());
-    let open = commands::list_open(tx, agent.id).await?;
-    let handed = agent.handed_version.max(agent.applied_version);
-    if open.iter().any(|command| command.payload.0 == payload && command.first_in > handed) {
-        return Ok(true);
-    }
-    let command = NewCommand {
-        id: state.mint(CommandId::mint),
-        kind: ask.action(),
-        payload,
-        created_by: &who.actor.name,
-        created_at: state.now(),
-    };
-    commands::insert(tx, agent.id, command).await?;
-    agents::renew_desired(tx, &scope).await?;
+    orders::give(tx, state, &scope, &who.actor.name, ask.order(), Again::WhenHeard).await?;
     Ok(true)
 }
 
@@ -184,34 +171,6 @@ async fn tell(
     Ok(tx.commit().await?)
 }
 
-/// Longest enrolled first; one that is heard of before one that is not, which may be a machine long thrown away.
-fn choose_next(standbys: &[Agent], now: DateTime<Utc>) -> Option<&Agent> {
-    standbys.iter().find(|agent| !is_silent(agent.last_seen_at, now)).or_else(|| standbys.first())
-}
-
-/// The reader of a directory is gone: an agent that stands by takes its place. It begins with a full
-/// snapshot, so nothing is applied twice. The transaction holds the directory and the customer's agents.
-pub async fn hand_over(
-    tx: &mut WriteTx,
-    now: DateTime<Utc>,
-    leaving: &AgentScope,
-    before: &Agent,
-) -> Result<(), StoreError> {
-    let customer = leaving.customer();
-    let Some(directory) = before.directory_id.map(DirectoryId::from) else { return Ok(()) };
-    let reads = directories::find(tx, &customer, directory).await?.is_some_and(|found| found.agent_id == before.id);
-    if !reads {
-        return Ok(());
-    }
-    let mut standbys = agents::list_in_state(tx, &customer, AgentState::Standby).await?;
-    standbys.retain(|agent| agent.directory_id == Some(directory.uuid()));
-    let Some(next) = choose_next(&standbys, now) else { return Ok(()) };
-    let Some((next, _)) = agents::find_for_job(tx, next.id).await? else { return Ok(()) };
-    directories::set_reader(tx, &customer, directory, next.agent()).await?;
-    agents::set_state(tx, &next, AgentState::Active, now).await?;
-    agents::renew_desired(tx, &next).await
-}
-
 /// [`find`] for who changes the agent's directory or hands it to another agent: both are held before the agent is.
 pub(super) async fn find_with_directory(
     tx: &mut WriteTx,
@@ -222,12 +181,6 @@ pub(super) async fn find_with_directory(
     hold_directory(tx, &scope).await?;
     let agent = agents::lock(tx, &scope).await?;
     Ok((scope, agent))
-}
-
-/// The directory of an agent, and all agents that may read it.
-pub async fn hold_directory(tx: &mut WriteTx, agent: &AgentScope) -> Result<(), StoreError> {
-    directories::lock_of_agent(tx, agent).await?;
-    agents::lock_all(tx, &agent.customer()).await
 }
 
 /// The agent within reach, as it is until the transaction ends.

@@ -5,6 +5,7 @@ use rollcall_domain::{
     ids::{AgentId, BundleId},
     role::Act,
 };
+use rollcall_protocol::desired::Order;
 use rollcall_store::{
     agents::Agent,
     bundles::{self, Bundle},
@@ -61,7 +62,7 @@ pub async fn list(state: &AppState, who: &Who, agent: AgentId) -> Result<Shelf, 
     let open = commands::list_open(&mut tx, agent).await?;
     Ok(Shelf {
         bundles: bundles::list(&mut tx, &scope, state.now()).await?,
-        is_awaited: open.iter().any(|command| command.kind == Ask::Bundle.action()),
+        is_awaited: open.iter().any(|command| command.payload.0 == json!(Order::Bundle)),
     })
 }
 

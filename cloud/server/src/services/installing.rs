@@ -112,9 +112,8 @@ mod tests {
 
     const SHA256: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
 
-    // proves: M-53
     #[test]
-    fn every_way_carries_the_token_once_and_quotes_it() {
+    fn every_way_carries_the_token_once() {
         let ways = ways("https://rollcall.example", "eyJ0.a-b_c.d", Some(SHA256));
 
         assert_eq!(ways.len(), 5);

@@ -50,6 +50,8 @@ pub struct TestAgent {
     pub snapshot: u64,
     /// What its batches say of values that vanished.
     pub lost: Vec<Clearing>,
+    /// What its clock said when a reading began, if not the time.
+    pub started_at: Option<DateTime<Utc>>,
     requests: u128,
 }
 
@@ -96,6 +98,7 @@ impl TestAgent {
             people: BTreeMap::new(),
             snapshot: 0,
             lost: vec![],
+            started_at: None,
             requests: u128::from(seed) << 64,
         }
     }
@@ -277,7 +280,7 @@ impl TestAgent {
             part,
             parts,
             items,
-            started_at: cloud.now(),
+            started_at: self.started_at.unwrap_or_else(|| cloud.now()),
             finished_at: cloud.now(),
             domain: self.domain.clone(),
             dc: dc(),

@@ -3,13 +3,16 @@
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     ids::{AgentId, CustomerId},
+    role::Reach,
     rollout::{Asked, Bounds, Ring, Standing, Tally, UpdateState},
 };
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::rollouts::Rollout;
 use crate::{
     AgentScope, CustomerScope, MspScope, Result, Tx, WriteTx,
+    customers::placeholders,
     live::{Event, Topic},
 };
 
@@ -144,7 +147,8 @@ pub async fn find_of_agent(tx: &mut Tx, agent: AgentId) -> Result<Option<AgentUp
 }
 
 /// Asks an agent that runs an older version; `false` when it was asked before. One that had the version and lost it, as by
-/// a restored backup, is asked again, at most once in a soak.
+/// a restored backup, is asked again, at most once in a soak. So is one that was asked for another version meanwhile, which
+/// is wanted no more: the last offer is the one that counts.
 pub async fn offer(tx: &mut WriteTx, scope: &AgentScope, version: &str, now: DateTime<Utc>) -> Result<bool> {
     let changed = execute!(
         tx,
@@ -152,7 +156,11 @@ pub async fn offer(tx: &mut WriteTx, scope: &AgentScope, version: &str, now: Dat
          values ($1, $2, $3, 'offered', $4)
          on conflict (msp_id, agent_id, version) do update
          set state = 'offered', offered_at = excluded.offered_at, settled_at = null, detail = null
-         where agent_updates.state = 'updated' and agent_updates.settled_at < $5",
+         where (agent_updates.state = 'updated' and agent_updates.settled_at < $5)
+             or (agent_updates.state in ('offered', 'refused') and exists (
+                 select 1 from agent_updates later
+                 where later.msp_id = agent_updates.msp_id and later.agent_id = agent_updates.agent_id
+                     and later.version <> agent_updates.version and later.offered_at > agent_updates.offered_at))",
         scope.agent().uuid(),
         version,
         now,
@@ -325,17 +333,32 @@ pub struct Failure {
     pub detail: Option<String>,
 }
 
-/// Newest first, within the reach of this scope.
+/// Newest first, within the reach of this scope: failures at customers that it does not see hide none of those it does.
 pub async fn list_failures(tx: &mut Tx, msp: &MspScope) -> Result<Vec<Failure>> {
-    let failures = fetch_all!(
-        tx,
-        Failure,
+    let chosen: &[CustomerId] = match msp.reach() {
+        Reach::All => &[],
+        Reach::Chosen(chosen) if chosen.is_empty() => return Ok(Vec::new()),
+        Reach::Chosen(chosen) => chosen,
+    };
+    let within = if chosen.is_empty() {
+        String::new()
+    } else {
+        format!("and a.customer_id in ({})", placeholders(2, chosen.len()))
+    };
+    let sql = format!(
         "select u.agent_id, a.customer_id, a.hostname, u.version, u.state, u.settled_at, u.detail
          from agent_updates u
          join agents a on a.msp_id = u.msp_id and a.id = u.agent_id
-         where u.msp_id = $1 and u.state in ('taken_back', 'refused') and a.state <> 'revoked'
+         where u.msp_id = $1 and u.state in ('taken_back', 'refused') and a.state <> 'revoked' {within}
          order by u.settled_at desc
          limit 500"
-    )?;
-    Ok(failures.into_iter().filter(|failure: &Failure| msp.reach().covers(failure.customer_id)).collect())
+    );
+    let tenant = tx.msp().uuid();
+    either!(&mut tx.inner, c => {
+        let mut query = sqlx::query_as::<_, Failure>(AssertSqlSafe(sql)).bind(tenant);
+        for customer in chosen {
+            query = query.bind(customer.uuid());
+        }
+        query.fetch_all(c)
+    })
 }

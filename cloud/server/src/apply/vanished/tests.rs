@@ -39,6 +39,9 @@ stories! { every_story_of_what_vanished_holds_on_postgres: [
     what_the_customers_own_file_keeps_back_is_taken_away,
     what_was_accepted_at_the_agent_is_not_asked_a_second_time,
     the_run_says_what_the_agent_held,
+    each_attribute_is_accepted_for_as_many_people_as_were_seen,
+    a_consent_is_of_one_import_and_of_no_more_people_than_were_seen,
+    a_standby_shows_nothing_that_it_could_not_bring,
     a_script_accepts_once_and_only_what_it_may,
 ] }
 
@@ -78,12 +81,12 @@ async fn waiting(cloud: &TestCloud, agent: &TestAgent) -> Vec<Clearing> {
     clearings::list(&mut tx, &agent).await.unwrap()
 }
 
-fn mail(people: u64) -> Clearing {
-    Clearing { attribute: "mail".into(), people, of: 20 }
+fn mail(import: ImportId, people: u64) -> Clearing {
+    Clearing { attribute: "mail".into(), people, of: 20, import: Some(import.uuid()) }
 }
 
 async fn accept(cloud: &TestCloud, agent: &TestAgent) -> Result<Vec<String>, crate::services::ServiceError> {
-    let meant = clearings::Meant { attribute: "mail".into(), seen: None };
+    let meant = clearings::Meant { attribute: "mail".into(), import: None, seen: None };
     clearings::accept(&cloud.state, &cloud.who, AgentId::from(agent.id), &[meant]).await
 }
 
@@ -110,7 +113,7 @@ async fn an_agent_that_knows_nothing_of_before_takes_nobodys_mail_away(cloud: Te
     assert_eq!((run.result, run.reason_code.as_deref()), (RunResult::Partial, Some("RC-2304")));
     assert_eq!(run.reason_detail.as_deref(), Some("mail of 15 of 20 people"));
     assert_eq!((run.digest_agrees, run.counts.updated), (Some(true), 0));
-    assert_eq!(waiting(&cloud, &agent).await, [mail(15)]);
+    assert_eq!(waiting(&cloud, &agent).await, [mail(import, 15)]);
 }
 
 async fn a_change_does_not_take_along_what_is_held(cloud: TestCloud) {
@@ -183,25 +186,77 @@ async fn what_the_customers_own_file_keeps_back_is_taken_away(cloud: TestCloud) 
 
 async fn what_was_accepted_at_the_agent_is_not_asked_a_second_time(cloud: TestCloud) {
     let (mut agent, import) = set_up(&cloud).await;
-    agent.check_in_saying(&cloud, EpochWish::Keep, |said| said.status.clearings = vec![mail(20)]).await;
+    agent.check_in_saying(&cloud, EpochWish::Keep, |said| said.status.clearings = vec![mail(import, 20)]).await;
 
     accept(&cloud, &agent).await.unwrap();
     let given = obey(&cloud, &mut agent).await;
     read_whole(&cloud, &mut agent, without_mail(import, 20)).await;
 
-    assert_eq!(orders(&given), [&Order::AcceptClearing { attributes: vec!["mail".into()], at_most: Some(20) }]);
+    assert_eq!(
+        orders(&given),
+        [&Order::AcceptClearing { attributes: vec!["mail".into()], at_most: Some(20), import: Some(import.uuid()) }]
+    );
     assert_eq!((mails(&cloud).await, cloud.runs().await[0].result), (0, RunResult::Ok));
 }
 
 async fn the_run_says_what_the_agent_held(cloud: TestCloud) {
     let (mut agent, import) = set_up(&cloud).await;
-    agent.lost = vec![Clearing { attribute: "title".into(), people: 8, of: 20 }];
+    agent.lost = vec![Clearing { attribute: "title".into(), people: 8, of: 20, import: None }];
 
     read_whole(&cloud, &mut agent, with_mail(import)).await;
 
     let run = &cloud.runs().await[0];
     assert_eq!((run.result, run.reason_code.as_deref()), (RunResult::Partial, Some("RC-2304")));
     assert_eq!(run.reason_detail.as_deref(), Some("title of 8 of 20 people"));
+}
+
+async fn each_attribute_is_accepted_for_as_many_people_as_were_seen(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    let told = |attribute: &str, people| Clearing { attribute: attribute.into(), ..mail(import, people) };
+    let lost = vec![told("mail", 5), told("title", 18)];
+    agent.check_in_saying(&cloud, EpochWish::Keep, |said| said.status.clearings = lost).await;
+    let meant = |attribute: &str| clearings::Meant { attribute: attribute.into(), import: None, seen: None };
+
+    let both = [meant("mail"), meant("title")];
+    clearings::accept(&cloud.state, &cloud.who, AgentId::from(agent.id), &both).await.unwrap();
+
+    let given = obey(&cloud, &mut agent).await;
+    let order = |attribute: &str, people| Order::AcceptClearing {
+        attributes: vec![attribute.into()],
+        at_most: Some(people),
+        import: Some(import.uuid()),
+    };
+    let expected = [order("mail", 5), order("title", 18)];
+    assert!(given.len() == 2 && expected.iter().all(|order| orders(&given).contains(&order)), "{given:?}");
+    // Its spool is lost before it obeys: the cloud holds the word to the same number.
+    read_whole(&cloud, &mut agent, without_mail(import, 18)).await;
+    assert_eq!(mails(&cloud).await, 20);
+}
+
+async fn a_consent_is_of_one_import_and_of_no_more_people_than_were_seen(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    read_whole(&cloud, &mut agent, without_mail(import, 8)).await;
+    assert_eq!(waiting(&cloud, &agent).await, [mail(import, 8)]);
+    let other = cloud.import(Uuid::from_u128(0x10)).await;
+    let of_other = clearings::Meant { attribute: "mail".into(), import: Some(other.uuid()), seen: None };
+    let refused = clearings::accept(&cloud.state, &cloud.who, AgentId::from(agent.id), &[of_other]).await;
+    assert!(refused.is_err(), "nothing vanished there");
+
+    accept(&cloud, &agent).await.unwrap();
+    read_whole(&cloud, &mut agent, without_mail(import, 20)).await;
+
+    assert_eq!(mails(&cloud).await, 20, "eight were seen");
+    assert_eq!(waiting(&cloud, &agent).await, [mail(import, 20)]);
+}
+
+async fn a_standby_shows_nothing_that_it_could_not_bring(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    let mut standby = TestAgent::enrol(&cloud, 2).await;
+    read_whole(&cloud, &mut agent, without_mail(import, 20)).await;
+
+    assert_eq!((waiting(&cloud, &standby).await, waiting(&cloud, &agent).await.len()), (vec![], 1));
+    assert!(accept(&cloud, &standby).await.is_err());
+    assert!(obey(&cloud, &mut standby).await.is_empty());
 }
 
 async fn key(cloud: &TestCloud, who: &crate::services::Who, role: Role) -> String {

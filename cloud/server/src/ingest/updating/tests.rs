@@ -175,6 +175,8 @@ stories! { updates_go_the_same_way_on_postgres: [
     a_paused_rollout_takes_its_offer_back,
     nobody_is_asked_outside_the_hours,
     a_pinned_customer_stays_or_goes_straight_to_its_version,
+    an_agent_that_was_asked_for_two_versions_is_asked_for_the_one_that_is_left,
+    an_agent_that_was_asked_for_two_versions_goes_to_the_one_it_is_pinned_to,
     an_expired_publication_is_not_offered,
     files_are_handed_to_enrolled_agents_and_only_files_of_a_publication,
 ] }
@@ -413,6 +415,34 @@ async fn a_newer_version_replaces_what_runs_and_comes_back_when_withdrawn(cloud:
 
     assert_eq!(rollout(&cloud, "0.2.0").await.state, RolloutState::Running);
     assert_eq!(rollout(&cloud, "0.3.0").await.state, RolloutState::Replaced);
+}
+
+/// Asked for 0.2.0 and then for 0.3.0, and runs neither.
+async fn asked_twice(cloud: &TestCloud) -> TestAgent {
+    let mut agent = agents(cloud, 1).await.remove(0);
+    publish(cloud, 1, &["0.2.0"]);
+    assert_eq!(as_version(cloud, &mut agent, "0.1.0").await.as_deref(), Some("0.2.0"));
+    publish(cloud, 2, &["0.2.0", "0.3.0"]);
+    assert_eq!(as_version(cloud, &mut agent, "0.1.0").await.as_deref(), Some("0.3.0"));
+    agent
+}
+
+async fn an_agent_that_was_asked_for_two_versions_is_asked_for_the_one_that_is_left(cloud: TestCloud) {
+    let mut agent = asked_twice(&cloud).await;
+
+    publish(&cloud, 3, &["0.2.0"]);
+    let wanted = as_version(&cloud, &mut agent, "0.1.0").await;
+
+    assert_eq!(wanted.as_deref(), Some("0.2.0"), "in the signed document");
+}
+
+async fn an_agent_that_was_asked_for_two_versions_goes_to_the_one_it_is_pinned_to(cloud: TestCloud) {
+    let mut agent = asked_twice(&cloud).await;
+
+    acts::pin(&cloud.state, &cloud.who, cloud.customer, Some("0.2.0")).await.unwrap();
+    let wanted = as_version(&cloud, &mut agent, "0.1.0").await;
+
+    assert_eq!(wanted.as_deref(), Some("0.2.0"), "in the signed document");
 }
 
 async fn first_check_ins_at_once_begin_one_rollout(cloud: TestCloud) {

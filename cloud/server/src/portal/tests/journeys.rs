@@ -5,11 +5,16 @@ use axum::{
     http::{HeaderMap, Request, header},
 };
 use rollcall_domain::{
-    ids::OperatorId,
+    ids::{JobId, MailId, OperatorId},
+    job,
     role::{Reach, Role},
 };
 use rollcall_protocol::evidence::Evidence;
-use rollcall_store::operators;
+use rollcall_store::{
+    Scope as _,
+    jobs::{self, NewJob},
+    operators,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -216,7 +221,6 @@ async fn the_export_has_the_declared_columns_and_no_formulas() {
     assert!(lines.next().unwrap().starts_with("Contoso GmbH,\"'=cmd()|x, \"\"y\"\"\","));
 }
 
-// proves: M-53
 #[tokio::test]
 async fn the_installer_has_one_name_and_goes_to_nobody_who_is_not_signed_in() {
     let cloud = TestCloud::on_sqlite().await;
@@ -232,8 +236,28 @@ async fn the_installer_has_one_name_and_goes_to_nobody_who_is_not_signed_in() {
     }
 }
 
+#[tokio::test]
+async fn whoever_may_send_a_mail_again_is_told_that_it_may_have_arrived() {
+    let cloud = TestCloud::on_sqlite().await;
+    let mut olga = signed_in(&cloud).await;
+    let mut tx = cloud.db().write(&cloud.who.scope).await.unwrap();
+    let job = NewJob::send_mail(cloud.state.mint(JobId::mint), cloud.state.mint(MailId::mint), cloud.now());
+    jobs::enqueue(&mut tx, job).await.unwrap();
+    tx.commit().await.unwrap();
+    let tenant = jobs::find_next_tenant(cloud.db(), cloud.who.scope.msp(), cloud.now()).await.unwrap().unwrap();
+    let claimed = jobs::claim(cloud.db(), tenant, cloud.now(), job::LEASE).await.unwrap().unwrap();
+    let mut tx = cloud.db().write(&claimed.scope).await.unwrap();
+    jobs::bury(&mut tx, &claimed.scope, "RC-6103: the line to the relay broke").await.unwrap();
+    tx.commit().await.unwrap();
+
+    let shown = olga.get("/system").await.html;
+
+    for words in ["Mail outcome unknown", "the line to the relay broke", "may have arrived", "Try again"] {
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
+}
+
 /// RMM tools and caches ask for size and hash first.
-// proves: M-53
 #[tokio::test]
 async fn the_head_of_the_installer_says_size_and_hash_without_the_file() {
     let cloud = TestCloud::on_sqlite().await;

@@ -141,8 +141,8 @@ pub fn all() -> Vec<(&'static str, String)> {
             draw(&AgentPage {
                 clearings: vec![Lost {
                     attribute: "mail".into(),
-                    people: 240,
-                    sentence: "240 of 300 people lost it".into(),
+                    tick: "mail:240:0191".into(),
+                    sentence: "240 of 300 people of Staff lost it".into(),
                 }],
                 may_accept: true,
                 ..agent()

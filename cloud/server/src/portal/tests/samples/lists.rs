@@ -1,6 +1,7 @@
 //! Samples of the pages that list things of all customers.
 
 use chrono::{NaiveDate, TimeDelta};
+use rollcall_protocol::catalogue;
 
 use super::{
     cast::{NAMES, ago, chips, frame, healthy, now, runs},
@@ -453,9 +454,10 @@ fn busy_system() -> SystemPage {
     SystemPage {
         dead: vec![DeadJob {
             id: "job_0191".into(),
-            kind: "apply_cycle".into(),
+            kind: "send_mail".into(),
             since: ago(300),
-            error: "RC-9001 unexpected error".into(),
+            fault: &catalogue::MAIL_UNKNOWN,
+            detail: Some("the program ended while it was sent".into()),
         }],
         outlived_restore: 3,
         ..system()
