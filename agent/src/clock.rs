@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, RngExt, SeedableRng};
+use rollcall_protocol::limits;
 use uuid::Uuid;
 
 /// What time it is: here, and at the cloud.
@@ -44,7 +45,8 @@ impl Clock {
 
     /// By the cloud, as far as we know it: for everything that is sent. An answer tells it that nobody has signed.
     pub fn cloud_now(&self) -> DateTime<Utc> {
-        self.now() + TimeDelta::milliseconds(self.offset_ms())
+        let now = self.now();
+        now.checked_add_signed(TimeDelta::milliseconds(self.offset_ms())).unwrap_or(now)
     }
 
     /// Not before this is it at the cloud: by the time it has signed, and what has passed here since. For everything that a
@@ -81,10 +83,22 @@ impl Clock {
         self.offset.load(Ordering::Relaxed)
     }
 
-    /// Learns the difference from an answer of the cloud.
+    /// Learns the difference from an answer of the cloud. A year in which no cloud of ours can be says nothing.
     pub fn learn(&self, cloud_time: DateTime<Utc>) {
+        if !(FIRST_YEAR..LAST_YEAR).contains(&cloud_time.year()) {
+            tracing::warn!(year = cloud_time.year(), "an answer tells a time that cannot be; it is not believed");
+            return;
+        }
         self.offset.store((cloud_time - self.now()).num_milliseconds(), Ordering::Relaxed);
     }
+}
+
+const FIRST_YEAR: i32 = 2020;
+const LAST_YEAR: i32 = 2100;
+
+/// A stamp that lies further ahead than clocks may differ was made by a clock that was wrong: it says nothing.
+pub fn is_of_the_future(stamp: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    (stamp - now).to_std().is_ok_and(|ahead| ahead > limits::SKEW)
 }
 
 impl fmt::Debug for Clock {
@@ -132,7 +146,7 @@ mod tests {
     use super::*;
 
     fn at(minutes: i64) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
+        DateTime::from_timestamp(1_760_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
     }
 
     /// A clock that stands at the minute in the cell.
@@ -180,6 +194,24 @@ mod tests {
         assert_eq!(clock.signed_now(), at(130));
         clock.vouch_again(at(140));
         assert_eq!(clock.signed_now(), at(140), "signed anew");
+    }
+
+    #[test]
+    fn a_year_in_which_no_cloud_can_be_is_not_learned() {
+        let clock = Clock::fixed(DateTime::from_timestamp(1_760_000_000, 0).unwrap());
+        clock.learn(clock.now() + TimeDelta::minutes(3));
+
+        for told in ["1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "+262142-12-31T22:30:00Z"] {
+            clock.learn(told.parse().unwrap());
+        }
+
+        assert_eq!(clock.cloud_now(), clock.now() + TimeDelta::minutes(3));
+    }
+
+    #[test]
+    fn a_stamp_is_of_the_future_when_no_difference_of_clocks_explains_it() {
+        assert!(!is_of_the_future(at(-9_000), at(0)) && !is_of_the_future(at(15), at(0)));
+        assert!(is_of_the_future(at(16), at(0)) && is_of_the_future(DateTime::<Utc>::MAX_UTC, at(0)));
     }
 
     #[test]

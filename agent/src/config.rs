@@ -13,8 +13,8 @@ use rollcall_protocol::{catalogue, limits};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::cycle::Access;
 use crate::diagnostic::Diagnostic;
+use crate::directory::access::Access;
 use crate::directory::ceiling::NeverRead;
 use crate::directory::connect::{Target, Timeouts};
 use crate::directory::controllers::Controllers;

@@ -112,9 +112,9 @@ impl Identity {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => Zeroizing::new(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(not_writable(&path, &error)),
+            Err(error) => return Err(Diagnostic::not_writable(&path, &error)),
         };
-        if private_file::is_readable_by_others(&path).map_err(|error| not_writable(&path, &error))? {
+        if private_file::is_readable_by_others(&path).map_err(|error| Diagnostic::not_writable(&path, &error))? {
             return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
         }
         let damaged = || Diagnostic::new(catalogue::NOT_ENROLLED, "the identity file is damaged", Exit::NotEnrolled);
@@ -130,7 +130,8 @@ impl Identity {
     /// Writes the file whole or not at all.
     pub fn save(&self, folder: &Path) -> Result<(), Diagnostic> {
         let text = Zeroizing::new(serde_json::to_string_pretty(self).map_err(Diagnostic::unexpected)?);
-        private_file::write(&Self::path(folder), text.as_bytes()).map_err(|error| not_writable(folder, &error))
+        private_file::write(&Self::path(folder), text.as_bytes())
+            .map_err(|error| Diagnostic::not_writable(folder, &error))
     }
 
     /// The keys as text, the one in force and the one on its way in, to keep them out of everything else.
@@ -180,10 +181,6 @@ impl Seed {
         let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| damaged())?;
         Ok(PrivateKey::from_seed(seed))
     }
-}
-
-fn not_writable(path: &Path, error: &io::Error) -> Diagnostic {
-    Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", path.display(), error.kind()), Exit::Failed)
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use rollcall_protocol::desired::DesiredState;
 use super::finding::{Finding, Report};
 use super::{Caution, Situation, certificate, name_form, rights, selection, ways};
 use crate::config::Config;
-use crate::cycle::{Access, CycleError};
 use crate::diagnostic::Diagnostic;
+use crate::directory::access::Access;
 use crate::directory::broken::{Broke, Experience};
 use crate::directory::connect::{self, ConnectError, Target};
-use crate::directory::controllers::{self, InReach};
+use crate::directory::controllers::{self, InReach, ReachError};
 use crate::directory::domain::Domain;
 use crate::directory::method::{Method, Tls};
 use crate::directory::reader::{DirectoryReader, Finds};
@@ -224,7 +224,7 @@ async fn sign_in(
             report.add("sign-in", Finding::Ok(format!("accepted: {}", how.used)));
             Some((reader, domain))
         }
-        Err(CycleError::Connect(error)) => {
+        Err(ReachError::Connect(error)) => {
             for (method, error) in error.each() {
                 let told = named(method, error, Exit::DirectoryUnreachable);
                 report.add("sign-in", Finding::Fail(explain(access, told)));
@@ -233,7 +233,7 @@ async fn sign_in(
             report.skip(selection::NAMES, "nobody is signed in");
             None
         }
-        Err(error) => {
+        Err(ReachError::NotOurs(error)) => {
             report.add("sign-in", Finding::Ok("accepted".to_owned()));
             report.add("domain", Finding::Fail(Diagnostic::from(&error)));
             report.skip(&["rights", "controller clock"], "the domain cannot be read");

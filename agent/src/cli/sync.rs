@@ -15,11 +15,13 @@ use crate::cloud::checkin::{self, Heard, Instructions};
 use crate::cloud::link::{Link, LinkError};
 use crate::cloud::push::{self, Pushed};
 use crate::config::Config;
-use crate::cycle::{Access, Cycle, Extent, Purpose, Summary, Wish};
+use crate::cycle::{Cycle, Extent, Purpose, Summary, Wish};
 use crate::diagnostic::Diagnostic;
+use crate::directory::access::Access;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::service::desk::Desk;
+use crate::service::keeping::Refusal;
 use crate::service::{erasure, keeping, supervisor};
 use crate::spool::{self, Spool, SpoolError};
 
@@ -207,6 +209,7 @@ impl Hand<'_> {
         if let Ok(summary) = result {
             keeping::save_reached(&self.config.data_dir, &summary.reached);
         }
+        self.note_sign_in(result.err());
         let finished_at = self.link.clock.cloud_now();
         let (cycle, outcome) = match result {
             Ok(summary) => (summary.cycle, CycleOutcome::Complete),
@@ -218,6 +221,21 @@ impl Hand<'_> {
         };
         let trigger = Some(Trigger::CommandLine);
         keeping::save_report(&self.config.data_dir, &CycleReport { cycle, trigger, started_at, finished_at, outcome });
+    }
+
+    /// The service that is started after this command must neither send a refused password again nor wait for one that was
+    /// accepted.
+    fn note_sign_in(&self, failure: Option<&Diagnostic>) {
+        let folder = self.config.data_dir.as_path();
+        match failure {
+            None => keeping::forget_refusal(folder),
+            Some(told) if told.must_not_be_retried() => {
+                let insisted_at = keeping::find_refusal(folder).and_then(|before| before.insisted_at);
+                let at = self.link.clock.signed_now();
+                keeping::save_refusal(folder, &Refusal { at, sign_in: self.config.sign_in_mark(), insisted_at });
+            }
+            Some(_) => {}
+        }
     }
 
     /// Sends everything that waits, or says why not.

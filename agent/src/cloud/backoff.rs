@@ -16,6 +16,9 @@ pub const CLOUD: Backoff = Backoff { first: Duration::from_secs(2), cap: Duratio
 /// For the store: a locked file is free again in moments, and a full disk may take days.
 pub const STORE: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_mins(1), failures: 0 };
 
+/// For answers that come at once and bring nothing: in the end as often as a long poll asks.
+pub const IDLE: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(55), failures: 0 };
+
 impl Backoff {
     /// The wait after one more failure. `fraction` is from 0 up to 1.
     pub fn failed(&mut self, fraction: f64) -> Duration {

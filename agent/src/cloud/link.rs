@@ -17,7 +17,6 @@ use crate::clock::{Chance, Clock};
 use crate::config::Cloud;
 use crate::directory::tls::{self, TlsRefused};
 use crate::signer::{Keyholder, Signer, Stamp};
-use crate::update::fetch::AsyncFile;
 
 /// Why a request had no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -239,7 +238,13 @@ impl Link {
     }
 }
 
-/// A file that comes piece by piece.
+/// A file that comes piece by piece, from wherever.
+pub trait Pieces: Send {
+    /// The next bytes; `None` at the end.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, LinkError>> + Send;
+}
+
+/// One that comes from the cloud.
 #[derive(Debug)]
 pub struct Download {
     response: reqwest::Response,
@@ -247,7 +252,7 @@ pub struct Download {
     link: Link,
 }
 
-impl AsyncFile for Download {
+impl Pieces for Download {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
         let host = self.link.url.clone();
         let chunk = tokio::time::timeout(self.idle, self.response.chunk()).await;

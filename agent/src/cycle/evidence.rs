@@ -209,11 +209,6 @@ fn where_to(import: &ImportScope, before: &InImport, live: &Live) -> Evidence {
     }
 }
 
-/// When a person is missing now, the moment to remember.
-pub fn first_missed(missed: Option<&Missed>, dc: &DcIdentity, now: DateTime<Utc>) -> DateTime<Utc> {
-    missed.filter(|missed| missed.was_on(dc)).map_or(now, |missed| missed.first_missed_at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -43,12 +43,11 @@ use self::scope::Scope;
 use self::survey::Survey;
 use self::withheld::Withheld;
 use crate::clock::{Chance, Clock};
-use crate::directory::ceiling::{Barred, NeverRead};
-use crate::directory::connect::{ConnectError, How, Target};
-use crate::directory::controllers::{self, Controllers, InReach};
+use crate::directory::access::Access;
+use crate::directory::ceiling::Barred;
+use crate::directory::connect::{ConnectError, How};
+use crate::directory::controllers::{self, InReach, ReachError};
 use crate::directory::domain::{Domain, NotOurs};
-use crate::directory::method::Method;
-use crate::directory::people::AttributeList;
 use crate::directory::reader::Incomplete;
 use crate::directory::structure::{Skeleton, Structure};
 use crate::signer::Signer;
@@ -78,17 +77,13 @@ pub enum CycleError {
     NoPlace,
 }
 
-/// How the directory is reached and what is read of each person.
-#[derive(Debug, Clone)]
-pub struct Access {
-    /// Which domain controllers there are; by itself only the one of `target`.
-    pub controllers: Controllers,
-    /// How each of them is reached.
-    pub target: Target,
-    /// The ways to sign in, best first.
-    pub methods: Vec<Method>,
-    pub attributes: AttributeList,
-    pub never_read: NeverRead,
+impl From<ReachError> for CycleError {
+    fn from(error: ReachError) -> Self {
+        match error {
+            ReachError::Connect(error) => Self::Connect(error),
+            ReachError::NotOurs(error) => Self::NotOurs(error),
+        }
+    }
 }
 
 /// Why and how this cycle runs.

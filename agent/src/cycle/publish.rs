@@ -11,7 +11,9 @@ use rollcall_protocol::loss::Loss;
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
 use super::parts::{Parts, Seal, Sealed};
-use super::{Access, Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, concern, guard, scope};
+use super::{Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, concern, guard, scope};
+use crate::clock;
+use crate::directory::access::Access;
 use crate::directory::domain::Rights;
 use crate::spool::state::{Base, State};
 
@@ -162,7 +164,7 @@ impl Plan {
 /// The whole set goes out when the cloud has none, asks for it, or when the reading was made another way than the last.
 fn kind(wish: &Wish, read: &Complete, recipe: Hash, now: DateTime<Utc>) -> CycleKind {
     let base = &read.state.base;
-    let is_due = base.full_at.is_none_or(|at| now - at >= FULL_EVERY);
+    let is_due = base.full_at.is_none_or(|at| now - at >= FULL_EVERY || clock::is_of_the_future(at, now));
     let changed = base.recipe != Some(recipe) || read.continuity == DcContinuity::Changed;
     let is_owed = read.replaced == Some(CycleKind::Full);
     if base.snapshot == 0 || is_owed || wish.extent == Extent::Everybody || is_due || changed {

@@ -115,14 +115,13 @@ struct Names {
 
 impl Names {
     fn count(&mut self, name: &str, room: &mut Room) -> Result<usize, Refused> {
-        let number = match self.numbers.get(name) {
-            Some(number) => *number,
-            None => {
-                room.keep(name)?;
-                self.numbers.insert(name.into(), self.counts.len());
-                self.counts.push(0);
-                self.counts.len() - 1
-            }
+        let number = if let Some(number) = self.numbers.get(name) {
+            *number
+        } else {
+            room.keep(name)?;
+            self.numbers.insert(name.into(), self.counts.len());
+            self.counts.push(0);
+            self.counts.len() - 1
         };
         if let Some(count) = self.counts.get_mut(number) {
             *count += 1;

@@ -3,6 +3,7 @@
 use rollcall_protocol::catalogue;
 use rollcall_protocol::directory::DomainPin;
 
+use super::access::Access;
 use super::broken::Experience;
 use super::connect::{self, ConnectError, Target};
 use super::domain::{self, Domain, NotOurs};
@@ -10,7 +11,6 @@ use super::method::{self, Next};
 use super::names::{Listed, NameServer};
 use super::reader::DirectoryReader;
 use crate::clock::Chance;
-use crate::cycle::{Access, CycleError};
 use crate::platform::domain_controller::{self, Located, Search};
 
 /// Which domain controllers there are, as far as this machine was told.
@@ -33,6 +33,15 @@ impl Controllers {
 /// Domain controllers tried in one cycle: each may cost a few timeouts, and a cycle has an end.
 const MOST: usize = 16;
 
+/// Why no controller can be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReachError {
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
+    #[error("{0}")]
+    NotOurs(#[from] NotOurs),
+}
+
 /// A controller that can be read.
 #[derive(Debug)]
 pub struct InReach {
@@ -49,7 +58,7 @@ pub async fn reach(
     experience: &Experience<'_>,
     pinned: Option<&DomainPin>,
     chance: &Chance,
-) -> Result<InReach, CycleError> {
+) -> Result<InReach, ReachError> {
     let mut first = None;
     for target in targets(access, experience, chance).await? {
         match attempt(&target, access, pinned).await {
@@ -62,14 +71,14 @@ pub async fn reach(
         }
     }
     let none = ConnectError::NameUnknown { host: access.target.host.clone() };
-    Err(first.unwrap_or(CycleError::Connect(none)))
+    Err(first.unwrap_or(ReachError::Connect(none)))
 }
 
 async fn attempt(
     target: &Target,
     access: &Access,
     pinned: Option<&DomainPin>,
-) -> Result<(DirectoryReader, Domain), CycleError> {
+) -> Result<(DirectoryReader, Domain), ReachError> {
     let mut reader = DirectoryReader::open(target, &access.methods).await?;
     let domain = domain::identify(&mut reader, pinned).await?;
     Ok((reader, domain))
@@ -219,23 +228,18 @@ enum Onward {
     Stop,
 }
 
-fn onward(error: &CycleError) -> Onward {
+fn onward(error: &ReachError) -> Onward {
     match error {
         // Another controller has another name; who was refused is refused by all, and they count refusals together.
-        CycleError::Connect(ConnectError::NameUnknown { .. }) => Onward::Next,
-        CycleError::Connect(error) => match method::after(error) {
+        ReachError::Connect(ConnectError::NameUnknown { .. }) => Onward::Next,
+        ReachError::Connect(error) => match method::after(error) {
             Next::GoOn | Next::WithoutKerberos => Onward::Next,
             Next::Stop => Onward::Stop,
         },
-        CycleError::NotOurs(NotOurs::NoDomainController(_) | NotOurs::NotSynchronised | NotOurs::Incomplete(_))
-        | CycleError::Incomplete(_) => Onward::Next,
-        CycleError::NotOurs(NotOurs::Anonymous | NotOurs::OtherDomain { .. })
-        | CycleError::Spool(_)
-        | CycleError::Packing(_)
-        | CycleError::Signing(_)
-        | CycleError::Deadline(_)
-        | CycleError::Unsent
-        | CycleError::NoPlace => Onward::Stop,
+        ReachError::NotOurs(NotOurs::NoDomainController(_) | NotOurs::NotSynchronised | NotOurs::Incomplete(_)) => {
+            Onward::Next
+        }
+        ReachError::NotOurs(NotOurs::Anonymous | NotOurs::OtherDomain { .. }) => Onward::Stop,
     }
 }
 
@@ -314,13 +318,13 @@ mod tests {
 
     #[test]
     fn a_refused_password_is_never_tried_on_the_next_controller() {
-        let refused = |refused| onward(&CycleError::Connect(ConnectError::Bind(refused)));
+        let refused = |refused| onward(&ReachError::Connect(ConnectError::Bind(refused)));
         let unreachable = ConnectError::Unreachable { host: "dc1".into(), port: 636, why: "refused".into() };
 
         assert_eq!(refused(BindRefused::NameOrPassword), Onward::Stop);
         assert_eq!(refused(BindRefused::Locked), Onward::Stop);
-        assert_eq!(onward(&CycleError::Connect(unreachable)), Onward::Next);
-        assert_eq!(onward(&CycleError::NotOurs(NotOurs::NotSynchronised)), Onward::Next);
-        assert_eq!(onward(&CycleError::NotOurs(NotOurs::OtherDomain { found: "evil".into() })), Onward::Stop);
+        assert_eq!(onward(&ReachError::Connect(unreachable)), Onward::Next);
+        assert_eq!(onward(&ReachError::NotOurs(NotOurs::NotSynchronised)), Onward::Next);
+        assert_eq!(onward(&ReachError::NotOurs(NotOurs::OtherDomain { found: "evil".into() })), Onward::Stop);
     }
 }

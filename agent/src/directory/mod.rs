@@ -25,6 +25,7 @@ pub mod room;
 pub mod domain;
 pub mod names;
 pub mod broken;
+pub mod access;
 pub mod controllers;
 pub mod people;
 pub mod ceiling;

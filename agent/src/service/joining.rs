@@ -46,9 +46,7 @@ pub async fn join(token: &str, config: &Config, clock: &Clock, chance: &Chance) 
 
 /// Closes the folder before a key lies in it. One that somebody else made stays theirs, whatever is set on it.
 fn close(folder: &Path) -> Result<(), Diagnostic> {
-    let unreadable = |error: std::io::Error| {
-        Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", folder.display(), error.kind()), Exit::Failed)
-    };
+    let unreadable = |error: std::io::Error| Diagnostic::not_writable(folder, &error);
     if acl::is_foreign(folder).map_err(unreadable)? {
         let detail = format!("{} was made by another account, or is a link", folder.display());
         return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, detail, Exit::Failed));

@@ -32,9 +32,7 @@ pub struct Lock {
 
 /// Makes the data folder if need be and takes its lock.
 pub fn lock(folder: &Path) -> Result<Lock, Diagnostic> {
-    let not_writable = |error: io::Error| {
-        Diagnostic::new(catalogue::NOT_WRITABLE, format!("{}: {}", folder.display(), error.kind()), Exit::Failed)
-    };
+    let not_writable = |error: io::Error| Diagnostic::not_writable(folder, &error);
     private_file::make_folder(folder).map_err(not_writable)?;
     let path = folder.join(LOCK);
     // On a full or read-only disk the lock of an earlier start is as good.

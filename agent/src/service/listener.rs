@@ -8,6 +8,7 @@ use rollcall_protocol::checkin::{CheckinRequest, EpochWish};
 use rollcall_protocol::{catalogue, limits};
 use tokio::time::Instant;
 
+use super::breather::Breather;
 use super::desk::Desk;
 use super::keeping;
 use crate::cloud::backoff;
@@ -30,12 +31,14 @@ const BREATH: Duration = Duration::from_millis(300);
 pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk) -> Ended {
     let mut backoff = backoff::CLOUD;
     let mut vouched_at: Option<Instant> = None;
+    let mut breather = Breather::default();
     loop {
         let wait = u32::try_from(limits::LONG_POLL.as_secs()).unwrap_or(55);
         // The first answer, and the first after a failure, should come at once: the portal shows us again, and a version
         // on trial has proven itself.
         let wait = if backoff.failures() == 0 && desk.is_answered() { wait } else { 0 };
         let request = desk.request(wait, link.clock.offset_ms());
+        let asked_at = Instant::now();
         let answer = tokio::select! {
             answer = checkin::check_in(link, identity, &request, in_force(&request, desk)) => answer,
             // A wish for a new epoch is answered at once, and an answer that nobody hears would be an epoch in vain.
@@ -49,7 +52,9 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
                 backoff.reset();
                 desk.heard(&request.done);
                 desk.clear_all("RC-30");
+                let breath = breather.after(&request, &heard, asked_at.elapsed(), link.chance.fraction());
                 take(heard, folder, desk, link);
+                tokio::time::sleep(breath).await;
             }
             Err(LinkError::Refused(Refusal::Revoked { .. })) => return Ended::Revoked,
             Err(error) => {

@@ -13,6 +13,7 @@ pub mod desk;
 pub mod schedule;
 pub mod overtaking;
 pub mod epochs;
+pub mod breather;
 pub mod listener;
 pub mod errands;
 pub mod clerk;

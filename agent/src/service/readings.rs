@@ -43,6 +43,7 @@ impl Worker<'_> {
             return Ok(());
         }
         self.begun.end(self.folder, &self.tried);
+        self.ended = Some((Instant::now(), self.link.clock.now()));
         let finished_at = self.link.clock.cloud_now();
         self.jitter = self.link.chance.fraction();
         let report = match &result {

@@ -9,6 +9,7 @@ use rollcall_protocol::limits;
 use rollcall_protocol::loss::Accepted;
 use uuid::Uuid;
 
+use crate::clock::is_of_the_future;
 use crate::cycle::Extent;
 use crate::spool::state::State;
 
@@ -20,6 +21,8 @@ pub struct Situation<'a> {
     /// What a reading would be made with now.
     pub recipe: Option<Hash>,
     pub last_try: Option<Try>,
+    /// What has passed since that try ended, if it ended in this process.
+    pub since_try: Option<TimeDelta>,
     /// Commands that a cycle has tried to carry out since they came.
     pub tried: &'a [Uuid],
     /// Of those, the ones that are carried out; the cloud may not have heard it yet.
@@ -91,14 +94,15 @@ pub fn decide(situation: &Situation<'_>, now: DateTime<Utc>) -> Next {
     }
     let signed_now = now + situation.signed_offset;
     if let Some(pause) = desired.pause.as_ref().filter(|pause| pause.holds(signed_now)) {
-        return Next::Paused(pause.until.map(|until| until - situation.signed_offset));
+        let here = |until: DateTime<Utc>| until.checked_sub_signed(situation.signed_offset).unwrap_or(until);
+        return Next::Paused(pause.until.map(here));
     }
     if let Some(trigger) = ordered(situation, desired)
         && may_insist(situation, desired, signed_now)
     {
         return Next::Run(run(situation, desired, trigger));
     }
-    match due(situation, desired) {
+    match due(situation, desired, now) {
         (_, Some(at)) if at > now => Next::Sleep(at),
         (trigger, _) => Next::Run(run(situation, desired, trigger)),
     }
@@ -111,7 +115,7 @@ fn may_insist(situation: &Situation<'_>, desired: &DesiredState, signed_now: Dat
     match (outcome, situation.sign_in) {
         (Some(Outcome::Refused), SignInChange::Same) => {
             let interval = interval(desired, situation.jitter);
-            situation.insisted_at.is_none_or(|at| signed_now >= at + interval)
+            situation.insisted_at.is_none_or(|at| is_of_the_future(at, signed_now) || signed_now >= at + interval)
         }
         (Some(Outcome::Refused), SignInChange::Changed)
         | (Some(Outcome::Complete | Outcome::Failed(_)) | None, SignInChange::Same | SignInChange::Changed) => true,
@@ -153,7 +157,10 @@ fn ordered(situation: &Situation<'_>, desired: &DesiredState) -> Option<Trigger>
 }
 
 /// When the next cycle is due by itself, and why. `None`: at once.
-fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<DateTime<Utc>>) {
+///
+/// Inside a process it goes by what has passed since the last try: no answer can say that it was longer. What an earlier one
+/// stamped counts unless it is of the future.
+fn due(situation: &Situation<'_>, desired: &DesiredState, now: DateTime<Utc>) -> (Trigger, Option<DateTime<Utc>>) {
     let base = &situation.state.base;
     let interval = interval(desired, situation.jitter);
     // Whom another reading can settle is counted as awaiting; whom none can settle must not make us read without end.
@@ -164,8 +171,9 @@ fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<Da
     let waits = desired.commands.iter().any(|command| is_open(&command));
     match situation.last_try {
         Some(Try { at, outcome: Outcome::Refused, .. }) => {
-            let next = next_after(Outcome::Refused, at, desired, situation.jitter) - situation.signed_offset;
-            return (Trigger::Schedule, (situation.sign_in == SignInChange::Same).then_some(next));
+            let at = stamped(at, now + situation.signed_offset).filter(|_| situation.sign_in == SignInChange::Same);
+            let next = |at| next_after(Outcome::Refused, at, desired, situation.jitter) - situation.signed_offset;
+            return (Trigger::Schedule, at.map(next));
         }
         // Another selection may be what mends it.
         Some(Try { outcome: Outcome::Failed(_), recipe, .. })
@@ -174,21 +182,38 @@ fn due(situation: &Situation<'_>, desired: &DesiredState) -> (Trigger, Option<Da
             return (Trigger::SelectionChanged, None);
         }
         Some(Try { at, outcome: outcome @ Outcome::Failed(_), .. }) => {
-            return (Trigger::Schedule, Some(next_after(outcome, at, desired, situation.jitter)));
+            let at = ended(situation, at, now);
+            return (Trigger::Schedule, at.map(|at| next_after(outcome, at, desired, situation.jitter)));
         }
         Some(Try { at, outcome: Outcome::Complete, .. }) if waits || situation.state.awaiting > 0 => {
-            return (Trigger::SecondReading, Some(at + situation.second_reading_after));
+            return (Trigger::SecondReading, ended(situation, at, now).map(|at| at + situation.second_reading_after));
         }
         Some(Try { outcome: Outcome::Complete, .. }) | None => {}
     }
     let Some(finished_at) = base.finished_at.filter(|_| base.snapshot > 0) else { return (Trigger::Start, None) };
+    let finished_at = match situation.last_try {
+        Some(_) => ended(situation, finished_at, now),
+        None => stamped(finished_at, now),
+    };
     if situation.recipe.is_some() && situation.recipe != base.recipe {
         return (Trigger::SelectionChanged, None);
     }
     if situation.state.awaiting > 0 {
-        return (Trigger::SecondReading, Some(finished_at + situation.second_reading_after));
+        return (Trigger::SecondReading, finished_at.map(|at| at + situation.second_reading_after));
     }
-    (Trigger::Schedule, Some(finished_at + interval))
+    (Trigger::Schedule, finished_at.map(|at| at + interval))
+}
+
+/// When the last try ended, as this process has watched it, or as an earlier one has stamped it.
+fn ended(situation: &Situation<'_>, stamp: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match situation.since_try {
+        Some(since) => now.checked_sub_signed(since),
+        None => stamped(stamp, now),
+    }
+}
+
+fn stamped(stamp: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (!is_of_the_future(stamp, now)).then_some(stamp)
 }
 
 /// The shortest interval of the imports, lengthened by up to a tenth so that many agents spread.
@@ -250,6 +275,7 @@ mod tests {
             state,
             recipe: Some(Hash::of(b"r")),
             last_try: None,
+            since_try: None,
             tried: &[],
             done: &[],
             sign_in: SignInChange::Same,
@@ -434,6 +460,30 @@ mod tests {
         let told = Situation { signed_offset, ..situation(&paused, &state) };
         assert_eq!(decide(&told, at(419)), Next::Paused(Some(at(420))));
         assert!(matches!(decide(&told, at(420)), Next::Run(_)));
+    }
+
+    #[test]
+    fn a_reading_that_a_false_time_stamped_ahead_ends_no_readings() {
+        let wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        for ahead in [TimeDelta::hours(8), TimeDelta::days(1_500), DateTime::<Utc>::MAX_UTC - at(10)] {
+            let mut state = synced(0);
+            state.base.finished_at = Some(at(10) + ahead);
+            assert!(matches!(decide(&situation(&wanted, &state), at(10)), Next::Run(_)), "{ahead}");
+
+            let last_try = Some(Try { at: at(10) + ahead, outcome: Outcome::Complete, recipe: None });
+            let watched = Situation { last_try, since_try: Some(TimeDelta::minutes(4)), ..situation(&wanted, &state) };
+            assert_eq!(decide(&watched, at(10)), Next::Sleep(at(186)), "180 minutes after it ended: {ahead}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_says_it_is_later_brings_no_reading_forward() {
+        let wanted = desired(vec![import(11, &[ou(21)], &[])]);
+        let state = synced(0);
+        let last_try = Some(Try { at: at(0), outcome: Outcome::Complete, recipe: None });
+        let told = Situation { last_try, since_try: Some(TimeDelta::minutes(4)), ..situation(&wanted, &state) };
+
+        assert_eq!(decide(&told, at(900)), Next::Sleep(at(1_076)));
     }
 
     #[test]

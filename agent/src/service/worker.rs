@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::Phase;
 use rollcall_protocol::desired::{Command, DesiredState, Order};
@@ -64,6 +64,8 @@ pub struct Worker<'a> {
     pub link: &'a Link,
     pub desk: &'a Desk,
     pub(super) last_try: Option<Try>,
+    /// When the last try of this process ended: by a clock that nobody can set, and by this machine's.
+    pub(super) ended: Option<(Instant, DateTime<Utc>)>,
     pub(super) refused: Option<Refusal>,
     pub(super) insisted_at: Option<DateTime<Utc>>,
     pub(super) pace: Pace,
@@ -98,6 +100,7 @@ impl<'a> Worker<'a> {
                 Some(Try { outcome: Outcome::Refused, .. }) => last_try,
                 Some(Try { outcome: Outcome::Complete | Outcome::Failed(_), .. }) | None => failed.or(last_try),
             },
+            ended: None,
             refused,
             insisted_at: refused.and_then(|refusal| refusal.insisted_at),
             pace: Pace::default(),
@@ -207,6 +210,7 @@ impl<'a> Worker<'a> {
             state: &seen,
             recipe: wanted.as_ref().and_then(|wanted| self.recipe(wanted)),
             last_try: self.last_try,
+            since_try: self.since_try(),
             tried: &self.tried,
             done: &self.done,
             sign_in: self.sign_in_change(),
@@ -234,6 +238,13 @@ impl<'a> Worker<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The longer of two: the one stands still while the machine sleeps, the other can be set back.
+    fn since_try(&self) -> Option<TimeDelta> {
+        let (ended, here) = self.ended?;
+        let watched = TimeDelta::from_std(ended.elapsed()).ok()?;
+        Some(watched.max(self.link.clock.now() - here))
     }
 
     /// What waits to be sent is what the portal should show.

@@ -54,7 +54,7 @@ impl Spool {
     pub fn begin_commit(&mut self) -> Result<CycleWriter<'_>, SpoolError> {
         let reading = self.reading.as_ref().ok_or(SpoolError::Unreadable)?;
         let transaction = self.db.transaction()?;
-        transaction.execute_batch("delete from staged; delete from batch;")?;
+        transaction.execute_batch("delete from gone; delete from batch;")?;
         Ok(CycleWriter { transaction, reading, folder: self.folder.clone() })
     }
 
@@ -87,7 +87,7 @@ impl CycleWriter<'_> {
 
     /// A person who leaves the snapshot.
     pub fn stage_gone(&self, guid: Uuid) -> Result<(), SpoolError> {
-        self.transaction.prepare_cached("insert into staged (guid) values (?1)")?.execute([guid.as_bytes()])?;
+        self.transaction.prepare_cached("insert into gone (guid) values (?1)")?.execute([guid.as_bytes()])?;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Decides how the snapshot becomes the acknowledged one: from the very bytes that the cloud has acknowledged.
 //!
 //! A record is written once, into the signed batch. When the last part of a cycle has arrived, all its parts lie in the
-//! ledger; whoever is present in them is known from then on, and whoever was staged to go is not.
+//! ledger; whoever is present in them is known from then on, and whoever goes with them is not.
 
 use rollcall_protocol::batch::BatchClaims;
 use rollcall_protocol::body;
@@ -43,8 +43,8 @@ pub(super) fn fold(transaction: &Transaction<'_>, last: &BatchClaims) -> Result<
         return Err(SpoolError::Damaged("a part of the cycle is not in the ledger".to_owned()));
     }
     transaction.execute_batch(
-        "delete from person where guid in (select guid from staged where json is null);
-         delete from staged;",
+        "delete from person where guid in (select guid from gone);
+         delete from gone;",
     )?;
     Ok(())
 }

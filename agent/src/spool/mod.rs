@@ -190,17 +190,18 @@ pub fn remove_files(folder: &Path) -> std::io::Result<()> {
 /// Short, since the check-in waits meanwhile; whoever needs longer is met by trying again.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// 4 GiB: a snapshot of a million people, the same once more on its way, and the ledger.
+/// 4 GiB: a snapshot of a million people, the same once more in batches on their way, and the ledger.
 const MOST_PAGES: i64 = 1_048_576;
 
 /// The form of the tables below. A file of another form is put aside; the directory is read again.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 fn make_tables(db: &Connection) -> Result<(), SpoolError> {
     let format: i64 = db.query_row("pragma user_version", [], |row| row.get(0))?;
     let tables: i64 = db.query_row("select count(*) from sqlite_master", [], |row| row.get(0))?;
     match (format, tables) {
         (FORMAT, 1..) => Ok(()),
+        (2, 1..) => Ok(db.execute_batch(FROM_2)?),
         (0, 0) => {
             db.execute_batch(SCHEMA)?;
             Ok(db.pragma_update(None, "user_version", FORMAT)?)
@@ -208,6 +209,16 @@ fn make_tables(db: &Connection) -> Result<(), SpoolError> {
         _ => Err(SpoolError::Unreadable),
     }
 }
+
+/// The form before kept those who go in a table that had room for more.
+const FROM_2: &str = "
+begin;
+create table gone (guid blob primary key) without rowid;
+insert into gone (guid) select guid from staged;
+drop table staged;
+pragma user_version = 3;
+commit;
+";
 
 /// `sum` is a SHA-256 over the rest of its row: SQLite itself does not notice a flipped bit inside a value.
 const SCHEMA: &str = "
@@ -221,13 +232,7 @@ create table person (
     json text not null
 );
 create index person_in_order on person (guid, hash, imports);
-create table staged (
-    id integer primary key,
-    guid blob not null unique,
-    hash blob,
-    imports blob,
-    json text
-);
+create table gone (guid blob primary key) without rowid;
 create table missed (
     guid blob primary key,
     first_missed_at text not null,
@@ -269,6 +274,24 @@ pub fn set_aside(folder: &Path, now: DateTime<Utc>) -> Result<(), SpoolError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spool_of_the_form_before_goes_on_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap());
+        let before = "drop table gone;
+            create table staged (id integer primary key, guid blob not null unique, hash blob, imports blob, json text);
+            insert into staged (guid) values (x'01');
+            pragma user_version = 2;";
+        Connection::open(folder.path().join(FILE)).unwrap().execute_batch(before).unwrap();
+
+        let (spool, found) = Spool::open(folder.path(), DateTime::UNIX_EPOCH).unwrap();
+
+        assert_eq!(found, Found::Sound);
+        let gone: Vec<u8> = spool.db.query_row("select guid from gone", [], |row| row.get(0)).unwrap();
+        assert_eq!(gone, [1]);
+        assert!(spool.db.query_row("select count(*) from staged", [], |row| row.get::<_, i64>(0)).is_err());
+    }
 
     #[test]
     fn a_damaged_spool_is_put_aside_and_a_new_one_begins() {

@@ -95,8 +95,8 @@ impl Spool {
         Ok(self.db.query_row(sql, [], |row| Ok(Waiting { batches: get_u64(row, 0)?, bytes: get_u64(row, 1)? }))?)
     }
 
-    /// The cloud has the batch, synced to its disk. It moves to the ledger; with the last of a cycle the staged
-    /// snapshot becomes the acknowledged one.
+    /// The cloud has the batch, synced to its disk. It moves to the ledger; with the last of a cycle what was sent
+    /// becomes the acknowledged snapshot.
     pub fn acknowledge(&mut self, batch: &Outgoing, now: DateTime<Utc>) -> Result<Acknowledged, SpoolError> {
         let mut state = self.state()?;
         let transaction = self.db.transaction()?;

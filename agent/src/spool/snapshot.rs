@@ -141,7 +141,8 @@ pub(super) fn note_missed(
            ntds_guid = excluded.ntds_guid,
            invocation_id = excluded.invocation_id,
            sum = excluded.sum
-         where ntds_guid <> excluded.ntds_guid or invocation_id <> excluded.invocation_id",
+         where ntds_guid <> excluded.ntds_guid or invocation_id <> excluded.invocation_id
+           or first_missed_at > excluded.first_missed_at",
     )?
     .execute(params![guid.as_bytes(), at, ntds, invocation, sum.as_bytes()])?;
     Ok(())

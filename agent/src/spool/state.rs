@@ -96,7 +96,7 @@ impl Spool {
     pub fn begin_epoch(&mut self, epoch: Epoch) -> Result<(), SpoolError> {
         let mut state = self.state()?;
         let transaction = self.db.transaction()?;
-        transaction.execute_batch("delete from batch; delete from staged;")?;
+        transaction.execute_batch("delete from batch; delete from gone;")?;
         state.chain = Some(epoch.head());
         state.base.snapshot = 0;
         state.base.structure = None;
@@ -134,7 +134,7 @@ impl Spool {
         self.drop_reading();
         self.db.execute_batch(
             "begin;
-             delete from person; delete from staged; delete from missed; delete from batch; delete from sent;
+             delete from person; delete from gone; delete from missed; delete from batch; delete from sent;
              delete from state;
              commit;
              vacuum;

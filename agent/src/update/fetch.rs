@@ -15,7 +15,7 @@ use super::files::Files;
 use super::ledger::{Installed, Ledger};
 use super::pinned;
 use super::store::Store;
-use crate::cloud::link::{Link, LinkError};
+use crate::cloud::link::{Link, LinkError, Pieces};
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 
@@ -50,14 +50,9 @@ impl From<&FetchError> for Diagnostic {
 /// Where a publication comes from.
 pub trait Source {
     /// The next bytes of a file; `None` at its end.
-    type File: AsyncFile;
+    type File: Pieces;
     /// `None` when there is no such file.
     fn open(&self, name: &str) -> impl Future<Output = Result<Option<Self::File>, LinkError>> + Send;
-}
-
-/// A file that comes piece by piece.
-pub trait AsyncFile: Send {
-    fn next(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, LinkError>> + Send;
 }
 
 /// The cloud, which asks for a signature of this agent.

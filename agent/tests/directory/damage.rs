@@ -272,11 +272,11 @@ async fn campaign(cases: u64) {
 
 #[tokio::test]
 async fn five_hundred_damaged_spools_send_no_wrong_change() {
-    campaign(500).await;
+    Box::pin(campaign(500)).await;
 }
 
 #[tokio::test]
 #[ignore = "cargo xtask soak spool"]
 async fn soak_spool() {
-    campaign(10_000).await;
+    Box::pin(campaign(10_000)).await;
 }

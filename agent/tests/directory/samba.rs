@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rollcall_agent::cycle::Access;
 use rollcall_agent::cycle::concern::Concern;
+use rollcall_agent::directory::access::Access;
 use rollcall_agent::directory::connect::{Target, Timeouts};
 use rollcall_agent::directory::controllers::Controllers;
 use rollcall_agent::directory::method::{Credentials, Method, Tls};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_agent::clock::{Chance, Clock};
-use rollcall_agent::cycle::{Access, Cycle, CycleError, Extent, Purpose, Summary, Wish};
+use rollcall_agent::cycle::{Cycle, CycleError, Extent, Purpose, Summary, Wish};
+use rollcall_agent::directory::access::Access;
 use rollcall_agent::directory::ceiling::NeverRead;
 use rollcall_agent::directory::connect::{Target, Timeouts};
 use rollcall_agent::directory::controllers::Controllers;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use rollcall_lab::directory::Fault;
 use rollcall_protocol::desired::Order;
 
@@ -74,4 +75,39 @@ async fn an_order_sends_a_refused_password_once_an_interval_however_often_the_se
     }
 
     assert_eq!(home.directory.tally().binds, 2, "{}", home.log());
+}
+
+#[tokio::test]
+async fn what_a_sync_by_hand_learned_of_the_sign_in_is_known_to_the_service() {
+    let home = Home::enrolled(80).await;
+    home.directory.fault(Fault::RefuseBinds { data: "775" });
+    assert_ne!(home.agent(&["sync"]).await.status.code(), Some(0));
+    let tried = home.directory.tally().binds;
+
+    crash_after(&home, async || until_more_is_said(&home).await).await;
+
+    assert_eq!(home.directory.tally().binds, tried, "a locked account is not tried by itself: {}", home.log());
+    home.directory.heal();
+    assert_eq!(home.agent(&["sync"]).await.status.code(), Some(0));
+    assert!(!home.path("data/refused.json").exists(), "nobody waits for an interval after that");
+}
+
+/// A proxy that looks into the line can say any time, and so can a cloud whose clock is wrong for an hour.
+#[tokio::test]
+async fn a_reading_that_was_stamped_years_ahead_is_not_the_last_one() {
+    let home = Home::enrolled(80).await;
+    home.cloud.books(|books| books.ahead = TimeDelta::days(1_500));
+    let read_once_more = async || {
+        let before = home.cloud.books(|books| books.cycles.len());
+        crash_after(&home, async || {
+            home.cloud.until("a cycle", |books| books.cycles.len() > before).await;
+            until_more_is_said(&home).await;
+        })
+        .await;
+    };
+    read_once_more().await;
+
+    home.cloud.books(|books| books.ahead = TimeDelta::zero());
+
+    read_once_more().await;
 }

@@ -53,6 +53,7 @@ async fn a_paused_service_only_checks_in_and_resumes() {
 }
 
 /// A proxy that looks into the line can say any time; only instructions are signed.
+// proves: R-8
 #[tokio::test]
 async fn a_time_that_nobody_signed_ends_no_pause_and_keeps_none_up() {
     let home = Home::enrolled(80).await;
@@ -123,6 +124,7 @@ async fn a_service_ends_within_seconds_in_the_midst_of_a_reading_and_leaves_noth
 }
 
 /// Comparing, packing, signing and writing everybody goes on for seconds without a pause.
+// proves: R-15
 #[tokio::test]
 async fn a_service_ends_within_seconds_while_it_writes_twenty_thousand_people() {
     let home = Home::enrolled(20_000).await;

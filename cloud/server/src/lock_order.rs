@@ -21,7 +21,7 @@ use crate::{
     testing::{TestAgent, TestCloud, crowd},
 };
 
-const ROUNDS: u8 = 25;
+const ROUNDS: u8 = 15;
 
 /// What an act of this round waits before it begins, another time for each of them in each round.
 async fn stagger(round: u8, act: u8) {

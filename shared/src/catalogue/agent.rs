@@ -30,7 +30,7 @@ faults! {
     CEILING_LOST = "RC-1022", "Local ceiling names a place that is not there", "A place in privacy.never_read cannot be found, so nobody can say who is in it; every import stands still and nobody joins or leaves.",
         ["Write the place as it is now, or its objectGUID, which stays through renames.", "Remove the line if the place is gone for good."], event 310;
     LEDGER_ALTERED = "RC-1023", "Ledger does not match its signatures", "What the agent keeps as sent is not what it once signed: the file was changed or damaged.",
-        ["Trust the cloud's copy: rollcall verify checks it.", "See who can write the data folder, and check the disk."], event 240;
+        ["Trust the cloud's copy: it is kept as it came, with its signatures.", "See who can write the data folder, and check the disk."], event 240;
     BUNDLE_FAILED = "RC-1024", "Bundle could not be made or sent", "The support bundle did not come to be, or did not arrive.",
         ["Run rollcall-agent bundle on the machine and send the file by hand."], event 410;
     UPDATE_UNAVAILABLE = "RC-1040", "Update cannot be fetched", "The cloud offered a version but does not hand out its files.",

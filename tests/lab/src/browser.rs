@@ -32,7 +32,7 @@ pub struct Browser {
     session: String,
     client: reqwest::Client,
     _driver: Program,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +53,8 @@ impl Browser {
         let status = format!("{base}/status");
         let is_ready = async || client.get(&status).send().await.is_ok_and(|answer| answer.status() == 200);
         driver.wait_until(READY_WITHIN, is_ready).await?;
-        let mut browser = Self { session: format!("{base}/session"), client, _driver: driver, _data: data };
-        let begun = browser.ask("", &capabilities(&browser._data.path().join("profile"))).await?;
+        let mut browser = Self { session: format!("{base}/session"), client, _driver: driver, data };
+        let begun = browser.ask("", &capabilities(&browser.data.path().join("profile"))).await?;
         let id = begun["sessionId"].as_str().unwrap_or_default();
         browser.session = format!("{base}/session/{id}");
         Ok(browser)

@@ -94,10 +94,11 @@ fn what_a_crowd_may(list: *mut ACL, index: u32) -> io::Result<Openness> {
         }
         let entry = entry.cast::<ACCESS_ALLOWED_ACE>();
         let sid: PSID = (&raw mut (*entry).SidStart).cast();
-        Ok(match is_crowd(sid) {
-            true if (*entry).Mask & WRITES != 0 => Openness::Writable,
-            true if (*entry).Mask & (FILE_READ_DATA | GENERIC_READ_OR_ALL) != 0 => Openness::Readable,
-            true | false => Openness::Closed,
+        let mask = if is_crowd(sid) { (*entry).Mask } else { 0 };
+        Ok(match (mask & WRITES, mask & (FILE_READ_DATA | GENERIC_READ_OR_ALL)) {
+            (0, 0) => Openness::Closed,
+            (0, _) => Openness::Readable,
+            (_, _) => Openness::Writable,
         })
     }
 }

@@ -43,7 +43,7 @@ struct Piece {
     handed_out: std::sync::Arc<Mutex<usize>>,
 }
 
-impl AsyncFile for Piece {
+impl Pieces for Piece {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
         let part = match &self.served {
             Served::Endless => vec![b' '; 10_000],

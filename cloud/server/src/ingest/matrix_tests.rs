@@ -241,16 +241,11 @@ async fn fork(cloud: &TestCloud, seed: u8) -> TestAgent {
     agent
 }
 
+// proves: R-13
 async fn no_signature_opens_a_route_but_the_agents_own(cloud: TestCloud) {
     let mut world = World::build(&cloud).await;
     let before = world.picture().await;
-    let signed = || {
-        ROUTES.iter().filter_map(|(_, path, door)| match door {
-            Door::Token => None,
-            Door::Signed(answers) => Some((*path, *answers)),
-        })
-    };
-    for (path, answers) in signed() {
+    for (path, answers) in signed_routes() {
         let own = world.draft(path, Whose::Own).await;
         let own_key = &world.agent.key;
         let elsewhere = if path == path::CHECKIN { path::BATCHES } else { path::CHECKIN };
@@ -299,14 +294,25 @@ async fn no_signature_opens_a_route_but_the_agents_own(cloud: TestCloud) {
         assert_eq!(world.picture().await, before, "{path} changed something");
     }
 
-    // Then each is taken from the agent itself, once.
-    for (path, answers) in signed() {
+    each_is_taken_from_the_agent_itself_once(&mut world).await;
+}
+
+async fn each_is_taken_from_the_agent_itself_once(world: &mut World<'_>) {
+    let cloud = world.cloud;
+    for (path, answers) in signed_routes() {
         let own = world.draft(path, Whose::Own).await;
         assert_eq!(cloud.ask(own.by(&world.agent.key)).await.status(), answers.own, "{path}");
         let taken = world.picture().await;
         assert_eq!(cloud.ask(own.by(&world.agent.key)).await.status(), answers.again, "{path} again");
         assert_eq!(world.picture().await, taken, "{path} was taken twice");
     }
+}
+
+fn signed_routes() -> impl Iterator<Item = (&'static str, Answers)> {
+    ROUTES.iter().filter_map(|(_, path, door)| match door {
+        Door::Token => None,
+        Door::Signed(answers) => Some((*path, *answers)),
+    })
 }
 
 async fn what_needs_a_token_opens_to_nothing_else(cloud: TestCloud) {

@@ -3,6 +3,7 @@
 use super::BenchError;
 use super::measured::{self, Measured};
 use crate::world::{Agent, AgentSetup, Binding, Cloud};
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -49,12 +50,15 @@ impl Customer {
         Ok(command)
     }
 
-    /// Runs it and says besides how long it took until everything lay signed in the spool: the agent notes the end of
-    /// its cycle before it begins to push.
+    /// Runs it and says besides how long its cycle took: from turning to the directory until everything lay signed in the
+    /// spool. The agent notes both before it begins to push.
     pub fn sync(&self) -> Result<(Measured, Duration), BenchError> {
         let run = measured::measure(&mut self.sync_command()?)?;
-        let noted = fs::metadata(self.agent.folder().join("data/last-cycle.json"))?.modified()?;
-        Ok((run, noted.duration_since(run.started).unwrap_or(run.wall)))
+        let note = self.agent.folder().join("data/last-cycle.json");
+        let noted: DateTime<Utc> = fs::metadata(&note)?.modified()?.into();
+        let told: Value = serde_json::from_slice(&fs::read(note)?).map_err(std::io::Error::from)?;
+        let began = DateTime::parse_from_rfc3339(&text(&told, "started_at")).ok();
+        Ok((run, began.and_then(|began| (noted - began.to_utc()).to_std().ok()).unwrap_or(run.wall)))
     }
 
     /// The newest run of the cloud once it holds this many people and is not the `earlier` one.

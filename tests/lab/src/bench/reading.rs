@@ -68,7 +68,7 @@ pub(super) fn open_scripted(users: usize) -> Result<(Directory, tempfile::TempDi
     let ou = directory.at("OU=Staff").ok_or(BenchError::TooLate("a directory with an OU named Staff"))?;
     let is_ours = |person: &Person| person.standing == Standing::Ordinary && person.containers.contains(&ou);
     let people = directory.people().iter().filter(|person| is_ours(person)).count() as u64;
-    let base = directory.base_dn().to_owned();
+    let base = directory.base_dn().clone();
     let chosen = format!("OU=Staff,{base}");
     Ok((directory, trust, Place { source: Source { binding, base }, ou, chosen, people }))
 }
@@ -77,7 +77,7 @@ pub(super) fn open_scripted(users: usize) -> Result<(Directory, tempfile::TempDi
 pub async fn samba(options: &Options, report: &mut Report) -> Result<(), BenchError> {
     let samba = Samba::start(&SambaSetup { domain_name: "bench.example".into(), address: None })?;
     samba.fill(&Filling::company(options.samba_users, 11))?;
-    let base = samba.base_dn().to_owned();
+    let base = samba.base_dn().clone();
     let chosen = format!("OU=Staff,{base}");
     let people = samba.people()?.iter().filter(|person| person.is_under(&chosen)).count() as u64;
     let source = Source { binding: Binding::to_samba(&samba), base };

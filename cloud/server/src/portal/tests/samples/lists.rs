@@ -70,20 +70,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("audit", draw(&audit())),
         ("audit_none", draw(&AuditPage { rows: vec![], ..audit() })),
         ("system", draw(&system())),
-        (
-            "system_dead_job",
-            draw(&SystemPage {
-                dead: vec![DeadJob {
-                    id: "job_0191".into(),
-                    kind: "send_mail".into(),
-                    since: ago(300),
-                    fault: &catalogue::MAIL_UNKNOWN,
-                    detail: Some("the program ended while it was sent".into()),
-                }],
-                outlived_restore: 3,
-                ..system()
-            }),
-        ),
+        ("system_dead_job", draw(&busy_system())),
     ]
 }
 
@@ -463,6 +450,20 @@ fn audit() -> AuditPage {
     }
 }
 
+fn busy_system() -> SystemPage {
+    SystemPage {
+        dead: vec![DeadJob {
+            id: "job_0191".into(),
+            kind: "send_mail".into(),
+            since: ago(300),
+            fault: &catalogue::MAIL_UNKNOWN,
+            detail: Some("the program ended while it was sent".into()),
+        }],
+        outlived_restore: 3,
+        ..system()
+    }
+}
+
 fn system() -> SystemPage {
     SystemPage {
         frame: frame("System", Section::System),
@@ -484,6 +485,15 @@ fn system() -> SystemPage {
 
 pub fn of_updates() -> Vec<(&'static str, String)> {
     vec![("updates", draw(&updates())), ("updates_none", draw(&no_updates()))]
+}
+
+fn upcoming() -> UpcomingRow {
+    UpcomingRow {
+        version: "1.4.2".into(),
+        platform: "x86_64-windows".into(),
+        day: "24 Nov 2026".into(),
+        published: ago(7_200),
+    }
 }
 
 fn updates() -> UpdatesPage {
@@ -519,12 +529,7 @@ fn updates() -> UpdatesPage {
                 can_resume: false,
             },
         ],
-        upcoming: vec![UpcomingRow {
-            version: "1.4.2".into(),
-            platform: "x86_64-windows".into(),
-            day: "24 Nov 2026".into(),
-            published: ago(7_200),
-        }],
+        upcoming: vec![upcoming()],
         delay_days: 7,
         most_delay_days: 30,
         window: Some(("22:00".into(), "05:00".into())),
