@@ -180,13 +180,22 @@ impl<'a> World<'a> {
         let mut tx = cloud.db().read(&cloud.who.scope).await.unwrap();
         let (scope, agent) =
             rows::find(&mut tx, &cloud.who.scope, AgentId::from(self.agent.id)).await.unwrap().unwrap();
+        // What another agent says in its own name is told of that one.
+        let other = AgentId::from(self.of_another_customer.id).to_string();
+        let is_of_another =
+            |line: &&audit::Line| line.object_id.as_ref() == Some(&other) || line.actor == format!("agent {other}");
         let of_agent = format!(
             "{agent:?} {:?} {:?} {:?} {:?} {:?}",
             agent_keys::list(&mut tx, &scope).await.unwrap(),
             inbox::count_waiting(&mut tx, &scope, Uuid::nil()).await.unwrap(),
             commands::list_open(&mut tx, scope.agent()).await.unwrap(),
             stored::list(&mut tx, &scope, cloud.now()).await.unwrap(),
-            audit::list(&mut tx, &cloud.who.scope, None, 100).await.unwrap().len(),
+            audit::list(&mut tx, &cloud.who.scope, None, 100)
+                .await
+                .unwrap()
+                .iter()
+                .filter(|line| !is_of_another(line))
+                .count(),
         );
         drop(tx);
         let jobs = rollcall_store::jobs::count_all(cloud.db()).await.unwrap();
