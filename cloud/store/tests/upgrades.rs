@@ -50,6 +50,9 @@ fn in_postgres(name: &str, kind: &str) -> String {
     }
 }
 
+/// From here on a consent is of one import and of so many people.
+const CONSENTS_WITH_A_NUMBER: i64 = 30;
+
 /// What a version that had one rollout for all platforms says of it.
 const ROLLOUT: &str = "update rollouts set version = '1.4.0', ring = 'tenth', cutoff = 6500, state = 'running'";
 
@@ -106,6 +109,11 @@ async fn fill_postgres(db: &mut PgConnection) -> Vec<Table> {
     tables
 }
 
+/// A consent that named neither its import nor a number is asked for once more.
+fn is_kept(version: i64, table: &Table) -> bool {
+    version >= CONSENTS_WITH_A_NUMBER || table.0 != "clearing_consents"
+}
+
 fn count(table: &Table) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("select count(*) from {}", table.0))
 }
@@ -149,7 +157,7 @@ async fn every_earlier_sqlite_database_keeps_its_rows() {
         bring_up(&Place::sqlite(&file)).await;
 
         let mut new = SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-        for table in &tables {
+        for table in tables.iter().filter(|table| is_kept(version, table)) {
             let (rows,): (i64,) = sqlx::query_as(count(table)).fetch_one(&mut new).await.unwrap();
             assert!(rows > 0, "{} of version {version} is empty", table.0);
         }
@@ -175,7 +183,7 @@ async fn every_earlier_postgres_database_keeps_its_rows() {
 
         bring_up(&Place::parse(&url).unwrap()).await;
 
-        for table in &tables {
+        for table in tables.iter().filter(|table| is_kept(version, table)) {
             let (rows,): (i64,) = sqlx::query_as(count(table)).fetch_one(&mut old).await.unwrap();
             assert!(rows > 0, "{} of version {version} is empty", table.0);
         }

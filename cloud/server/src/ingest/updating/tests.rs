@@ -422,6 +422,7 @@ async fn asked_twice(cloud: &TestCloud) -> TestAgent {
     let mut agent = agents(cloud, 1).await.remove(0);
     publish(cloud, 1, &["0.2.0"]);
     assert_eq!(as_version(cloud, &mut agent, "0.1.0").await.as_deref(), Some("0.2.0"));
+    cloud.pass(TimeDelta::minutes(5));
     publish(cloud, 2, &["0.2.0", "0.3.0"]);
     assert_eq!(as_version(cloud, &mut agent, "0.1.0").await.as_deref(), Some("0.3.0"));
     agent
