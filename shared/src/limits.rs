@@ -39,7 +39,7 @@ pub const WAITING_BYTES: i64 = 256 * 1024 * 1024;
 /// All parts of one cycle. It is applied when it is whole, so the largest directory must fit: of a packed record 150 bytes
 /// are ordinary.
 pub const CYCLE_BYTES: i64 = 512 * 1024 * 1024;
-const _: () = assert!(DIRECTORY_PEOPLE as i64 * 200 <= CYCLE_BYTES);
+const _: () = assert!(DIRECTORY_PEOPLE * 200 <= CYCLE_BYTES.unsigned_abs());
 /// Imports of one directory.
 pub const IMPORTS: usize = 64;
 /// Selections and excludes of one import, each.

@@ -45,9 +45,11 @@ pub async fn run(config: &Config, clock: Clock, entropy: Entropy) -> ExitCode {
                 tell("Master key opens the cloud's keys", opened.map(|_| ()));
             }
             Tables::Older => {
-                tell("Tables are of an older version; rollcall migrate or the next start brings them up", Ok(()))
+                tell("Tables are of an older version; rollcall migrate or the next start brings them up", Ok(()));
             }
-            Tables::Newer => tell("", Err(StartError::new(&catalogue::SCHEMA, "a newer version has been here"))),
+            Tables::Newer => {
+                tell("", Err(StartError::new(&catalogue::SCHEMA, "a newer version has been here")));
+            }
         }
         db.close().await;
     }

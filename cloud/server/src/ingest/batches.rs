@@ -68,9 +68,9 @@ async fn check_quota(tx: &mut WriteTx, batch: &Verified<BatchLink>) -> Result<()
     if has_room(waiting) { Ok(()) } else { Err(Refusal::Busy { retry_after_seconds: 60 }.into()) }
 }
 
-const fn has_room(waiting: Waiting) -> bool {
+fn has_room(waiting: Waiting) -> bool {
     let Waiting { parts, bytes, own_bytes } = waiting;
-    parts < limits::WAITING_PARTS as i64 && bytes < limits::WAITING_BYTES && own_bytes < limits::CYCLE_BYTES
+    parts < i64::from(limits::WAITING_PARTS) && bytes < limits::WAITING_BYTES && own_bytes < limits::CYCLE_BYTES
 }
 
 fn head_of(agent: &Agent) -> Result<ChainHead, Refused> {
