@@ -89,8 +89,9 @@ fn fetch_axe() -> Outcome {
     let packed = shell::output(pack.args(["pack", "--silent", AXE.0, "--pack-destination"]).arg(&folder))?;
     let archive = folder.join(packed.trim());
     let mut unpack = shell::command("tar");
-    unpack.args(["--extract", "--strip-components=1", "package/axe.min.js", "--file"]).arg(&archive);
-    shell::run(unpack.arg("--directory").arg(&folder))?;
+    // The folder counts only for what is named after it.
+    unpack.arg("--extract").arg("--file").arg(&archive).arg("--directory").arg(&folder);
+    shell::run(unpack.args(["--strip-components=1", "package/axe.min.js"]))?;
     fs::remove_file(&archive).map_err(to_text)?;
     if is_axe(&file) { Ok(()) } else { Err(format!("{} is not the {} we know", file.display(), AXE.0)) }
 }
