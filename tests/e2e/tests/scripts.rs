@@ -11,7 +11,6 @@ fn script(name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap()
 }
 
-// proves: M-53
 #[test]
 fn every_script_is_one_that_windows_powershell_takes() {
     for name in ["install.ps1", "rmm.ps1", "prove.ps1"] {
@@ -19,7 +18,6 @@ fn every_script_is_one_that_windows_powershell_takes() {
     }
 }
 
-// proves: M-53
 #[test]
 fn what_is_downloaded_is_checked_before_it_is_installed_and_leaves_nothing_behind() {
     let script = script("install.ps1");

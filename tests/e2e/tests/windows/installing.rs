@@ -19,7 +19,7 @@ async fn with_samba() -> (Site, Samba) {
     (site, samba)
 }
 
-// proves: R-15, M-53, L-24
+// proves: R-15, L-24
 #[tokio::test(flavor = "multi_thread")]
 async fn the_msi_installs_an_agent_that_enrols_reads_survives_an_upgrade_and_leaves_nothing() {
     // given: a built installer that the cloud hands out, and a customer's network
@@ -71,7 +71,6 @@ async fn the_msi_installs_an_agent_that_enrols_reads_survives_an_upgrade_and_lea
     assert_eq!(site.wine.registry(SOURCE, "EventMessageFile").await.unwrap(), "");
 }
 
-// proves: M-53
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_waits_while_the_cloud_is_away_and_an_uninstallation_keeps_what_it_was_told_to_keep() {
     // given: a cloud that is away
