@@ -155,7 +155,7 @@ async fn a_cloud_that_cannot_start_says_why_and_what_to_do() {
     let database =
         cloud.run_with(&["serve"], &[("ROLLCALL_DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")]).await.unwrap();
     refuses(&database, "RC-8005");
-    let key = cloud.run_with(&["serve"], &[("ROLLCALL_MASTER_KEY", &"A".repeat(43))]).await.unwrap();
+    let key = cloud.run_with(&["doctor"], &[("ROLLCALL_MASTER_KEY", &"A".repeat(43))]).await.unwrap();
     refuses(&key, "RC-8007");
 }
 
