@@ -77,7 +77,7 @@ impl fmt::Display for WayOut {
         match self {
             Self::Direct => f.write_str("none"),
             Self::Named(proxy) => write!(f, "{proxy}, as cloud.proxy says"),
-            Self::OfWindows { proxy, source } => write!(f, "{}, as {source} says", without_sign_in(proxy)),
+            Self::OfWindows { proxy, source } => write!(f, "{}, as told by {source}", without_sign_in(proxy)),
             Self::Excepted(source) => write!(f, "none: {source} excepts this address"),
             Self::NoneSet => {
                 f.write_str("none: neither WinHTTP of this machine nor the account that runs this has one")
@@ -121,7 +121,7 @@ mod tests {
         let proxy = "http://joe:canary@proxy:3128".to_owned();
         let way_out = WayOut::OfWindows { proxy, source: Source::Machine };
 
-        assert_eq!(way_out.to_string(), "http://proxy:3128, as WinHTTP of this machine says");
+        assert_eq!(way_out.to_string(), "http://proxy:3128, as told by WinHTTP of this machine");
         assert_eq!(way_out.proxy().as_deref(), Some("http://proxy:3128"));
     }
 

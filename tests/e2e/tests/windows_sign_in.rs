@@ -170,12 +170,15 @@ async fn a_windows_without_a_locator_asks_dns_and_its_own_proxy_settings_lead_to
     site.sync().await.unwrap();
     assert_eq!(site.differences().await.unwrap(), Vec::<String>::new());
     let checked = site.ask(&["check"]).await.unwrap().stdout;
-    assert!(checked.contains(&format!("cloud proxy: http://{server}, as WinHTTP of this machine says")), "{checked}");
+    assert!(
+        checked.contains(&format!("cloud proxy: http://{server}, as told by WinHTTP of this machine")),
+        "{checked}"
+    );
     assert!(checked.contains("Windows names no controller of lab.example (error "), "{checked}");
     assert!(checked.contains(&format!("controllers: {}, in this order", site.samba.host_name())), "{checked}");
 
     let status = site.status().await.unwrap();
-    assert_eq!(status["proxy"], format!("http://{server}, as WinHTTP of this machine says"));
+    assert_eq!(status["proxy"], format!("http://{server}, as told by WinHTTP of this machine"));
 
     // when: the cloud is on the bypass list
     site.wine.set_machine_proxy(&server, "127.0.0.*").await.unwrap();
@@ -189,9 +192,9 @@ async fn a_windows_without_a_locator_asks_dns_and_its_own_proxy_settings_lead_to
     // when: only the account has a proxy, by name and then by script
     site.wine.clear_machine_proxy().await.unwrap();
     site.wine.set_account_proxy(&server, "<local>").await.unwrap();
-    reached_through(&site, &proxy, "the Internet options of the service's account").await;
+    reached_through(&site, &proxy, "the Internet options of the account that runs this").await;
     site.wine.set_account_script(&proxy.script()).await.unwrap();
-    reached_through(&site, &proxy, "the script of the service's account").await;
+    reached_through(&site, &proxy, "the script of the account that runs this").await;
 
     // when: the setting changes under an agent that runs
     let (other, before) = (Proxy::start().await.unwrap(), proxy.carried());
@@ -215,7 +218,7 @@ async fn carries_more(site: &WindowsSite, proxy: &Proxy, before: usize) {
 async fn reached_through(site: &WindowsSite, proxy: &Proxy, source: &str) {
     let before = proxy.carried();
     let checked = site.ask(&["check"]).await.unwrap().stdout;
-    assert!(checked.contains(&format!("cloud proxy: http://{}, as {source} says", proxy.address())), "{checked}");
+    assert!(checked.contains(&format!("cloud proxy: http://{}, as told by {source}", proxy.address())), "{checked}");
     assert!(checked.contains("knows this agent's key"), "{checked}");
     assert!(proxy.carried() > before, "{checked}");
 }
