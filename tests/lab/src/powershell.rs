@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_redirection_where_errors_end_the_script_is_told() {
-        let found = mistakes("$ErrorActionPreference = 'Stop'\n& $agent status *> $null\n");
+        let found = mistakes("$ErrorActionPreference = 'Stop'; $agent = 'agent'\n& $agent status *> $null\n");
 
         assert_eq!(found, ["line 2: a program's first line on a redirected standard error ends the script"]);
     }
