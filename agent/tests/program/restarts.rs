@@ -20,6 +20,7 @@ async fn crash_after(home: &Home, so_far: impl AsyncFnOnce()) {
     service.wait().await.unwrap();
 }
 
+/// The service that was just started has said itself, and waits for news. (What happens later may be told in one.)
 async fn until_more_is_said(home: &Home) {
     let before = home.cloud.books(|books| books.checkins.len());
     home.cloud.until("a check-in", |books| books.checkins.len() > before + 1).await;
@@ -97,17 +98,16 @@ async fn what_a_sync_by_hand_learned_of_the_sign_in_is_known_to_the_service() {
 async fn a_reading_that_was_stamped_years_ahead_is_not_the_last_one() {
     let home = Home::enrolled(80).await;
     home.cloud.books(|books| books.ahead = TimeDelta::days(1_500));
-    let read_once_more = async || {
-        let before = home.cloud.books(|books| books.cycles.len());
-        crash_after(&home, async || {
-            home.cloud.until("a cycle", |books| books.cycles.len() > before).await;
-            until_more_is_said(&home).await;
-        })
-        .await;
-    };
-    read_once_more().await;
+    crash_after(&home, async || {
+        let is_told = |books: &mut Books| {
+            let told = books.checkins.last().and_then(|said| said.status.last_cycle.as_ref());
+            books.cycles.len() == 1 && told.is_some()
+        };
+        home.cloud.until("the first cycle", is_told).await;
+    })
+    .await;
 
     home.cloud.books(|books| books.ahead = TimeDelta::zero());
 
-    read_once_more().await;
+    crash_after(&home, async || home.cloud.until("a cycle again", |books| books.cycles.len() == 2).await).await;
 }
