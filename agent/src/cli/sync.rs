@@ -16,13 +16,13 @@ use crate::cloud::link::{Link, LinkError};
 use crate::cloud::push::{self, Pushed};
 use crate::config::Config;
 use crate::cycle::{Cycle, Extent, Purpose, Summary, Wish};
+use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::directory::access::Access;
 use crate::exit::Exit;
+use crate::folder::kept::Refusal;
+use crate::folder::{erasure, instructions, kept, lock};
 use crate::identity::Identity;
-use crate::service::desk::Desk;
-use crate::service::keeping::Refusal;
-use crate::service::{erasure, keeping, supervisor};
 use crate::spool::{self, Spool, SpoolError};
 
 /// What `--dry-run` means.
@@ -39,7 +39,7 @@ pub async fn run(
 ) -> Result<Exit, Diagnostic> {
     let folder = config.data_dir.as_path();
     let identity = Identity::get(folder)?;
-    let _lock = keeping::lock(folder)?;
+    let _lock = lock::take(folder)?;
     let done = by_hand(config, identity, clock, chance, purpose, output).await;
     // The next command begins anew with an empty spool and everybody.
     if done.as_ref().is_err_and(|told| told.fault == catalogue::SPOOL_REBUILT) {
@@ -58,7 +58,7 @@ async fn by_hand(
 ) -> Result<Exit, Diagnostic> {
     let folder = config.data_dir.as_path();
     let (spool, _) = Spool::open(folder, clock.now()).map_err(|error| spool_failed(&error))?;
-    let link = supervisor::open_link(config, &identity, clock, chance)?;
+    let link = Link::open(config, &identity, clock, chance)?;
     let mut hand = Hand { spool, config, identity, link };
     let desired = hand.instructions(purpose).await?;
     if desired.pause.as_ref().is_some_and(|pause| pause.holds(clock.signed_now())) {
@@ -116,21 +116,21 @@ impl Hand<'_> {
     async fn instructions(&mut self, purpose: Purpose) -> Result<DesiredState, Diagnostic> {
         let folder = self.config.data_dir.as_path();
         let state = self.spool.state().map_err(|error| spool_failed(&error))?;
-        let stored = keeping::find_desired(folder, &self.identity, Some(&state));
-        keeping::vouch(&self.link.clock, folder, stored.as_ref());
-        let desk = Desk::new(stored.clone(), state.obeyed, keeping::find_report(folder), self.link.clock.now());
+        let stored = instructions::find(folder, &self.identity, Some(&state));
+        instructions::vouch(&self.link.clock, folder, stored.as_ref());
+        let desk = Desk::new(stored.clone(), state.obeyed, kept::REPORT.find(folder), self.link.clock.now());
         match purpose {
             Purpose::Publish if state.chain.is_none() => desk.wish_epoch(self.spool.last_epoch()),
             Purpose::Publish | Purpose::DryRun => {}
         }
-        if let Some(ceiling) = keeping::ceiling(self.config) {
+        if let Some(ceiling) = kept::ceiling(self.config) {
             desk.set_ceiling(ceiling);
         }
         let mut request = desk.request(0, self.link.clock.offset_ms());
         request.status.domain = state.domain.clone();
         request.status.dc = state.base.dc.clone();
-        request.status.transport = keeping::find_reached(folder).map(|reached| reached.used);
-        match checkin::check_in(&self.link, &self.identity, &request, keeping::in_force(Some(&state))).await {
+        request.status.transport = kept::REACHED.find(folder).map(|reached| reached.used);
+        match checkin::check_in(&self.link, &self.identity, &request, instructions::in_force(Some(&state))).await {
             Ok(heard) => self.obey(heard, stored, purpose),
             Err(error) => match (purpose, stored) {
                 (Purpose::DryRun, Some(stored)) => Ok(stored),
@@ -166,7 +166,7 @@ impl Hand<'_> {
                     Purpose::DryRun => {}
                     Purpose::Publish => {
                         self.spool.note_obeyed(desired.version).map_err(|error| spool_failed(&error))?;
-                        keeping::save_desired(&self.config.data_dir, &text).map_err(Diagnostic::unexpected)?;
+                        instructions::save(&self.config.data_dir, &text).map_err(Diagnostic::unexpected)?;
                     }
                 }
                 Ok(*desired)
@@ -207,7 +207,7 @@ impl Hand<'_> {
 
     fn report(&self, started_at: chrono::DateTime<chrono::Utc>, result: Result<&Summary, &Diagnostic>) {
         if let Ok(summary) = result {
-            keeping::save_reached(&self.config.data_dir, &summary.reached);
+            kept::REACHED.save(&self.config.data_dir, &summary.reached);
         }
         self.note_sign_in(result.err());
         let finished_at = self.link.clock.cloud_now();
@@ -220,7 +220,7 @@ impl Hand<'_> {
             }
         };
         let trigger = Some(Trigger::CommandLine);
-        keeping::save_report(&self.config.data_dir, &CycleReport { cycle, trigger, started_at, finished_at, outcome });
+        kept::REPORT.save(&self.config.data_dir, &CycleReport { cycle, trigger, started_at, finished_at, outcome });
     }
 
     /// The service that is started after this command must neither send a refused password again nor wait for one that was
@@ -228,11 +228,11 @@ impl Hand<'_> {
     fn note_sign_in(&self, failure: Option<&Diagnostic>) {
         let folder = self.config.data_dir.as_path();
         match failure {
-            None => keeping::forget_refusal(folder),
+            None => kept::REFUSAL.forget(folder),
             Some(told) if told.must_not_be_retried() => {
-                let insisted_at = keeping::find_refusal(folder).and_then(|before| before.insisted_at);
+                let insisted_at = kept::REFUSAL.find(folder).and_then(|before| before.insisted_at);
                 let at = self.link.clock.signed_now();
-                keeping::save_refusal(folder, &Refusal { at, sign_in: self.config.sign_in_mark(), insisted_at });
+                kept::REFUSAL.save(folder, &Refusal { at, sign_in: self.config.sign_in_mark(), insisted_at });
             }
             Some(_) => {}
         }

@@ -16,12 +16,14 @@ use rollcall_protocol::update::report::UpdateReport;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use super::machine;
-use super::problems::Problems;
+mod problems;
+
 use crate::cycle::concern::Concern;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::machine;
 use crate::spool::outgoing::{Acknowledged, Waiting};
+use problems::Problems;
 
 /// Shared by the tasks of one `run`.
 #[derive(Debug)]
