@@ -30,6 +30,8 @@ pub const DESIRED: usize = 4 * 1024 * 1024;
 /// Highest number of a desired state that an agent may bring to a cloud which knows a lower one. A cloud that gives a new one
 /// every second needs 130 years for these.
 pub const DESIRED_VERSION: u64 = 1 << 32;
+/// Highest epoch that an agent may bring to a cloud which knows a lower one: no honest agent counts as far as this.
+pub const EPOCH: u64 = u32::MAX as u64;
 /// Parts of one cycle.
 pub const PARTS: u32 = 1_000;
 /// Parts of one agent that wait at the cloud to be applied, beside the cycle that it is sending; beyond it, or beyond the
