@@ -307,7 +307,7 @@ async fn write_run(
     };
     runs::insert(tx, scope, &run).await?;
     runs::insert_set_aside(tx, frame.run, &number_lines(&tally.set_aside)).await?;
-    inbox::mark_applied(tx, scope, told.cycle, frame.run, frame.now, cycle.batches.len() as u64).await?;
+    inbox::mark_applied(tx, scope, told.cycle, frame.run, frame.now).await?.exactly(cycle.batches.len() as u64)?;
     directories::record_reading(tx, frame.directory, reading(scope, cycle, &compared.ours)).await?;
     let event = Event::of(tx.msp(), Topic::Run).customer(frame.customer.customer()).agent(scope.agent());
     tx.tell(event);

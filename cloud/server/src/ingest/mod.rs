@@ -62,6 +62,8 @@ mod hostile_tests;
 #[cfg(test)]
 mod room_tests;
 #[cfg(test)]
+mod parts_tests;
+#[cfg(test)]
 mod desired_tests;
 #[cfg(test)]
 mod matrix_tests;
