@@ -130,10 +130,7 @@ pub async fn apply(
         .map(|stored| (stored.object_guid, stored))
         .collect();
     let ids: Vec<AccountId> = stored.values().map(|stored| stored.id).collect();
-    let mut memberships: HashMap<AccountId, Vec<Membership>> = HashMap::new();
-    for membership in memberships::list_of_accounts(tx, &ids).await? {
-        memberships.entry(membership.account_id).or_default().push(membership);
-    }
+    let mut memberships = memberships::list_by_account(tx, &ids).await?;
     let mut writes = Writes::default();
     for present in people {
         let known = stored.remove(&present.person.guid);

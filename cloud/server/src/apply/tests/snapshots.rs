@@ -15,6 +15,7 @@ stories! { snapshots_heal_the_same_on_postgres: [
     a_set_that_differs_orders_a_full_snapshot,
     a_full_snapshot_that_still_differs_says_so_and_orders_none,
     people_missing_from_a_full_snapshot_are_asked_for_and_stay,
+    a_crowd_missing_from_a_full_snapshot_stays,
     people_whose_answer_got_lost_are_asked_for_again,
     people_shown_in_fewer_imports_than_before_are_asked_for_and_stay_in_all,
     a_delta_from_another_snapshot_is_refused_and_healed,
@@ -179,6 +180,19 @@ async fn people_missing_from_a_full_snapshot_are_asked_for_and_stay(cloud: TestC
     cloud.work().await;
     assert_eq!(cloud.list(None).await.len(), 19);
     assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+async fn a_crowd_missing_from_a_full_snapshot_stays(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(700, import), &Evidence::Deleted).await;
+
+    for part in agent.read_full(&cloud, crowd(100, import), 1) {
+        agent.push(&cloud, &part).await;
+    }
+    cloud.work().await;
+
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.counts.departed, run.digest_agrees), (0, Some(true)), "absence is no evidence");
 }
 
 async fn a_delta_from_another_snapshot_is_refused_and_healed(cloud: TestCloud) {
