@@ -103,9 +103,15 @@ impl Cycle {
 fn read_claims(batch: &Envelope) -> Result<CyclePart, StoreError> {
     let unreadable = |_| StoreError::Unreadable(format!("claims of batch {}", batch.seq));
     let claims: BatchClaims = Unverified::parse(&batch.jws).map_err(unreadable)?.peek().map_err(unreadable)?;
-    let told = claims.link.cycle;
-    let finished_at = heard::time(told.finished_at, batch.received_at);
-    Ok(CyclePart { finished_at, started_at: heard::time(told.started_at, finished_at), ..told })
+    let mut told = claims.link.cycle;
+    told.finished_at = heard::time(told.finished_at, batch.received_at);
+    told.started_at = heard::time(told.started_at, told.finished_at);
+    heard::cut(&mut told.dc.dns_name, heard::NAME);
+    told.clearings.truncate(limits::CLEARED_ATTRIBUTES);
+    for clearing in &mut told.clearings {
+        heard::cut(&mut clearing.attribute, heard::NAME);
+    }
+    Ok(told)
 }
 
 /// The directory of this cycle, pinned now if it is the agent's first, and held from now on: a human's decision, or another
