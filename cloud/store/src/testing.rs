@@ -8,6 +8,8 @@ use crate::{
     db::{Place, PoolSize},
 };
 
+const CONNECTIONS: PoolSize = PoolSize(4);
+
 /// A migrated, empty database. Dropping it removes the file; a PostgreSQL database goes with its cluster.
 #[derive(Debug)]
 pub struct TestDb {
@@ -20,7 +22,7 @@ impl TestDb {
     pub async fn sqlite() -> Result<Self> {
         let folder = tempfile::tempdir().map_err(|error| StoreError::Unreadable(error.to_string()))?;
         let place = Place::sqlite(folder.path().join("test.db"));
-        let db = Self::open(&place).await?;
+        let db = Self::open(&place, CONNECTIONS).await?;
         Ok(Self { db, place, _folder: Some(folder) })
     }
 
@@ -35,14 +37,19 @@ impl TestDb {
 
     /// `url` names an empty database whose role owns it and cannot pass row-level security by.
     pub async fn postgres(url: &str) -> Result<Self> {
+        Self::postgres_with(url, CONNECTIONS).await
+    }
+
+    /// The same with another number of connections; the listener of its notifications has one of them.
+    pub async fn postgres_with(url: &str, size: PoolSize) -> Result<Self> {
         let place = Place::parse(url)?;
-        let db = Self::open(&place).await?;
+        let db = Self::open(&place, size).await?;
         db.check_wall().await?;
         Ok(Self { db, place, _folder: None })
     }
 
-    async fn open(place: &Place) -> Result<Db> {
-        let db = Db::open(place, PoolSize(4)).await?;
+    async fn open(place: &Place, size: PoolSize) -> Result<Db> {
+        let db = Db::open(place, size).await?;
         db.migrate().await?;
         Ok(db)
     }

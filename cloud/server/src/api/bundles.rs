@@ -60,7 +60,8 @@ async fn list(
     Key(who): Key,
     Id(id): Id<AgentId>,
 ) -> Result<Json<Page<Bundle>>, Problem> {
-    let shelf = bundles::list(&state, &who, id).await?;
+    let mut tx = state.db.read(&who.scope).await?;
+    let shelf = bundles::list(&mut tx, &who, id, state.now()).await?;
     Ok(Json(Page::whole(shelf.bundles.into_iter().map(Bundle::show).collect())))
 }
 

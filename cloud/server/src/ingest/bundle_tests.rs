@@ -40,7 +40,8 @@ async fn asked(cloud: &TestCloud, agent: &mut TestAgent) -> Uuid {
 }
 
 async fn shelf(cloud: &TestCloud, agent: &TestAgent) -> bundles::Shelf {
-    bundles::list(&cloud.state, &cloud.who, AgentId::from(agent.id)).await.unwrap()
+    let mut tx = cloud.db().read(&cloud.who.scope).await.unwrap();
+    bundles::list(&mut tx, &cloud.who, AgentId::from(agent.id), cloud.now()).await.unwrap()
 }
 
 async fn actions(cloud: &TestCloud) -> Vec<String> {

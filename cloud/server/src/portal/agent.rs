@@ -30,7 +30,7 @@ use super::{
     answer::{PageError, page, see},
     bundles::BundleLine,
     ceiling::CeilingView,
-    customer_head::{CustomerHead, Place, Tab, open},
+    customer_head::{CustomerHead, Opened, Place, Tab, open},
     guard::{Done, SignedIn, require},
     pages::Pages,
     person::Fact,
@@ -183,7 +183,7 @@ async fn show(
     let listed = imports::list_with_ended(&mut opened.tx, &scope.customer()).await?;
     let names = listed.into_iter().map(|import| (import.id.uuid(), import.name)).collect();
     let now = opened.now;
-    let shelf = if signed.may(Act::InstallAgent) { Some(shelf(&state, &signed, &agent, now).await?) } else { None };
+    let shelf = if signed.may(Act::InstallAgent) { Some(shelf(&mut opened, &signed, &agent).await?) } else { None };
     Ok(page(&AgentPage {
         here: format!("/agents/{id}"),
         host: agent.hostname.clone(),
@@ -207,13 +207,9 @@ async fn show(
     }))
 }
 
-async fn shelf(
-    state: &AppState,
-    signed: &SignedIn,
-    agent: &Agent,
-    now: DateTime<Utc>,
-) -> Result<BundleShelf, PageError> {
-    let shelf = bundles::list(state, &signed.who, agent.id).await?;
+async fn shelf(opened: &mut Opened, signed: &SignedIn, agent: &Agent) -> Result<BundleShelf, PageError> {
+    let now = opened.now;
+    let shelf = bundles::list(&mut opened.tx, &signed.who, agent.id, now).await?;
     Ok(BundleShelf {
         lines: shelf.bundles.iter().map(|bundle| BundleLine::of(bundle, now)).collect(),
         is_awaited: shelf.is_awaited,

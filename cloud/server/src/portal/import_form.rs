@@ -13,6 +13,7 @@ use rollcall_domain::{
     role::Act,
 };
 use rollcall_store::{
+    CustomerScope, Tx,
     directories::{self, Directory},
     imports,
     structure::{self, Node},
@@ -68,6 +69,15 @@ struct Wanted {
     directory: Option<String>,
 }
 
+impl Wanted {
+    async fn find(&self, tx: &mut Tx, scope: &CustomerScope) -> Result<Directory, PageError> {
+        let directories = directories::list(tx, scope).await?.into_iter();
+        let is_wanted = |id: DirectoryId| self.directory.as_ref().is_none_or(|wanted| *wanted == id.to_string());
+        let directory = directories.into_iter().find(|directory| is_wanted(directory.id));
+        directory.ok_or_else(|| PageError::Odd("The agent has not reached a directory yet.".to_owned()))
+    }
+}
+
 /// What the present ticks would bring.
 #[derive(Debug, Clone)]
 pub struct ScopeCount {
@@ -115,10 +125,7 @@ async fn open_form(
     let mut opened = open(state, signed, slug, place).await?;
     // What is being ticked must not be refreshed away.
     opened.frame.refresh_without_script = None;
-    let directories = directories::list(&mut opened.tx, &opened.scope).await?.into_iter();
-    let is_wanted = |id: DirectoryId| wanted.directory.as_ref().is_none_or(|wanted| *wanted == id.to_string());
-    let directory = directories.into_iter().find(|directory| is_wanted(directory.id));
-    let directory = directory.ok_or_else(|| PageError::Odd("The agent has not reached a directory yet.".to_owned()))?;
+    let directory = wanted.find(&mut opened.tx, &opened.scope).await?;
     Ok((opened, directory))
 }
 
@@ -129,7 +136,7 @@ async fn show_new(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, PageError> {
     let (opened, directory) = open_form(&state, &signed, &slug, "Add import", &wanted).await?;
-    draw(opened, &directory, None, Choice::blank(), vec![], StatusCode::OK).await
+    draw(opened, &directory, None, Choice::blank(), vec![]).await
 }
 
 async fn show(
@@ -137,11 +144,9 @@ async fn show(
     signed: SignedIn,
     Path((slug, import)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
-    let (import, heading) = find(&state, &signed, &slug, &import).await?;
-    let (mut opened, _) = open_form(&state, &signed, &slug, &heading, &Wanted::default()).await?;
-    let directory = directory_of(&mut opened, import.directory_id).await?;
+    let (_, import) = find(&state, &signed, &slug, &import).await?;
     let choice = Choice::of(&import);
-    draw(opened, &directory, Some(import.id), choice, vec![], StatusCode::OK).await
+    draw_present(&state, &signed, &slug, &import, choice, vec![]).await
 }
 
 async fn find(
@@ -149,17 +154,27 @@ async fn find(
     signed: &SignedIn,
     slug: &str,
     id: &str,
-) -> Result<(imports::Import, String), PageError> {
+) -> Result<(CustomerScope, imports::Import), PageError> {
     let id: ImportId = id.parse().map_err(|_| PageError::NotFound)?;
     let (scope, _) = reach::customer_by_slug(state, &signed.who, slug).await?;
     let mut tx = state.db.read(&scope).await?;
     let import = imports::find(&mut tx, &scope, id).await?.ok_or(PageError::NotFound)?;
-    let heading = format!("Edit “{}”", import.name);
-    Ok((import, heading))
+    Ok((scope, import))
 }
 
-async fn directory_of(opened: &mut Opened, id: DirectoryId) -> Result<Directory, PageError> {
-    directories::find(&mut opened.tx, &opened.scope, id).await?.ok_or(PageError::NotFound)
+/// The form of an import that there is.
+async fn draw_present(
+    state: &AppState,
+    signed: &SignedIn,
+    slug: &str,
+    import: &imports::Import,
+    choice: Choice,
+    errors: Vec<FieldError>,
+) -> Result<Response, PageError> {
+    let heading = format!("Edit “{}”", import.name);
+    let (mut opened, _) = open_form(state, signed, slug, &heading, &Wanted::default()).await?;
+    let directory = directories::find(&mut opened.tx, &opened.scope, import.directory_id).await?;
+    draw(opened, &directory.ok_or(PageError::NotFound)?, Some(import.id), choice, errors).await
 }
 
 async fn send_new(
@@ -169,19 +184,39 @@ async fn send_new(
     Query(wanted): Query<Wanted>,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
-    let (opened, directory) = open_form(&state, &signed, &slug, "Add import", &wanted).await?;
     let choice = Choice::read(&pairs);
-    match choice.intent {
-        Intent::Look | Intent::Delete => draw(opened, &directory, None, choice, vec![], StatusCode::OK).await,
-        Intent::Save => {
-            let customer = opened.scope.customer();
-            let saved = match choice.settings() {
-                Ok(settings) => acts::create(&state, &signed.who, customer, directory.id, &settings).await.map(|_| ()),
-                Err(error) => Err(error),
-            };
-            finish(opened, &directory, None, choice, saved).await
-        }
-    }
+    let errors = match choice.intent {
+        Intent::Look | Intent::Delete => vec![],
+        Intent::Save => match create(&state, &signed, &slug, &wanted, &choice).await? {
+            Ok(()) => return Ok(see(&format!("/c/{slug}/imports?done=import-saved"))),
+            Err(error) => errors_of(error)?,
+        },
+    };
+    let (opened, directory) = open_form(&state, &signed, &slug, "Add import", &wanted).await?;
+    draw(opened, &directory, None, choice, errors).await
+}
+
+/// The inner result is that of the save itself: what is wrong with it stands on the form.
+async fn create(
+    state: &AppState,
+    signed: &SignedIn,
+    slug: &str,
+    wanted: &Wanted,
+    choice: &Choice,
+) -> Result<Result<(), ServiceError>, PageError> {
+    require(signed, Act::EditImport)?;
+    let (scope, directory) = {
+        // Ends here: whoever waits for the writer holds no reader meanwhile.
+        let (scope, _) = reach::customer_by_slug(state, &signed.who, slug).await?;
+        let mut tx = state.db.read(&scope).await?;
+        let directory = wanted.find(&mut tx, &scope).await?;
+        (scope, directory)
+    };
+    let settings = match choice.settings() {
+        Ok(settings) => settings,
+        Err(error) => return Ok(Err(error)),
+    };
+    Ok(acts::create(state, &signed.who, scope.customer(), directory.id, &settings).await.map(|_| ()))
 }
 
 async fn send(
@@ -190,45 +225,32 @@ async fn send(
     Path((slug, import)): Path<(String, String)>,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
-    let (import, heading) = find(&state, &signed, &slug, &import).await?;
-    let (mut opened, _) = open_form(&state, &signed, &slug, &heading, &Wanted::default()).await?;
-    let directory = directory_of(&mut opened, import.directory_id).await?;
-    let choice = Choice::read(&pairs);
-    let customer = opened.scope.customer();
-    match choice.intent {
-        Intent::Look => draw(opened, &directory, Some(import.id), choice, vec![], StatusCode::OK).await,
+    require(&signed, Act::EditImport)?;
+    let (scope, import) = find(&state, &signed, &slug, &import).await?;
+    let (choice, customer) = (Choice::read(&pairs), scope.customer());
+    let errors = match choice.intent {
+        Intent::Look => vec![],
         Intent::Delete => {
             acts::delete(&state, &signed.who, customer, import.id).await?;
-            Ok(see(&format!("/c/{slug}/imports?done=import-ended")))
+            return Ok(see(&format!("/c/{slug}/imports?done=import-ended")));
         }
         Intent::Save => {
             let saved = match choice.settings() {
                 Ok(settings) => acts::update(&state, &signed.who, customer, import.id, choice.version, &settings).await,
                 Err(error) => Err(error),
             };
-            finish(opened, &directory, Some(import.id), choice, saved).await
+            match saved {
+                Ok(()) => return Ok(see(&format!("/c/{slug}/imports?done=import-saved"))),
+                Err(error) => errors_of(error)?,
+            }
         }
-    }
+    };
+    draw_present(&state, &signed, &slug, &import, choice, errors).await
 }
 
-/// To the list, or the same form with what is wrong.
-async fn finish(
-    opened: Opened,
-    directory: &Directory,
-    import: Option<ImportId>,
-    choice: Choice,
-    saved: Result<(), ServiceError>,
-) -> Result<Response, PageError> {
-    match saved {
-        Ok(()) => Ok(see(&format!("/c/{}/imports?done=import-saved", opened.customer.slug))),
-        Err(error) => {
-            let errors = field_errors(error)?
-                .into_iter()
-                .map(|error| FieldError::new(place_of(error.field), error.message))
-                .collect();
-            draw(opened, directory, import, choice, errors, StatusCode::UNPROCESSABLE_ENTITY).await
-        }
-    }
+fn errors_of(error: ServiceError) -> Result<Vec<FieldError>, PageError> {
+    let errors = field_errors(error)?.into_iter();
+    Ok(errors.map(|error| FieldError::new(place_of(error.field), error.message)).collect())
 }
 
 /// Where on the page a field of the services stands.
@@ -247,8 +269,8 @@ async fn draw(
     import: Option<ImportId>,
     choice: Choice,
     errors: Vec<FieldError>,
-    status: StatusCode,
 ) -> Result<Response, PageError> {
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let Opened { mut tx, frame, customer, now, scope, .. } = opened;
     let domains = match import {
         Some(_) => Vec::new(),

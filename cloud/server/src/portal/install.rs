@@ -22,7 +22,7 @@ use super::{
     customer_head::{CustomerHead, Opened, Place, Tab, open},
     guard::{Done, SignedIn, require},
     pages::Pages,
-    view::{Frame, Link, Moment, Pill, Step, StepState, Tone, Trouble, grouped},
+    view::{Frame, Link, Moment, Notice, Pill, Step, StepState, Tone, Trouble, grouped},
 };
 use crate::{
     services::{
@@ -86,9 +86,7 @@ async fn show(
     Path(slug): Path<String>,
     Query(done): Query<Done>,
 ) -> Result<Response, PageError> {
-    let mut opened = open(&state, &signed, &slug, Place::tab(Tab::Agent, "Agent")).await?;
-    opened.frame.notice = done.notice();
-    draw(&state, &signed, opened, None).await
+    draw(&state, &signed, &slug, done.notice(), None).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,8 +105,7 @@ async fn make_token(
     let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
     let life = TimeDelta::try_hours(form.hours);
     let issued = tokens::issue(&state, &signed.who, customer.id, life).await?;
-    let opened = open(&state, &signed, &slug, Place::tab(Tab::Agent, "Agent")).await?;
-    draw(&state, &signed, opened, Some(&issued)).await
+    draw(&state, &signed, &slug, None, Some(&issued)).await
 }
 
 async fn revoke_token(
@@ -126,16 +123,20 @@ async fn revoke_token(
 async fn draw(
     state: &AppState,
     signed: &SignedIn,
-    opened: Opened,
+    slug: &str,
+    notice: Option<Notice>,
     issued: Option<&Issued>,
 ) -> Result<Response, PageError> {
+    // Before the transaction: a folder on a share may take its time.
+    let msi = state.installer.find(state.now()).await;
+    let opened = open(state, signed, slug, Place::tab(Tab::Agent, "Agent")).await?;
     let Opened { scope, mut tx, overview: _, health: _, mut frame, customer, now } = opened;
     let tokens = enrol_tokens::list(&mut tx, &scope, 10).await?;
     let all_agents = agents::list(&mut tx, &scope).await?;
     let directories = directories::list(&mut tx, &scope).await?;
+    frame.notice = notice;
     frame.refresh_without_script = issued.is_none().then_some(5);
     let newest = all_agents.iter().find(|agent| agent.revoked_at.is_none());
-    let msi = state.installer.find(state.now()).await;
     let sha256 = msi.as_ref().map(|msi| msi.sha256.as_str());
     let chosen = imports::list(&mut tx, &scope).await?;
     let steps = steps(&tokens, newest, &directories, now);

@@ -4,7 +4,7 @@ mod table;
 mod visitors;
 
 use rollcall_domain::role::Role;
-use rollcall_store::testing::TestDb;
+use rollcall_store::{db::PoolSize, testing::TestDb};
 
 use crate::testing::TestCloud;
 use table::{Door, ROUTES, Route};
@@ -128,6 +128,26 @@ fn is_allowed(route: &Route, role: Role) -> bool {
         Door::Page(act) | Door::Api(act) => role.may(act),
         Door::Anybody => true,
         Door::Open => false,
+    }
+}
+
+/// As many live pages as there are connections ask again in the same moment: each that holds one while it waits for another
+/// waits for the others, and all of them fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_holds_a_connection_while_waiting_for_another() {
+    let postgres = rollcall_lab::postgres::Postgres::start_private().unwrap();
+    let url = postgres.fresh_database().unwrap();
+    // The listener of the notifications has one of them.
+    let narrow = TestDb::postgres_with(&url, PoolSize(2)).await.unwrap();
+    let world = World::build(TestCloud::on(narrow).await, Some(postgres)).await;
+    let may = |route: &&Route| is_allowed(route, Role::Owner);
+    let saves = ROUTES.iter().filter(|route| route.body == table::IMPORT).map(Route::saving);
+    let (last, first): (Vec<Route>, Vec<Route>) =
+        ROUTES.iter().filter(may).copied().chain(saves).partition(Route::ends_things);
+
+    for route in first.iter().chain(&last) {
+        let told = world.ask(route, Some(&world.secret_for(route, Role::Owner)), &world.own).await;
+        assert_ne!(told.status, 503, "{} {} {}: {}", route.method, route.path, route.body, told.text());
     }
 }
 

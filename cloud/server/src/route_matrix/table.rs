@@ -28,6 +28,11 @@ impl Route {
         self.path.contains('{')
     }
 
+    /// The same form of an import, sent with its other button.
+    pub const fn saving(&self) -> Self {
+        Self { body: SAVED_IMPORT, ..*self }
+    }
+
     /// Whether doing it would take away what later questions are about.
     pub fn ends_things(&self) -> bool {
         let last = self.path.rsplit('/').next().unwrap_or_default();
@@ -57,7 +62,9 @@ use Act::{
     RevokeAgent, SyncNow, ViewAudit, ViewCustomers, ViewSystem,
 };
 
-const IMPORT: &str = "name=Everyone&minutes=180&removal=deactivate&grace_days=30&intent=look&version=1";
+pub const IMPORT: &str = "name=Everyone&minutes=180&removal=deactivate&grace_days=30&intent=look&version=1";
+const SAVED_IMPORT: &str = "name=Everyone&minutes=180&removal=deactivate&grace_days=30&intent=save&version=1\
+    &ou=0f000000-0000-7000-8000-000000000000";
 const VERDICT: &str = "import=imp_00000000-0000-7000-8000-000000000000&list=x&count=1";
 const NEW_IMPORT: &str = r#"{"name":"All","directory_id":"dir_00000000-0000-7000-8000-000000000000","include":[]}"#;
 

@@ -1,5 +1,6 @@
 //! Support bundles: ask an agent for one, list what came, hand one out.
 
+use chrono::{DateTime, Utc};
 use rollcall_domain::{
     agent::AgentState,
     ids::{AgentId, BundleId},
@@ -7,6 +8,7 @@ use rollcall_domain::{
 };
 use rollcall_protocol::desired::Order;
 use rollcall_store::{
+    Tx,
     agents::Agent,
     bundles::{self, Bundle},
     commands,
@@ -55,13 +57,13 @@ fn knows_bundles(agent: &Agent) -> bool {
     agent.report.as_ref().is_some_and(|report| report.0.get("ceiling").is_some())
 }
 
-pub async fn list(state: &AppState, who: &Who, agent: AgentId) -> Result<Shelf, ServiceError> {
+/// In the transaction of whoever shows it.
+pub async fn list(tx: &mut Tx, who: &Who, agent: AgentId, now: DateTime<Utc>) -> Result<Shelf, ServiceError> {
     who.may(ACT)?;
-    let mut tx = state.db.read(&who.scope).await?;
-    let (scope, _) = rollcall_store::agents::find(&mut tx, &who.scope, agent).await?.ok_or(ServiceError::NotFound)?;
-    let open = commands::list_open(&mut tx, agent).await?;
+    let (scope, _) = rollcall_store::agents::find(tx, &who.scope, agent).await?.ok_or(ServiceError::NotFound)?;
+    let open = commands::list_open(tx, agent).await?;
     Ok(Shelf {
-        bundles: bundles::list(&mut tx, &scope, state.now()).await?,
+        bundles: bundles::list(tx, &scope, now).await?,
         is_awaited: open.iter().any(|command| command.payload.0 == json!(Order::Bundle)),
     })
 }
