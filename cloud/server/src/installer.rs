@@ -2,6 +2,7 @@
 
 mod turnstile;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -28,6 +29,9 @@ pub struct Shelf(Arc<Inner>);
 struct Inner {
     file: PathBuf,
     known: Mutex<Option<(Stamp, Msi)>>,
+    /// Held by the one who reads, also past the deadline: a share that hangs costs one thread, and a new file is read and
+    /// kept once, however many ask for it at its first moment.
+    reading: Arc<tokio::sync::Mutex<()>>,
     holders: Mutex<Turnstile<SecretHash>>,
 }
 
@@ -39,6 +43,10 @@ impl std::fmt::Debug for Inner {
 
 /// By this a changed file is noticed.
 type Stamp = (u64, SystemTime);
+
+/// One file of some megabytes. A folder that takes longer lies on a share that does not answer; what is read of it later is
+/// there for the next one who asks.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A file that changed less than this ago may still be on its way here.
 const SETTLED: Duration = Duration::from_secs(3);
@@ -53,7 +61,12 @@ pub struct Msi {
 
 impl Shelf {
     pub fn new(folder: &Path) -> Self {
-        Self(Arc::new(Inner { file: folder.join(NAME), known: Mutex::default(), holders: Mutex::default() }))
+        Self(Arc::new(Inner {
+            file: folder.join(NAME),
+            known: Mutex::default(),
+            reading: Arc::default(),
+            holders: Mutex::default(),
+        }))
     }
 
     /// Counts a download by the holder of a token; an error is how long to wait.
@@ -61,26 +74,52 @@ impl Shelf {
         self.0.holders.lock().unwrap_or_else(PoisonError::into_inner).pass(token, now)
     }
 
-    /// The file, if there is one that can be read. While another one is copied here it is the one before.
+    /// The file, if there is one that can be read. While another one is copied here, or somebody else looks, it is the one
+    /// before. Not to be asked inside a transaction: it may wait.
     pub async fn find(&self, now: DateTime<Utc>) -> Option<Msi> {
-        let stamp = self.stamp().await?;
-        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let before = self.0.known().map(|(_, msi)| msi);
+        let turn = match (Arc::clone(&self.0.reading).try_lock_owned(), &before) {
+            (Ok(turn), _) => turn,
+            (Err(_), Some(_)) => return before,
+            (Err(_), None) => tokio::time::timeout(DEADLINE, Arc::clone(&self.0.reading).lock_owned()).await.ok()?,
+        };
+        let inner = Arc::clone(&self.0);
+        let reading = tokio::task::spawn_blocking(move || {
+            let found = inner.read(now);
+            drop(turn);
+            found
+        });
+        match tokio::time::timeout(DEADLINE, reading).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(_)) | Err(_) => before,
+        }
+    }
+}
+
+impl Inner {
+    fn known(&self) -> Option<(Stamp, Msi)> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn read(&self, now: DateTime<Utc>) -> Option<Msi> {
+        let stamp = self.stamp()?;
+        let known = self.known();
         let before = known.as_ref().map(|(_, msi)| msi.clone());
         if known.is_some_and(|(known, _)| known == stamp) || !is_settled(stamp.1, now) {
             return before;
         }
-        let bytes = Bytes::from(tokio::fs::read(&self.0.file).await.ok()?);
-        if self.stamp().await != Some(stamp) {
+        let bytes = Bytes::from(fs::read(&self.file).ok()?);
+        if self.stamp() != Some(stamp) {
             return before;
         }
         let sha256 = crate::keys::to_hex(&Sha256::digest(&bytes));
         let msi = Msi { bytes, sha256 };
-        *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamp, msi.clone()));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamp, msi.clone()));
         Some(msi)
     }
 
-    async fn stamp(&self) -> Option<Stamp> {
-        let found = tokio::fs::metadata(&self.0.file).await.ok()?;
+    fn stamp(&self) -> Option<Stamp> {
+        let found = fs::metadata(&self.file).ok()?;
         let is_one = found.is_file() && found.len() <= LARGEST;
         is_one.then_some((found.len(), found.modified().ok()?))
     }
@@ -154,5 +193,27 @@ mod tests {
 
         write(folder.path(), "tw", at(10));
         assert_eq!(&shelf.find(at(11)).await.unwrap().bytes[..], b"one", "the one before, until the new one is whole");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_asks_while_it_is_read_gets_the_same_copy_or_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::new(folder.path());
+        write(folder.path(), &"one".repeat(1 << 20), at(0));
+
+        let asked = (0..50).map(|_| {
+            let shelf = shelf.clone();
+            tokio::spawn(async move { shelf.find(at(10)).await.unwrap() })
+        });
+        let copies: Vec<Msi> =
+            futures_util::future::join_all(asked).await.into_iter().map(std::result::Result::unwrap).collect();
+        let one = &copies[0];
+        assert!(copies.iter().all(|copy| copy.bytes.as_ptr() == one.bytes.as_ptr()), "one is kept for all of them");
+
+        write(folder.path(), "two", at(20));
+        let somebody_reads = Arc::clone(&shelf.0.reading).lock_owned().await;
+        assert_eq!(shelf.find(at(30)).await.unwrap().sha256, one.sha256);
+        drop(somebody_reads);
+        assert_eq!(&shelf.find(at(30)).await.unwrap().bytes[..], b"two");
     }
 }
