@@ -142,11 +142,12 @@ pub async fn insert(
 ) -> Result<CustomerScope> {
     execute!(
         tx,
-        "insert into customers (msp_id, id, slug, name, created_at)
-         values ($1, $2, $3, $4, $5)",
+        "insert into customers (msp_id, id, slug, name, search, created_at)
+         values ($1, $2, $3, $4, $5, $6)",
         id.uuid(),
         slug.as_str(),
         name.as_str(),
+        name.as_str().to_lowercase(),
         now,
     )?
     .exactly(1)?;
@@ -247,7 +248,7 @@ pub async fn list(tx: &mut Tx, msp: &MspScope, page: &Page) -> Result<Vec<Overvi
          where c.msp_id = $1
              and c.archived_at is null
              and (c.name > $2 or (c.name = $2 and c.id > $3))
-             and lower(c.name) like $4 escape '\\'
+             and c.search like $4 escape '\\'
              {within}
          order by c.name, c.id
          limit $5"

@@ -29,8 +29,8 @@ pub async fn replace(tx: &mut WriteTx, directory: DirectoryId, nodes: &[Node]) -
     bulk!(
         tx,
         "insert into structure_nodes
-             (msp_id, directory_id, guid, kind, parent_guid, name, dn, people, others, nested, computers, foreigners,
-              blocked)",
+             (msp_id, directory_id, guid, kind, parent_guid, name, search, dn, people, others, nested, computers,
+              foreigners, blocked)",
         nodes,
         |node| [
             directory.uuid(),
@@ -38,6 +38,7 @@ pub async fn replace(tx: &mut WriteTx, directory: DirectoryId, nodes: &[Node]) -
             node.kind.as_str(),
             node.parent_guid,
             node.name.as_str(),
+            node.name.to_lowercase(),
             node.dn.as_str(),
             node.people,
             node.others,
@@ -73,7 +74,7 @@ pub async fn search_groups(tx: &mut Tx, directory: DirectoryId, words: &str, lim
         Node,
         "select guid, kind, parent_guid, name, dn, people, others, nested, computers, foreigners, blocked
          from structure_nodes
-         where msp_id = $1 and directory_id = $2 and kind = 'group' and lower(name) like $3 escape '\\'
+         where msp_id = $1 and directory_id = $2 and kind = 'group' and search like $3 escape '\\'
          order by name, guid
          limit $4",
         directory.uuid(),

@@ -56,6 +56,12 @@ const CONSENTS_WITH_A_NUMBER: i64 = 30;
 /// What a version that had one rollout for all platforms says of it.
 const ROLLOUT: &str = "update rollouts set version = '1.4.0', ring = 'tenth', cutoff = 6500, state = 'running'";
 
+/// The last version that searched for names by the database's own lower().
+const SEARCHED_BY_THE_DATABASE: i64 = 31;
+const CAPITALS: &str = "update customers set name = 'ÄRZTEHAUS Škoda ΑΘΗΝΑ МОСКВА 1'";
+const SEARCHED: &str = "select search from customers";
+const SMALL: &str = "ärztehaus škoda αθηνα москва 1";
+
 async fn fill_sqlite(db: &mut SqliteConnection) -> Vec<Table> {
     let names: Vec<(String,)> = sqlx::query_as(
         "select name from sqlite_master where type = 'table' and name not like 'sqlite_%' and name not like '_sqlx_%'",
@@ -152,6 +158,9 @@ async fn every_earlier_sqlite_database_keeps_its_rows() {
         if version == ONE_FOR_ALL {
             old.execute(ROLLOUT).await.unwrap();
         }
+        if version == SEARCHED_BY_THE_DATABASE {
+            old.execute(CAPITALS).await.unwrap();
+        }
         old.close().await.unwrap();
 
         bring_up(&Place::sqlite(&file)).await;
@@ -164,6 +173,10 @@ async fn every_earlier_sqlite_database_keeps_its_rows() {
         if version == ONE_FOR_ALL {
             let rollouts: Vec<Told> = sqlx::query_as(ROLLOUTS).fetch_all(&mut new).await.unwrap();
             assert_eq!(rollouts, one_for_each_platform());
+        }
+        if version == SEARCHED_BY_THE_DATABASE {
+            let (search,): (String,) = sqlx::query_as(SEARCHED).fetch_one(&mut new).await.unwrap();
+            assert_eq!(search, SMALL);
         }
     }
 }
@@ -180,6 +193,9 @@ async fn every_earlier_postgres_database_keeps_its_rows() {
         if version == ONE_FOR_ALL {
             old.execute(ROLLOUT).await.unwrap();
         }
+        if version == SEARCHED_BY_THE_DATABASE {
+            old.execute(CAPITALS).await.unwrap();
+        }
 
         bring_up(&Place::parse(&url).unwrap()).await;
 
@@ -190,6 +206,10 @@ async fn every_earlier_postgres_database_keeps_its_rows() {
         if version == ONE_FOR_ALL {
             let rollouts: Vec<Told> = sqlx::query_as(ROLLOUTS).fetch_all(&mut old).await.unwrap();
             assert_eq!(rollouts, one_for_each_platform());
+        }
+        if version == SEARCHED_BY_THE_DATABASE {
+            let (search,): (String,) = sqlx::query_as(SEARCHED).fetch_one(&mut old).await.unwrap();
+            assert_eq!(search, SMALL);
         }
     }
 }

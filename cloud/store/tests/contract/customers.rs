@@ -37,6 +37,19 @@ pub async fn the_list_is_paged_by_name_and_searched_literally(test: TestDb) {
     }
 }
 
+/// The databases' own lower() may know the capitals of ASCII only.
+pub async fn a_name_with_capitals_beyond_ascii_is_found_as_it_is_written(test: TestDb) {
+    let db = &test.db;
+    let msp = msp(db, 1).await;
+    customer(db, &msp, 1, "Ärztehaus Nord").await;
+
+    let mut tx = db.read(&msp).await.unwrap();
+    for search in ["Ärztehaus", "ärztehaus", "ÄRZTE"] {
+        let page = customers::Page { search: search.into(), limit: 10, ..customers::Page::default() };
+        assert_eq!(customers::list(&mut tx, &msp, &page).await.unwrap().len(), 1, "{search}");
+    }
+}
+
 /// What is read together belongs together: a list and its count, instructions and their number.
 pub async fn a_reader_sees_one_moment(test: TestDb) {
     let db = &test.db;
