@@ -1,7 +1,7 @@
 //! The cloud's own keys: the master key that seals, and the signing key it seals.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, aead::Aead as _, aead::Payload};
@@ -9,7 +9,7 @@ use rollcall_protocol::{
     catalogue,
     key::{PrivateKey, PublicKey},
 };
-use rollcall_store::{Db, cloud_keys};
+use rollcall_store::{Db, StoreError, cloud_keys};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -32,10 +32,13 @@ impl CloudIdentity {
         self.key.public()
     }
 
+    async fn is_made(db: &Db) -> Result<bool, StartError> {
+        Ok(cloud_keys::find(db, NAME).await.map_err(away)?.is_some())
+    }
+
     /// Reads the identity, or makes it at the first start.
     pub async fn load(db: &Db, master: &MasterKey, clock: &Clock, entropy: &Entropy) -> Result<Self, StartError> {
-        let away = |error| StartError::new(&catalogue::DATABASE_UNREACHABLE, format!("{error}"));
-        if cloud_keys::find(db, NAME).await.map_err(away)?.is_none() {
+        if !Self::is_made(db).await? {
             let fresh = Zeroizing::new([entropy.bytes::<16>().as_slice(), entropy.bytes::<32>().as_slice()].concat());
             let sealed = master.seal(NAME, &fresh, entropy).ok_or_else(unopened)?;
             cloud_keys::add_if_none(db, NAME, &sealed, clock.now()).await.map_err(away)?;
@@ -52,6 +55,10 @@ impl CloudIdentity {
 
 const NAME: &str = "identity-1";
 
+fn away(error: StoreError) -> StartError {
+    StartError::new(&catalogue::DATABASE_UNREACHABLE, format!("{error}"))
+}
+
 fn unopened() -> StartError {
     StartError::new(&catalogue::MASTER_KEY, "the cloud's signing key cannot be opened with this master key")
 }
@@ -66,13 +73,24 @@ impl std::fmt::Debug for MasterKey {
 }
 
 impl MasterKey {
-    pub fn load(source: &MasterKeySource, data_dir: &Path, entropy: &Entropy) -> Result<Self, StartError> {
+    /// Reads it. In the data folder it is made at the first start, and never once something is sealed: another key would
+    /// open nothing, and hide that the right one is missing.
+    pub async fn load(
+        db: &Db,
+        source: &MasterKeySource,
+        data_dir: &Path,
+        entropy: &Entropy,
+    ) -> Result<Self, StartError> {
         match source {
             MasterKeySource::Given(text) => Self::parse(text, "ROLLCALL_MASTER_KEY"),
             MasterKeySource::File(file) => Self::read(file),
             MasterKeySource::DataFolder => {
                 let file = data_dir.join("master.key");
                 if !file.exists() {
+                    if CloudIdentity::is_made(db).await? {
+                        let missing = format!("{} is missing, and the database is sealed with it", file.display());
+                        return Err(StartError::new(&catalogue::MASTER_KEY, missing));
+                    }
                     write_new(&file, &to_hex(&entropy.bytes::<32>())).map_err(|error| {
                         StartError::new(&catalogue::DATA_FOLDER, format!("{}: {error}", file.display()))
                     })?;
@@ -128,20 +146,64 @@ pub fn to_hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Readable by its owner only, and never over an existing file.
+/// Readable by its owner only, and never over an existing file. When this returns, a power cut takes neither the text nor
+/// the name; before, it leaves no file that is half written.
 fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    let folder = file.parent().unwrap_or(Path::new("."));
+    // Made with mode 0600.
+    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+    fresh.write_all(text.as_bytes())?;
+    fresh.as_file().sync_all()?;
+    match fresh.persist_noclobber(file) {
+        Ok(_) => {}
+        // Another instance was first; its key is the one.
+        Err(taken) if taken.error.kind() == ErrorKind::AlreadyExists => {}
+        Err(refused) => return Err(refused.error),
+    }
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    fs::File::open(folder)?.sync_all()?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use rollcall_store::testing::TestDb;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_lost_master_key_is_missed_and_not_replaced() {
+        let (test, folder) = (TestDb::sqlite().await.unwrap(), tempfile::tempdir().unwrap());
+        let (entropy, clock) = (Entropy::seeded(1), Clock::of(chrono::DateTime::default));
+        let load = || MasterKey::load(&test.db, &MasterKeySource::DataFolder, folder.path(), &entropy);
+        let master = load().await.unwrap();
+        let made = CloudIdentity::load(&test.db, &master, &clock, &entropy).await.unwrap();
+        let file = folder.path().join("master.key");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let again = CloudIdentity::load(&test.db, &load().await.unwrap(), &clock, &entropy).await.unwrap();
+        assert_eq!(again.id, made.id);
+        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["master.key"], "nothing half written stays behind");
+
+        // As a power cut does that takes the name and leaves the database.
+        fs::remove_file(&file).unwrap();
+        let missed = load().await.unwrap_err();
+
+        assert!(missed.to_string().contains("RC-8007") && !file.exists(), "{missed}");
+    }
+
+    #[test]
+    fn a_key_that_another_instance_made_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("master.key");
+        write_new(&file, "first").unwrap();
+
+        write_new(&file, "second").unwrap();
+
+        assert_eq!(fs::read_to_string(&file).unwrap(), "first");
+    }
 
     fn key() -> MasterKey {
         MasterKey::parse(&"ab".repeat(32), "test").unwrap()

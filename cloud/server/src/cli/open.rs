@@ -1,7 +1,7 @@
 //! Opens what every command needs: data folder, database, keys.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rollcall_protocol::catalogue;
@@ -60,27 +60,37 @@ pub async fn open_database(config: &Config) -> Result<Db, StartError> {
 /// other's running jobs for left-overs.
 #[derive(Debug)]
 pub struct Alone {
-    _file: Option<fs::File>,
+    _files: Vec<fs::File>,
 }
 
-pub fn claim_folder(config: &Config) -> Result<Alone, StartError> {
+/// Two locks: one beside the database, which servers with a data folder each would share, and the folder's own, which older
+/// versions take alone.
+pub fn claim_database(config: &Config) -> Result<Alone, StartError> {
     match &config.database {
-        Place::Postgres(_) => Ok(Alone { _file: None }),
-        Place::Sqlite { .. } => {
-            let path = config.data_dir.join("serve.lock");
-            let shown = path.display();
-            let file = fs::File::create(&path)
-                .map_err(|error| StartError::new(&catalogue::DATA_FOLDER, format!("{shown}: {error}")))?;
-            match file.try_lock() {
-                Ok(()) => Ok(Alone { _file: Some(file) }),
-                Err(fs::TryLockError::WouldBlock) => {
-                    Err(StartError::new(&catalogue::DATA_FOLDER_IN_USE, config.database.describe()))
-                }
-                Err(fs::TryLockError::Error(error)) => {
-                    Err(StartError::new(&catalogue::DATA_FOLDER, format!("{shown}: {error}")))
-                }
-            }
+        Place::Postgres(_) => Ok(Alone { _files: Vec::new() }),
+        Place::Sqlite { file } => {
+            let locks = [config.data_dir.join("serve.lock"), beside(file)];
+            let files = locks.iter().map(|path| claim(path, &config.database)).collect::<Result<_, _>>()?;
+            Ok(Alone { _files: files })
         }
+    }
+}
+
+/// `rollcall.db.lock`, by whatever way the database is named.
+fn beside(database: &Path) -> PathBuf {
+    let mut path = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned()).into_os_string();
+    path.push(".lock");
+    path.into()
+}
+
+fn claim(path: &Path, database: &Place) -> Result<fs::File, StartError> {
+    let unusable =
+        |error: std::io::Error| StartError::new(&catalogue::DATA_FOLDER, format!("{}: {error}", path.display()));
+    let file = fs::File::create(path).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(StartError::new(&catalogue::DATA_FOLDER_IN_USE, database.describe())),
+        Err(fs::TryLockError::Error(error)) => Err(unusable(error)),
     }
 }
 
@@ -97,7 +107,7 @@ fn make_private(file: &Path) -> std::io::Result<()> {
 pub async fn migrate(config: &Config, db: &Db) -> Result<(), StartError> {
     match db.tables().await {
         Tables::Current => Ok(()),
-        Tables::Older | Tables::Newer => migrate_alone(db, &claim_folder(config)?).await,
+        Tables::Older | Tables::Newer => migrate_alone(db, &claim_database(config)?).await,
     }
 }
 
@@ -113,7 +123,7 @@ pub async fn load_identity(
     entropy: &Entropy,
 ) -> Result<Arc<CloudIdentity>, StartError> {
     make_data_folder(config)?;
-    let master = MasterKey::load(&config.master_key, &config.data_dir, entropy)?;
+    let master = MasterKey::load(db, &config.master_key, &config.data_dir, entropy).await?;
     Ok(Arc::new(CloudIdentity::load(db, &master, clock, entropy).await?))
 }
 
@@ -127,7 +137,7 @@ mod tests {
         let named = ("ROLLCALL_DATA_DIR".to_owned(), folder.path().display().to_string());
         let config = Config::parse([named]).unwrap();
         let db = open_database(&config).await.unwrap();
-        let running = claim_folder(&config).unwrap();
+        let running = claim_database(&config).unwrap();
 
         let refused = migrate(&config, &db).await;
 
@@ -136,5 +146,30 @@ mod tests {
         migrate_alone(&db, &running).await.unwrap();
         assert_eq!(db.tables().await, Tables::Current);
         migrate(&config, &db).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_served_is_served_by_no_other_whatever_its_data_folder() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let database = folder.path().join("x.db");
+        let by_another_name = other.path().join("y.db");
+        std::os::unix::fs::symlink(&database, &by_another_name).unwrap();
+        let config = |data: &Path, database: &Path| {
+            let url = format!("sqlite://{}", database.display());
+            let data = data.display().to_string();
+            Config::parse([("ROLLCALL_DATABASE_URL".to_owned(), url), ("ROLLCALL_DATA_DIR".to_owned(), data)]).unwrap()
+        };
+        let first = config(folder.path(), &database);
+        open_database(&first).await.unwrap();
+        let running = claim_database(&first).unwrap();
+
+        for named in [&database, &by_another_name] {
+            let second = config(other.path(), named);
+            open_database(&second).await.unwrap();
+            let refused = claim_database(&second);
+            assert!(refused.is_err_and(|error| error.to_string().contains(catalogue::DATA_FOLDER_IN_USE.code)));
+        }
+        drop(running);
+        claim_database(&config(other.path(), &database)).unwrap();
     }
 }

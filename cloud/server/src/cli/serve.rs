@@ -27,7 +27,7 @@ use crate::{
 pub async fn run(config: &Config, roles: &[Role], clock: Clock, entropy: Entropy) -> Result<(), StartError> {
     let db = open::open_database(config).await?;
     // Before anything is changed: a server that runs keeps the tables it knows.
-    let alone = open::claim_folder(config)?;
+    let alone = open::claim_database(config)?;
     open::migrate_alone(&db, &alone).await?;
     let cloud = open::load_identity(config, &db, &clock, &entropy).await?;
     let metrics = telemetry::start_metrics()?;
