@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{
     ids::{CustomerId, ImportId},
     role::Act,
@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     services::{
+        ServiceError,
         pauses::{self, Target, Wish},
         reach,
     },
@@ -50,6 +51,8 @@ pub struct PausePage {
     pub reason: String,
     pub errors: Vec<FieldError>,
 }
+
+const LONGEST_HOURS: i64 = 366 * 24;
 
 #[derive(Debug, Deserialize)]
 struct PauseForm {
@@ -111,15 +114,31 @@ async fn pause(
 ) -> Result<Response, PageError> {
     require(signed, Act::Pause)?;
     let (_, customer) = reach::customer_by_slug(state, &signed.who, slug).await?;
-    let hours = form.hours.parse().ok().and_then(TimeDelta::try_hours);
-    let wish = Wish { reason: form.reason.clone(), until: hours.map(|hours| state.now() + hours) };
-    match pauses::pause(state, &signed.who, target(customer.id, subject), wish).await {
+    let paused = match read_end(&form.hours, state.now()) {
+        Ok(until) => {
+            let wish = Wish { reason: form.reason.clone(), until };
+            pauses::pause(state, &signed.who, target(customer.id, subject), wish).await
+        }
+        Err(error) => Err(error),
+    };
+    match paused {
         Ok(()) => Ok(see(&format!("{}?done=paused", back(slug, subject)))),
         Err(error) => {
             let errors = field_errors(error)?;
             let view = draw(state, signed, slug, subject, form.reason, errors).await?;
             Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &view))
         }
+    }
+}
+
+/// `hours` from now; an empty text is no end. What cannot be read must not become a pause for ever.
+fn read_end(hours: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, ServiceError> {
+    if hours.is_empty() {
+        return Ok(None);
+    }
+    match hours.parse() {
+        Ok(hours @ 1..=LONGEST_HOURS) => Ok(Some(now + TimeDelta::hours(hours))),
+        Ok(_) | Err(_) => Err(ServiceError::invalid("hours", "give whole hours, at most a year of them")),
     }
 }
 
@@ -177,4 +196,24 @@ async fn draw(
         frame: opened.frame,
         customer: opened.customer,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_cannot_be_read_is_refused_and_none_is_for_ever() {
+        let now = DateTime::UNIX_EPOCH;
+        let field = |hours| match read_end(hours, now) {
+            Err(ServiceError::Invalid { field, .. }) => Some(field),
+            Ok(_) | Err(_) => None,
+        };
+
+        assert!(matches!(read_end("", now), Ok(None)));
+        assert!(matches!(read_end("24", now), Ok(Some(end)) if end == now + TimeDelta::days(1)));
+        for odd in ["1d", "4.5", " ", "-1", "0", "99999999999", "99999999999999999999", "8785"] {
+            assert_eq!(field(odd), Some("hours"), "{odd:?}");
+        }
+    }
 }
