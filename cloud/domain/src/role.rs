@@ -27,6 +27,8 @@ words! {
         DecideHeldRemovals = "decide_held_removals",
         RevokeAgent = "revoke_agent",
         ManageUpdates = "manage_updates",
+        /// To begin again what was given up: a mail that may have left leaves once more.
+        RetryJobs = "retry_jobs",
         ManageOperators = "manage_operators",
         ManageApiKeys = "manage_api_keys",
     }
@@ -89,6 +91,13 @@ mod tests {
             assert!(Role::Owner.may(*act), "{act}");
         }
         assert!(!Role::Admin.may(Act::ManageOperators));
+    }
+
+    #[test]
+    fn whoever_is_told_by_mail_may_have_a_mail_sent_again() {
+        for role in Role::ALL {
+            assert_eq!(role.may(Act::RetryJobs), role.may(Act::ManageUpdates), "{role}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{
     person::Fact,
     view::{Frame, Moment, Section, grouped},
 };
-use crate::{setback::Setback, state::AppState};
+use crate::{services::jobs, setback::Setback, state::AppState};
 
 pub fn routes() -> Pages {
     Pages::new().get("/system", show).post("/system/jobs/{job}/retry", retry)
@@ -43,6 +43,7 @@ pub struct SystemPage {
     pub facts: Vec<Fact>,
     pub work: Vec<Fact>,
     pub dead: Vec<DeadJob>,
+    pub may_retry: bool,
     /// Agents that know more than a restored database does. Of all customers: only for those who reach all of them.
     pub outlived_restore: i64,
 }
@@ -86,6 +87,7 @@ async fn show(
             Fact::new("Given up", grouped(standing.dead)),
         ],
         dead: dead.into_iter().map(|job| row(job, now)).collect(),
+        may_retry: jobs::may_retry(&signed.who).is_ok(),
         outlived_restore,
     }))
 }
@@ -108,15 +110,8 @@ async fn retry(
     signed: SignedIn,
     Path(job): Path<String>,
 ) -> Result<Response, PageError> {
-    require(&signed, Act::ViewSystem)?;
+    require(&signed, Act::RetryJobs)?;
     let job: JobId = job.parse().map_err(|_| PageError::NotFound)?;
-    let now = state.now();
-    let mut tx = state.db.write(&signed.who.scope).await?;
-    if !work::revive(&mut tx, job, now).await? {
-        return Err(PageError::NotFound);
-    }
-    let note = crate::services::who::Note::of(job);
-    signed.who.note(&mut tx, now, "job.retry", None, note);
-    tx.commit().await?;
+    jobs::retry(&state, &signed.who, job).await?;
     Ok(see("/system?done=job-retried"))
 }

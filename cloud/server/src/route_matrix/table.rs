@@ -59,7 +59,7 @@ const fn of(method: &'static str, path: &'static str, door: Door, body: &'static
 
 use Act::{
     CreateCustomer, DecideHeldRemovals, EditImport, InstallAgent, ManageApiKeys, ManageOperators, ManageUpdates, Pause,
-    RevokeAgent, SyncNow, ViewAudit, ViewCustomers, ViewSystem,
+    RetryJobs, RevokeAgent, SyncNow, ViewAudit, ViewCustomers, ViewSystem,
 };
 
 pub const IMPORT: &str = "name=Everyone&minutes=180&removal=deactivate&grace_days=30&intent=look&version=1";
@@ -135,7 +135,7 @@ pub const ROUTES: &[Route] = &[
     of("POST", "/settings/sessions/{session}/end", Door::Anybody, ""),
     get("/audit", ViewAudit),
     get("/system", ViewSystem),
-    post("/system/jobs/{job}/retry", ViewSystem, ""),
+    post("/system/jobs/{job}/retry", RetryJobs, ""),
     api("GET", "/api/v1/customers", ViewCustomers, ""),
     api("POST", "/api/v1/customers", CreateCustomer, r#"{"name":""}"#),
     api("GET", "/api/v1/customers/{id}", ViewCustomers, ""),

@@ -22,5 +22,6 @@ pub mod switched;
 pub mod updates;
 pub mod rollouts;
 pub mod held;
+pub mod jobs;
 
 pub use who::{ServiceError, Who};

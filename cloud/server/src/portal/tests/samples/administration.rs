@@ -182,6 +182,7 @@ fn system() -> SystemPage {
             Fact::new("Given up", "0"),
         ],
         outlived_restore: 0,
+        may_retry: true,
         dead: vec![],
     }
 }
