@@ -48,10 +48,6 @@ pub struct Proven<T> {
 }
 
 impl UnprovenKey {
-    pub fn agent(&self) -> AgentId {
-        self.row.agent_id.into()
-    }
-
     pub fn public_key(&self) -> &[u8] {
         &self.row.public_key
     }

@@ -358,8 +358,8 @@ pub async fn continue_desired_from(tx: &mut WriteTx, scope: &AgentScope, known: 
     renew_desired(tx, scope).await
 }
 
-/// The same for every agent of a customer. Answers whom it concerns.
-pub async fn renew_desired_of_customer(tx: &mut WriteTx, customer: &CustomerScope) -> Result<Vec<AgentScope>> {
+/// The same for every agent of a customer.
+pub async fn renew_desired_of_customer(tx: &mut WriteTx, customer: &CustomerScope) -> Result<()> {
     lock_all(tx, customer).await?;
     let agents: Vec<(Uuid,)> = fetch_all!(
         tx,
@@ -370,10 +370,10 @@ pub async fn renew_desired_of_customer(tx: &mut WriteTx, customer: &CustomerScop
          returning id",
         customer.customer().uuid(),
     )?;
-    for (agent,) in &agents {
-        tell(tx, Topic::Desired, customer.customer(), (*agent).into());
+    for (agent,) in agents {
+        tell(tx, Topic::Desired, customer.customer(), agent.into());
     }
-    Ok(agents.into_iter().map(|(agent,)| AgentScope::new(customer.msp(), customer.customer(), agent.into())).collect())
+    Ok(())
 }
 
 /// The same for every agent of the tenant.

@@ -41,6 +41,7 @@ pub async fn delete_expired(tx: &mut WriteTx, now: DateTime<Utc>) -> Result<()> 
 }
 
 /// Rows of this tenant, expired or not.
+#[cfg(any(test, feature = "testing"))]
 pub async fn count(tx: &mut Tx) -> Result<i64> {
     let (count,): (i64,) = fetch_one!(tx, (i64,), "select count(*) from bundles where msp_id = $1")?;
     Ok(count)

@@ -68,7 +68,7 @@ pub async fn enqueue(tx: &mut WriteTx, job: NewJob) -> Result<()> {
     Ok(())
 }
 
-/// A job this worker holds until `lease_until`.
+/// A job this worker holds until its lease ends.
 #[derive(Debug)]
 pub struct Claimed {
     pub scope: JobScope,
@@ -76,7 +76,6 @@ pub struct Claimed {
     pub payload: Value,
     /// This one included.
     pub attempts: i64,
-    pub lease_until: DateTime<Utc>,
 }
 
 #[derive(Debug, sqlx::FromRow)]
@@ -161,7 +160,6 @@ pub async fn claim(
         kind: row.kind,
         payload: row.payload.0,
         attempts: row.attempts,
-        lease_until,
     }))
 }
 
