@@ -20,6 +20,7 @@ pub mod mail;
 pub mod services;
 pub mod ingest;
 pub mod jobs;
+pub mod nightly;
 pub mod apply;
 pub mod api;
 pub mod portal;

@@ -44,6 +44,7 @@ pub mod owners;
 pub mod across;
 pub mod work;
 pub mod idempotency;
+pub mod over;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 

@@ -18,6 +18,7 @@ use crate::{
     jobs,
     live::Hub,
     mail::Postman,
+    nightly,
     releases::{Looks, Releases},
     start::StartError,
     state::{AppState, Shutdown, ShutdownSwitch},
@@ -74,7 +75,7 @@ async fn serve_web(door: http::Door, roles: &[Role], state: &AppState) {
 
 async fn work(roles: &[Role], state: &AppState) {
     if roles.contains(&Role::Worker) {
-        jobs::run_workers(state.clone()).await;
+        tokio::join!(jobs::run_workers(state.clone()), nightly::run(state.clone()));
     }
 }
 
