@@ -21,6 +21,7 @@ use crate::directory::reader::Incomplete;
 use crate::directory::tls::TlsRefused;
 use crate::exit::Exit;
 use crate::platform::kerberos::KerberosFault;
+use crate::platform::reason;
 use crate::spool::SpoolError;
 
 /// Something wrong: which fault it is, and the facts of this case (a host, a page, a result code; never people).
@@ -45,7 +46,7 @@ impl Diagnostic {
     /// What nobody foresaw.
     /// A file or folder of ours that cannot be read or written.
     pub fn not_writable(path: &Path, error: &std::io::Error) -> Self {
-        Self::new(catalogue::NOT_WRITABLE, format!("{}: {}", path.display(), error.kind()), Exit::Failed)
+        Self::new(catalogue::NOT_WRITABLE, format!("{}: {}", path.display(), reason::of(error)), Exit::Failed)
     }
 
     pub fn unexpected(detail: impl fmt::Display) -> Self {

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::platform::private_file;
+use crate::platform::reason;
 use crate::service::{keeping, machine};
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
@@ -45,7 +46,7 @@ fn is_writable(folder: &Path) -> Result<((), String), Diagnostic> {
     match tried {
         Ok(()) => Ok(((), format!("{} is writable", folder.display()))),
         Err(error) => {
-            let detail = format!("{}: {}", folder.display(), error.kind());
+            let detail = format!("{}: {}", folder.display(), reason::of(&error));
             Err(Diagnostic::new(catalogue::NOT_WRITABLE, detail, Exit::Failed))
         }
     }
@@ -55,7 +56,7 @@ fn permissions(folder: &Path) -> Finding {
     match private_file::is_readable_by_others(folder) {
         Ok(false) => Finding::Ok("only the agent's account may look into the data folder".to_owned()),
         Ok(true) => Finding::Warn(Diagnostic::new(catalogue::SECRET_FILE_OPEN, folder.display(), Exit::Attention)),
-        Err(error) => Finding::Fail(Diagnostic::new(catalogue::NOT_WRITABLE, error.kind(), Exit::Failed)),
+        Err(error) => Finding::Fail(Diagnostic::new(catalogue::NOT_WRITABLE, reason::of(&error), Exit::Failed)),
     }
 }
 

@@ -16,6 +16,7 @@ use super::store::Store;
 use crate::cloud::link::Link;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::platform::reason;
 use crate::service::desk::Desk;
 use crate::version;
 
@@ -85,7 +86,7 @@ async fn try_once(link: &Link, store: &Store, desk: &Desk, wanted: &Version) -> 
     let staged = match fetch_wanted(link, store, wanted).await {
         Ok(installed) => store
             .stage(&mut Disk, &installed)
-            .map_err(|error| Diagnostic::new(catalogue::NOT_WRITABLE, error.kind(), Exit::Failed)),
+            .map_err(|error| Diagnostic::new(catalogue::NOT_WRITABLE, reason::of(&error), Exit::Failed)),
         // It was told when this version started.
         Err(diagnostic) if diagnostic.fault == catalogue::UPDATE_TAKEN_BACK => return false,
         Err(diagnostic) => Err(diagnostic),
