@@ -12,6 +12,7 @@ use super::output::Output;
 use crate::clock::{Chance, Clock};
 use crate::cloud::backoff;
 use crate::cloud::checkin::{self, Heard, Instructions};
+use crate::cloud::gaps::Gaps;
 use crate::cloud::link::{Link, LinkError};
 use crate::cloud::push::{self, Pushed};
 use crate::config::Config;
@@ -242,6 +243,7 @@ impl Hand<'_> {
     async fn push_all(&mut self) -> Result<(), Diagnostic> {
         let mut backoff = backoff::CLOUD;
         let mut resend = None;
+        let mut gaps = Gaps::default();
         loop {
             let pushed = push::push_one(&mut self.spool, &self.link, resend).await;
             match pushed.map_err(|error| spool_failed(&error))? {
@@ -250,7 +252,15 @@ impl Hand<'_> {
                     backoff.reset();
                     resend = None;
                 }
-                Pushed::Again(seq) => resend = Some(seq),
+                Pushed::Filled(next) => resend = Some(next),
+                Pushed::Missing(gap) => {
+                    resend = Some(gap.from);
+                    let wait = gaps.wait_before(&gap, self.link.chance.fraction());
+                    if gaps.in_vain() >= TRIES {
+                        return Err(Diagnostic::from(&gap.told()));
+                    }
+                    tokio::time::sleep(wait.unwrap_or_default().min(LONGEST_WAIT)).await;
+                }
                 Pushed::NewEpoch(why) => {
                     self.spool.lose_place().map_err(|error| spool_failed(&error))?;
                     let Diagnostic { fault, detail, .. } = Diagnostic::from(&why);
