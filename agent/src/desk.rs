@@ -117,6 +117,11 @@ impl Desk {
         self.desired.subscribe()
     }
 
+    /// What is obeyed now.
+    pub fn desired(&self) -> Option<DesiredState> {
+        self.desired.borrow().clone()
+    }
+
     /// Instructions older than these are not obeyed.
     pub fn newest_obeyed(&self) -> u64 {
         self.desired.borrow().as_ref().map_or(0, |desired| desired.version).max(self.obeyed)

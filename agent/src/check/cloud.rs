@@ -118,7 +118,7 @@ async fn ask(
     stored: Option<DesiredState>,
 ) -> Result<Option<DesiredState>, Diagnostic> {
     let link = Link::open(config, identity, situation.clock, situation.chance)?;
-    let in_force = instructions::in_force(store);
+    let in_force = instructions::in_force(store, stored.as_ref());
     let desk = Desk::new(stored.clone(), in_force.version, kept::REPORT.find(&config.data_dir), situation.clock.now());
     if let Some(ceiling) = kept::ceiling(config) {
         desk.set_ceiling(ceiling);

@@ -131,7 +131,8 @@ impl Hand<'_> {
         request.status.domain = state.domain.clone();
         request.status.dc = state.base.dc.clone();
         request.status.transport = kept::REACHED.find(folder).map(|reached| reached.used);
-        match checkin::check_in(&self.link, &self.identity, &request, instructions::in_force(Some(&state))).await {
+        let in_force = instructions::in_force(Some(&state), stored.as_ref());
+        match checkin::check_in(&self.link, &self.identity, &request, in_force).await {
             Ok(heard) => self.obey(heard, stored, purpose),
             Err(error) => match (purpose, stored) {
                 (Purpose::DryRun, Some(stored)) => Ok(stored),
@@ -242,8 +243,8 @@ impl Hand<'_> {
     /// Sends everything that waits, or says why not.
     async fn push_all(&mut self) -> Result<(), Diagnostic> {
         let mut backoff = backoff::CLOUD;
-        let mut resend = None;
         let mut gaps = Gaps::default();
+        let mut resend = None;
         loop {
             let pushed = push::push_one(&mut self.spool, &self.link, resend).await;
             match pushed.map_err(|error| spool_failed(&error))? {

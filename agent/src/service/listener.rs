@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rollcall_protocol::answer::Refusal;
-use rollcall_protocol::checkin::{CheckinRequest, EpochWish};
+use rollcall_protocol::checkin::EpochWish;
 use rollcall_protocol::{catalogue, limits};
 use tokio::time::Instant;
 
@@ -38,9 +38,12 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
         // on trial has proven itself.
         let wait = if backoff.failures() == 0 && desk.is_answered() { wait } else { 0 };
         let request = desk.request(wait, link.clock.offset_ms());
+        let desired = desk.desired();
+        let domain = request.status.domain.as_ref();
+        let in_force = InForce { domain, version: desk.newest_obeyed(), desired: desired.as_ref() };
         let asked_at = Instant::now();
         let answer = tokio::select! {
-            answer = checkin::check_in(link, identity, &request, in_force(&request, desk)) => answer,
+            answer = checkin::check_in(link, identity, &request, in_force) => answer,
             // A wish for a new epoch is answered at once, and an answer that nobody hears would be an epoch in vain.
             () = desk.news.notified(), if request.epoch == EpochWish::Keep => {
                 tokio::time::sleep(BREATH).await;
@@ -97,10 +100,6 @@ const VOUCH_AGAIN: Duration = Duration::from_hours(1);
 
 fn may_vouch(last: Option<Instant>, now: Instant) -> bool {
     last.is_none_or(|last| now.duration_since(last) >= VOUCH_AGAIN)
-}
-
-fn in_force<'a>(request: &'a CheckinRequest, desk: &Desk) -> InForce<'a> {
-    InForce { domain: request.status.domain.as_ref(), version: desk.newest_obeyed() }
 }
 
 fn pause(error: &LinkError, backoff: &mut backoff::Backoff, link: &Link) -> Duration {

@@ -49,7 +49,7 @@ pub async fn run(
     let state = find_state(folder);
     let desired = instructions::find(folder, &identity, state.as_ref());
     instructions::vouch(clock, folder, desired.as_ref());
-    let obeyed = instructions::in_force(state.as_ref()).version;
+    let obeyed = instructions::in_force(state.as_ref(), desired.as_ref()).version;
     let desk = Arc::new(Desk::new(desired, obeyed, kept::REPORT.find(folder), clock.now()));
     if let Some(ceiling) = kept::ceiling(config) {
         desk.set_ceiling(ceiling);
