@@ -18,7 +18,7 @@ use crate::directory::reader::{DirectoryReader, Finds};
 use crate::directory::sid::Sid;
 use crate::directory::values;
 use crate::exit::Exit;
-use crate::folder::kept;
+use crate::folder::kept::{self, Refusal};
 use crate::platform::domain_controller::{Located, Search};
 use crate::spool::state::State;
 
@@ -217,6 +217,7 @@ async fn sign_in(
     let pinned = store.and_then(|state| state.domain.as_ref());
     match controllers::reach(access, &experience, pinned, situation.chance).await {
         Ok(InReach { reader, domain, .. }) => {
+            kept::REFUSAL.forget(&config.data_dir);
             let how = reader.how();
             for failed in &how.tried {
                 report.add("sign-in", Finding::Warn(named(Some(&failed.method), &failed.error, Exit::Attention)));
@@ -225,6 +226,9 @@ async fn sign_in(
             Some((reader, domain))
         }
         Err(ReachError::Connect(error)) => {
+            if Diagnostic::from(&error).must_not_be_retried() {
+                note_refusal(config, situation);
+            }
             for (method, error) in error.each() {
                 let told = named(method, error, Exit::DirectoryUnreachable);
                 report.add("sign-in", Finding::Fail(explain(access, told)));
@@ -241,6 +245,13 @@ async fn sign_in(
             None
         }
     }
+}
+
+/// The next one who would sign in, a reading, a bundle or a start, must not send it again.
+fn note_refusal(config: &Config, situation: &Situation<'_>) {
+    let insisted_at = kept::REFUSAL.find(&config.data_dir).and_then(|before| before.insisted_at);
+    let refusal = Refusal { at: situation.clock.signed_now(), sign_in: config.sign_in_mark(), insisted_at };
+    kept::REFUSAL.save(&config.data_dir, &refusal);
 }
 
 fn explain(access: &Access, refused: Diagnostic) -> Diagnostic {

@@ -205,6 +205,7 @@ impl<'a> Worker<'a> {
         desired: &mut Wanted,
     ) -> Result<(), SpoolError> {
         let wanted = desired.borrow_and_update().clone();
+        self.learn_refusal();
         // What waits in the spool was read already.
         let seen = State { base: state.newest().clone(), ..state.clone() };
         let now = self.link.clock.cloud_now();

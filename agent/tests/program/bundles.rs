@@ -141,6 +141,32 @@ async fn an_ordered_bundle_does_not_try_a_password_that_was_just_refused() {
 }
 
 #[tokio::test]
+async fn a_password_that_a_bundle_was_refused_with_is_sent_by_no_other_bundle_and_is_told() {
+    let home = Home::enrolled(60).await;
+    home.agent(&["sync"]).await;
+    // As if it had been changed in the directory since.
+    home.write_secret("hunter2-wrong");
+    let before = home.directory.tally().binds;
+    let _service = home.start(&["run"]);
+
+    for bundles in 1..=3 {
+        home.cloud.order(Order::Bundle);
+        home.cloud.until("the bundle", |books| books.bundles.len() == bundles).await;
+    }
+
+    let texts = home.cloud.books(|books| books.bundles.iter().map(|(_, zip)| unpack(zip)).collect::<Vec<_>>());
+    assert!(texts[0].contains("RC-2201"), "{}", texts[0]);
+    assert!(texts[1..].iter().all(|text| text.contains("[SKIP] sign-in")), "{texts:?}");
+    home.cloud
+        .until("it is told", |books| {
+            let told = books.checkins.last().map(|said| &said.status.problems);
+            told.is_some_and(|told| told.iter().any(|problem| problem.code == "RC-2201"))
+        })
+        .await;
+    assert_eq!(home.directory.tally().binds, before + 1);
+}
+
+#[tokio::test]
 async fn a_bundle_that_is_refused_for_good_is_reported_with_its_code() {
     let home = Home::enrolled(20).await;
     home.cloud.books(|books| books.refuse_bundles.extend([const { Refusal::TooLarge { limit: 4 } }; 9]));
