@@ -240,6 +240,30 @@ async fn a_gap_that_the_proxy_speaks_of_again_and_again_is_not_filled_without_en
     assert_eq!(home.seen(), home.expected());
 }
 
+/// The proxy's own sign-in has run out, and it noticed only when the answer came back.
+#[tokio::test]
+async fn a_batch_that_a_proxy_handed_on_before_it_asked_for_a_sign_in_is_not_replaced_by_another() {
+    let (home, inspector) = behind_a_proxy(60).await;
+    synced(&home).await;
+    inspector.tamper(|path, status, body| if path.ends_with("batches") { (407, Vec::new()) } else { (status, body) });
+    let service = home.start(&["run"]);
+    home.cloud.order(Order::SyncNow);
+    home.cloud.until("the batch is taken", |books| books.cycles.len() == 2).await;
+    let is_odd = |said: &CheckinRequest| said.status.problems.iter().any(|problem| problem.code == "RC-3005");
+    home.cloud.until("the odd answer is told", |books| books.checkins.iter().any(is_odd)).await;
+
+    // While it waits somebody moves, and a newer reading is ordered.
+    let somebody = *home.expected().iter().next().unwrap();
+    home.directory.move_to(somebody, home.directory.at("OU=Contractors").unwrap()).unwrap();
+    home.cloud.order(Order::SyncNow);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    drop(service);
+    inspector.tamper(|_, status, body| (status, body));
+    synced(&home).await;
+
+    assert_eq!(home.seen(), home.expected());
+}
+
 /// Puts an epoch into each answer to a check-in, one more than in the answer before, and counts them.
 fn inventing_epochs(inspector: &Inspector, first: u64) -> Arc<AtomicU64> {
     let invented = Arc::new(AtomicU64::new(0));
