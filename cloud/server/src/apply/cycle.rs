@@ -10,6 +10,7 @@ use rollcall_protocol::{
     batch::{BatchClaims, CycleKind, CyclePart},
     catalogue::{self, Fault},
     jws::Unverified,
+    limits,
 };
 use rollcall_store::{
     AgentScope, StoreError, WriteTx,
@@ -21,10 +22,13 @@ use rollcall_store::{
 
 use crate::state::AppState;
 
+/// More than a cycle has: who says so has sent none that is whole, and only as many are held in memory.
+const TOO_MANY: i64 = limits::PARTS as i64 + 1;
+
 /// All parts of one reading.
 #[derive(Debug)]
 pub struct Cycle {
-    /// In order of their numbers.
+    /// In order of their numbers. Of one that has more parts than it may, the first.
     pub batches: Vec<Envelope>,
     /// What the last part says of the whole.
     pub told: CyclePart,
@@ -41,7 +45,7 @@ pub struct Unfit {
 impl Cycle {
     /// The oldest cycle that waits, if nothing more of it can come.
     pub async fn find_next(tx: &mut WriteTx, scope: &AgentScope) -> Result<Option<Self>, StoreError> {
-        let batches = inbox::list_next_cycle(tx, scope).await?;
+        let batches = inbox::list_next_cycle(tx, scope, TOO_MANY).await?;
         let Some(last) = batches.last() else { return Ok(None) };
         let ended = last.part == last.parts || inbox::is_followed(tx, scope, last).await?;
         let told = read_claims(last)?;

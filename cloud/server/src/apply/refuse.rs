@@ -34,7 +34,7 @@ pub async fn record(
         order::full_snapshot(tx, state, scope, directory).await?;
     }
     runs::insert(tx, scope, &run).await?;
-    inbox::mark_applied(tx, scope, run.cycle, run.id, now, cycle.batches.len() as u64).await?;
+    inbox::mark_applied(tx, scope, run.cycle, run.id, now).await?.at_least(cycle.batches.len() as u64)?;
     let event = Event::of(tx.msp(), Topic::Run).customer(scope.customer().customer()).agent(scope.agent());
     tx.tell(event);
     Ok(())

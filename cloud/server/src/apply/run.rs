@@ -28,8 +28,7 @@ use rollcall_store::{
 
 use super::{
     cycle::{self, Cycle, Unfit},
-    departures::{self, Members},
-    order,
+    departures, order,
     people::{self, Frame, Tally, Touched},
     reason::{self, Sets},
     refuse, set,
@@ -149,7 +148,7 @@ async fn apply_cycle(
     vanished: Vanished,
 ) -> Result<(), ApplyError> {
     let frame = load_frame(tx, state, scope, directory, cycle, vanished).await?;
-    let members = count_members(tx, directory).await?;
+    let members = memberships::count(tx, directory.id).await?;
     let mut tally = Tally::default();
     let rest = apply_people(tx, &frame, &mut tally, scope, cycle).await?;
     frame.vanished.check(&tally.lost, cycle).map_err(ApplyError::Vanished)?;
@@ -187,11 +186,6 @@ async fn load_frame<'a>(
         vanished,
         extent: cycle.told.kind,
     })
-}
-
-async fn count_members(tx: &mut WriteTx, directory: &Directory) -> Result<Members, StoreError> {
-    let counts = memberships::count_members(tx, directory.id).await?;
-    Ok(counts.into_iter().map(|(import, count)| (import, u64::try_from(count).unwrap_or_default())).collect())
 }
 
 /// Streams every batch once: one body, one chunk of people in memory at a time.
@@ -313,7 +307,7 @@ async fn write_run(
     };
     runs::insert(tx, scope, &run).await?;
     runs::insert_set_aside(tx, frame.run, &number_lines(&tally.set_aside)).await?;
-    inbox::mark_applied(tx, scope, told.cycle, frame.run, frame.now, cycle.batches.len() as u64).await?;
+    inbox::mark_applied(tx, scope, told.cycle, frame.run, frame.now).await?.exactly(cycle.batches.len() as u64)?;
     directories::record_reading(tx, frame.directory, reading(scope, cycle, &compared.ours)).await?;
     let event = Event::of(tx.msp(), Topic::Run).customer(frame.customer.customer()).agent(scope.agent());
     tx.tell(event);

@@ -30,7 +30,6 @@ use serde_json::json;
 use super::{
     desired,
     new_key::{self, Left},
-    pace::Errand,
     quarantine::{self, Why},
     refuse::Refused,
     restored,
@@ -38,7 +37,7 @@ use super::{
     told, updating,
     verify::{self, Route, Verified, column, protocol},
 };
-use crate::{live::AgentWait, releases::Shelf, state::AppState};
+use crate::{admission::Errand, live::AgentWait, releases::Shelf, state::AppState};
 
 const ROUTE: Route =
     Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE, errand: Errand::CheckIn };
