@@ -49,12 +49,14 @@ pub fn install(wishes: &Wishes, config_path: &Path, clock: &Clock) -> Result<(),
     private_file::make_folder(&folder)
         .and_then(|()| acl::guard(&folder))
         .map_err(|error| Diagnostic::not_writable(&folder, &error))?;
-    match (&wishes.token, Identity::find(&folder)) {
-        (Some(token), Ok(None)) => {
+    // A broken identity is no agent either, and a token is what replaces it.
+    let is_agent = !matches!(Identity::find(&folder), Ok(None)) && !Identity::is_broken(&folder);
+    match &wishes.token {
+        Some(token) if !is_agent => {
             note(&home.join(BROUGHT), clock)?;
             pending::save(&folder, token.expose_secret(), wishes.cloud_url.clone())
         }
-        (Some(_), Ok(Some(_)) | Err(_)) | (None, _) => Ok(()),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -217,6 +219,17 @@ mod tests {
         assert!(fs::read_to_string(&path).unwrap().contains("# mine"));
         assert!(matches!(pending::find(&config.data_dir), Some(Pending::Waits(_))));
         assert!(!acl::is_open(&config.data_dir).unwrap());
+    }
+
+    #[test]
+    fn a_token_over_a_broken_identity_waits_to_replace_it() {
+        let (_folder, path) = prepared();
+        let home = path.parent().unwrap();
+        private_file::write(&Identity::path(home), &[0; 900]).unwrap();
+
+        install(&wishes(Some("eyJ0.a.b"), None), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
+
+        assert!(matches!(pending::find(home), Some(Pending::Waits(_))));
     }
 
     #[test]
