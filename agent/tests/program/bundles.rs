@@ -63,10 +63,12 @@ async fn a_bundle_made_here_helps_and_gives_nobody_away() {
     home.agent(&["sync"]).await;
     write_bad_log(&home);
     let file = home.path("bundle.zip");
+    std::fs::write(home.path("bundle.new"), "somebody's").unwrap();
 
     let (exit, said) = home.agent_json(&["bundle", "--output", file.to_str().unwrap()]).await;
 
     assert_eq!(exit, 0, "{said}");
+    assert_eq!(std::fs::read_to_string(home.path("bundle.new")).unwrap(), "somebody's");
     let text = unpack(&std::fs::read(&file).unwrap());
     assert_clean(&home, &text);
     for helpful in
