@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use rollcall_protocol::answer::Refusal;
-use rollcall_protocol::checkin::EpochWish;
+use rollcall_protocol::checkin::{CheckinRequest, EpochWish};
+use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::{catalogue, limits};
 use tokio::time::Instant;
 
@@ -39,8 +40,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
         let wait = if backoff.failures() == 0 && desk.is_answered() { wait } else { 0 };
         let request = desk.request(wait, link.clock.offset_ms());
         let desired = desk.desired();
-        let domain = request.status.domain.as_ref();
-        let in_force = InForce { domain, version: desk.newest_obeyed(), desired: desired.as_ref() };
+        let in_force = in_force(&request, desk, desired.as_ref());
         let asked_at = Instant::now();
         let answer = tokio::select! {
             answer = checkin::check_in(link, identity, &request, in_force) => answer,
@@ -86,9 +86,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
                     | LinkError::Setup(_)
                     | LinkError::Signing(_) => {}
                 }
-                let diagnostic = Diagnostic::from(&error);
-                tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "the check-in failed");
-                desk.raise(&diagnostic, link.clock.now());
+                tell(&error, desk, link);
                 tokio::time::sleep(pause(&error, &mut backoff, link)).await;
             }
         }
@@ -100,6 +98,16 @@ const VOUCH_AGAIN: Duration = Duration::from_hours(1);
 
 fn may_vouch(last: Option<Instant>, now: Instant) -> bool {
     last.is_none_or(|last| now.duration_since(last) >= VOUCH_AGAIN)
+}
+
+fn in_force<'a>(request: &'a CheckinRequest, desk: &Desk, desired: Option<&'a DesiredState>) -> InForce<'a> {
+    InForce { domain: request.status.domain.as_ref(), version: desk.newest_obeyed(), desired }
+}
+
+fn tell(error: &LinkError, desk: &Desk, link: &Link) {
+    let diagnostic = Diagnostic::from(error);
+    tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "the check-in failed");
+    desk.raise(&diagnostic, link.clock.now());
 }
 
 fn pause(error: &LinkError, backoff: &mut backoff::Backoff, link: &Link) -> Duration {
