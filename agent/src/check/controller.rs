@@ -18,7 +18,7 @@ use crate::directory::reader::{DirectoryReader, Finds};
 use crate::directory::sid::Sid;
 use crate::directory::values;
 use crate::exit::Exit;
-use crate::folder::kept::{self, Refusal};
+use crate::folder::kept;
 use crate::platform::domain_controller::{Located, Search};
 use crate::spool::state::State;
 
@@ -227,7 +227,8 @@ async fn sign_in(
         }
         Err(ReachError::Connect(error)) => {
             if Diagnostic::from(&error).must_not_be_retried() {
-                note_refusal(config, situation);
+                // The next one who would sign in, a reading, a bundle or a start, must not send it again.
+                kept::note_refusal(config, situation.clock.signed_now());
             }
             for (method, error) in error.each() {
                 let told = named(method, error, Exit::DirectoryUnreachable);
@@ -245,13 +246,6 @@ async fn sign_in(
             None
         }
     }
-}
-
-/// The next one who would sign in, a reading, a bundle or a start, must not send it again.
-fn note_refusal(config: &Config, situation: &Situation<'_>) {
-    let insisted_at = kept::REFUSAL.find(&config.data_dir).and_then(|before| before.insisted_at);
-    let refusal = Refusal { at: situation.clock.signed_now(), sign_in: config.sign_in_mark(), insisted_at };
-    kept::REFUSAL.save(&config.data_dir, &refusal);
 }
 
 fn explain(access: &Access, refused: Diagnostic) -> Diagnostic {

@@ -73,8 +73,8 @@ async fn load_day(tx: &mut WriteTx, frame: &Frame<'_>) -> Result<Day, StoreError
 
 /// The agent's own guard is believed when it holds; ours comes on top, for this cycle and for the day.
 ///
-/// Both shares are of the people whom the cloud knew a day ago: an agent that invents a crowd must not thereby make room to
-/// remove the true one. An import in which nobody is older than a day is measured by whom it has.
+/// Both shares are of the people whom the cloud knew in the import a day ago: an agent that shows a crowd in it must not
+/// thereby make room to remove the true one. An import that is not older than a day is measured by whom it has.
 fn decide_held(tally: &Tally, members: &PerImport, day: &Day, departures: &[Departure]) -> Held {
     let mut leaving: HashMap<ImportId, (u64, Stance)> = HashMap::new();
     for departure in departures {
@@ -87,7 +87,7 @@ fn decide_held(tally: &Tally, members: &PerImport, day: &Day, departures: &[Depa
     let judge = |(import, (count, told)): (ImportId, (u64, Stance))| {
         let of = |counts: &PerImport| counts.get(&import).copied().unwrap_or_default();
         let (before, joining, left) = (of(members), of(&tally.joined), of(&day.left));
-        let known = Some(of(&day.known)).filter(|known| *known > 0).unwrap_or(before).min(before);
+        let known = of(&day.known).min(before);
         let judged = [
             guard::judge(guard::DEFAULT, before, count, joining),
             // Whoever is new keeps the import from being empty, and nothing more.
@@ -114,11 +114,9 @@ async fn apply_chunk(
     let guids: Vec<Uuid> = by_person.keys().copied().collect();
     let stored = accounts::list_by_guids(tx, frame.directory, &guids).await?;
     let ids: Vec<AccountId> = stored.iter().map(|stored| stored.id).collect();
-    let mut memberships: HashMap<AccountId, Vec<Membership>> = HashMap::new();
-    for membership in memberships::list_of_accounts(tx, &ids).await? {
-        memberships.entry(membership.account_id).or_default().push(membership);
-    }
+    let mut memberships = memberships::list_by_account(tx, &ids).await?;
     let mut changed = Vec::new();
+    let mut leaving = Vec::new();
     let mut lines = Vec::new();
     for known in stored {
         let of_person = memberships.remove(&known.id).unwrap_or_default();
@@ -127,12 +125,12 @@ async fn apply_chunk(
         if left.changed.is_empty() && left.in_snapshot == InSnapshot::Yes {
             continue;
         }
-        let leaving = Leaving { id: known.id, state: left.state, in_snapshot: left.in_snapshot };
-        accounts::set_leaving(tx, leaving, frame.now).await?;
+        leaving.push(Leaving { id: known.id, state: left.state, in_snapshot: left.in_snapshot });
         tally.touched = Touched::Somebody;
         changed.extend(left.changed);
         lines.extend(left.lines);
     }
+    accounts::set_leaving(tx, &leaving, frame.now).await?;
     memberships::upsert(tx, &changed).await?;
     history::insert(tx, &lines, By { run: Some(frame.run), actor: None }, frame.now).await
 }
@@ -252,7 +250,12 @@ mod tests {
 
     #[test]
     fn an_import_of_today_is_measured_by_whom_it_has() {
-        assert!(!is_held(50, 500, 0, 0) && is_held(51, 500, 0, 0));
+        assert!(!is_held(50, 500, 500, 0) && is_held(51, 500, 500, 0));
+    }
+
+    #[test]
+    fn an_older_import_of_newcomers_alone_is_measured_by_nobody() {
+        assert!(!is_held(3, 500, 0, 0) && is_held(4, 500, 0, 0));
     }
 
     #[test]
