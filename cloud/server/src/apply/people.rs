@@ -47,6 +47,8 @@ pub struct Frame<'a> {
     pub keeping: HashSet<ImportId>,
     pub vanished: Vanished,
     pub extent: CycleKind,
+    /// The imports of which the agent can say who is in them.
+    pub live: HashSet<ImportId>,
 }
 
 /// What a cycle did so far.
@@ -58,6 +60,8 @@ pub struct Tally {
     pub set_aside: Vec<SetAside>,
     /// Everybody a full snapshot showed.
     pub seen: HashSet<Uuid>,
+    /// People whom a full snapshot showed without an import that the cloud has them in.
+    pub unnamed: Vec<Uuid>,
     /// Whether the set can differ from what it was before.
     pub touched: Touched,
     /// What a whole reading does not show of people any more.
@@ -243,7 +247,8 @@ struct After {
 }
 
 /// Every import the record names holds the person now. Memberships it does not name stay as they are: they end by
-/// a departure with evidence, never by silence.
+/// a departure with evidence, never by silence. But an agent that lost what it knew no longer owes one, so after a full
+/// snapshot it is asked.
 fn decide_memberships(
     frame: &Frame<'_>,
     tally: &mut Tally,
@@ -284,6 +289,10 @@ fn decide_memberships(
             evidence: None,
             run_id: Some(frame.run.uuid()),
         });
+    }
+    let is_unnamed = |left: &Membership| left.state == MembershipState::Active && frame.live.contains(&left.import_id);
+    if frame.extent == CycleKind::Full && before.iter().any(is_unnamed) {
+        tally.unnamed.push(person.guid);
     }
     states.extend(before.iter().map(|membership| membership.state));
     After { changed, state: account::decide_state(states), hold_cleared }
