@@ -91,7 +91,7 @@ async fn show(
     Path((slug, id)): Path<(String, String)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
-    let id: RunId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: RunId = id.parse()?;
     let (scope, run) = reach::run(&state, &signed.who, id).await?;
     let heading = format!("Run of {}", run.finished_at.format("%-d %b %Y, %H:%M UTC"));
     let place = Place::tab(Tab::Runs, &heading).below("Runs", format!("/c/{slug}/runs"));
