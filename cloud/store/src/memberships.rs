@@ -98,7 +98,8 @@ pub async fn count(tx: &mut Tx, directory: DirectoryId) -> Result<PerImport> {
     Ok(per_import(rows))
 }
 
-/// The same, but only those whom the cloud knew at that time.
+/// The same, but only those whom the cloud knew in this very import at that time: somebody who left long ago, or is in
+/// another import, can be shown in this one by a word. An import that was made since has nobody older, and all of it counts.
 pub async fn count_known_before(tx: &mut Tx, directory: DirectoryId, at: DateTime<Utc>) -> Result<PerImport> {
     let rows: Vec<(Uuid, i64)> = fetch_all!(
         tx,
@@ -107,7 +108,8 @@ pub async fn count_known_before(tx: &mut Tx, directory: DirectoryId, at: DateTim
          from memberships m
          join imports i on i.msp_id = m.msp_id and i.id = m.import_id
          join accounts a on a.msp_id = m.msp_id and a.id = m.account_id
-         where i.msp_id = $1 and i.directory_id = $2 and m.state = 'active' and a.first_seen_at < $3
+         where i.msp_id = $1 and i.directory_id = $2 and m.state = 'active'
+             and ((a.first_seen_at < $3 and m.since < $3) or i.created_at >= $3)
          group by m.import_id",
         directory.uuid(),
         at,

@@ -1,10 +1,10 @@
 //! A transaction of one tenant, and the macros that run one SQL text on either engine.
 //!
 //! Whoever changes rows of several tables takes them in this order, so that on PostgreSQL no two wait for each other:
-//! what operators set (customers, imports, rollouts, pins) → directories → agents, in order of their ids → what belongs to
-//! an agent (keys, updates, orders, the inbox) → jobs and mails → the tenant's own row, which the audit chain holds. The
-//! last one takes care of itself: lines of the audit log are written by `commit`. A transaction that turns out to need
-//! an earlier row ends, and another one begins.
+//! operators, customers, rollouts, pins → directories → their imports → agents, in order of their ids → what belongs to an
+//! agent (keys, updates, orders, the inbox) → jobs and mails → the tenant's own row, which the audit chain holds. The last
+//! one takes care of itself: lines of the audit log are written by `commit`. A transaction that turns out to need an
+//! earlier row ends, and another one begins.
 
 use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
@@ -30,7 +30,7 @@ pub(crate) enum Inner {
     Postgres(Transaction<'static, Postgres>),
 }
 
-/// Reads of one tenant, all from one moment. Dropping it ends it.
+/// Reads of one tenant, all from one moment on either engine. Dropping it ends it.
 #[derive(Debug)]
 pub struct Tx {
     pub(crate) inner: Inner,

@@ -73,8 +73,8 @@ async fn load_day(tx: &mut WriteTx, frame: &Frame<'_>) -> Result<Day, StoreError
 
 /// The agent's own guard is believed when it holds; ours comes on top, for this cycle and for the day.
 ///
-/// Both shares are of the people whom the cloud knew a day ago: an agent that invents a crowd must not thereby make room to
-/// remove the true one. An import in which nobody is older than a day is measured by whom it has.
+/// Both shares are of the people whom the cloud knew in the import a day ago: an agent that shows a crowd in it must not
+/// thereby make room to remove the true one. An import that is not older than a day is measured by whom it has.
 fn decide_held(tally: &Tally, members: &PerImport, day: &Day, departures: &[Departure]) -> Held {
     let mut leaving: HashMap<ImportId, (u64, Stance)> = HashMap::new();
     for departure in departures {
@@ -87,7 +87,7 @@ fn decide_held(tally: &Tally, members: &PerImport, day: &Day, departures: &[Depa
     let judge = |(import, (count, told)): (ImportId, (u64, Stance))| {
         let of = |counts: &PerImport| counts.get(&import).copied().unwrap_or_default();
         let (before, joining, left) = (of(members), of(&tally.joined), of(&day.left));
-        let known = Some(of(&day.known)).filter(|known| *known > 0).unwrap_or(before).min(before);
+        let known = of(&day.known).min(before);
         let judged = [
             guard::judge(guard::DEFAULT, before, count, joining),
             // Whoever is new keeps the import from being empty, and nothing more.
@@ -250,7 +250,12 @@ mod tests {
 
     #[test]
     fn an_import_of_today_is_measured_by_whom_it_has() {
-        assert!(!is_held(50, 500, 0, 0) && is_held(51, 500, 0, 0));
+        assert!(!is_held(50, 500, 500, 0) && is_held(51, 500, 500, 0));
+    }
+
+    #[test]
+    fn an_older_import_of_newcomers_alone_is_measured_by_nobody() {
+        assert!(!is_held(3, 500, 0, 0) && is_held(4, 500, 0, 0));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Applies the people a cycle shows: new, changed, back again, or the same.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -9,7 +12,13 @@ use rollcall_domain::{
     membership::{Event, MembershipState},
     run::{Change, Counts},
 };
-use rollcall_protocol::{batch::CycleKind, catalogue, hash::Hash, loss, person::Person};
+use rollcall_protocol::{
+    batch::CycleKind,
+    catalogue,
+    hash::Hash,
+    limits, loss,
+    person::{InImport, Person},
+};
 use rollcall_store::{
     CustomerScope, Json, StoreError, WriteTx,
     accounts::{self, Row, Stored},
@@ -112,6 +121,9 @@ pub fn read(json: Box<RawValue>) -> Result<Present, String> {
     if person.guid.is_nil() {
         return Err("has no objectGUID".to_owned());
     }
+    if person.imports.len() > limits::IMPORTS {
+        return Err(format!("names more than {} imports", limits::IMPORTS));
+    }
     storable::check_names(&person, &record::decide_shown(&person))?;
     Ok(Present { person, json })
 }
@@ -133,6 +145,10 @@ pub async fn apply(
     let mut memberships = memberships::list_by_account(tx, &ids).await?;
     let mut writes = Writes::default();
     for present in people {
+        if known_imports(frame, &present.person).is_empty() {
+            tally.set_aside(0, Some(present.person.guid), "names no import that this directory has");
+            continue;
+        }
         let known = stored.remove(&present.person.guid);
         let in_imports = known.as_ref().and_then(|known| memberships.remove(&known.id)).unwrap_or_default();
         decide(frame, tally, &mut writes, present, known, in_imports)?;
@@ -230,12 +246,24 @@ fn watch(frame: &Frame<'_>, tally: &mut Tally, now: &Person, known: &Stored, has
     let is_same = vanished.is_nothing() && is_as_read(known, hash);
     let before = if is_same { None } else { serde_json::from_str::<Person>(known.person.get()).ok() };
     match frame.extent {
-        CycleKind::Full => tally.lost.add(&now.imports, before.as_ref().map(|before| (before, now))),
+        CycleKind::Full => {
+            let imports = known_imports(frame, now);
+            tally.lost.add(&imports, before.as_ref().map(|before| (before, now)));
+        }
         CycleKind::Delta => {
             let is_back = before.is_some_and(|before| vanished.held.came_back(now, &before, &now.imports));
             tally.came_back += u64::from(is_back);
         }
     }
+}
+
+/// What is kept until the cycle ends is kept of imports that there are: of others an agent can name any number.
+fn known_imports<'a>(frame: &Frame<'_>, person: &'a Person) -> Cow<'a, [InImport]> {
+    let is_known = |within: &InImport| frame.imports.contains(&within.import.into());
+    if person.imports.iter().all(is_known) {
+        return Cow::Borrowed(&person.imports);
+    }
+    person.imports.iter().filter(|within| is_known(within)).cloned().collect()
 }
 
 struct After {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use rollcall_domain::{
+    agent::AgentState,
     ids::{AgentId, JobId, RunId},
     import::RemovalPolicy,
     run::Counts,
@@ -91,9 +92,10 @@ pub async fn set_aside(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Re
 }
 
 /// A job names an agent and no cycle: the one that was given up leaves its cycle to the next, whose own cycle then waits.
+/// What waits for a human to choose between two copies is taken up when the agent is released.
 async fn follow_up(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result<(), StoreError> {
-    let Some((scope, _)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
-    if Cycle::find_next(tx, &scope).await?.is_none() {
+    let Some((scope, agent)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
+    if agent.state == AgentState::Quarantined || Cycle::find_next(tx, &scope).await?.is_none() {
         return Ok(());
     }
     jobs::enqueue(tx, NewJob::apply_cycle(&scope, state.mint(JobId::mint), state.now())).await
@@ -108,7 +110,22 @@ async fn apply_in(
 ) -> Result<(), ApplyError> {
     let Some((scope, mut agent)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
     while let Some(mut cycle) = Cycle::find_next(tx, &scope).await? {
-        let Some(directory) = cycle::find_directory(tx, state, &scope, &agent, &cycle).await? else {
+        let directory = cycle::find_directory(tx, state, &scope, &agent, &cycle).await?;
+        // Whoever was revoked or stopped while this waited for the directory.
+        agent = agents::get(tx, &scope).await?;
+        match agent.state {
+            AgentState::Active | AgentState::Standby => {}
+            // A human chooses between two copies; until then what came of either waits.
+            AgentState::Quarantined => return Ok(()),
+            AgentState::Revoked => {
+                refuse::record(tx, state, &scope, directory.as_ref(), &cycle, &cycle::revoked()).await?;
+                if cycle.is_whole() {
+                    return Ok(());
+                }
+                continue;
+            }
+        }
+        let Some(directory) = directory else {
             return Ok(refuse::record(tx, state, &scope, None, &cycle, &cycle::other_domain(&cycle)).await?);
         };
         // The agent as it is now: the directory may just have become its own.

@@ -4,6 +4,7 @@ mod people;
 mod holds;
 mod snapshots;
 mod batches;
+mod standing;
 
 use rollcall_domain::ids::ImportId;
 use uuid::Uuid;

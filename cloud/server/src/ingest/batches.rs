@@ -8,7 +8,7 @@ use rollcall_protocol::{
     chain::{self, ChainHead, Verdict},
     hash::Hash,
     jws::Kind,
-    limits, path,
+    limits, path, scan,
 };
 use rollcall_store::{
     WriteTx,
@@ -32,7 +32,7 @@ const ROUTE: Route =
 
 pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Json<Receipt>, Refused> {
     let batch: Verified<BatchLink> = verify::verify(&state, &headers, body, ROUTE).await?;
-    check_part(&batch.claims.link.cycle)?;
+    check_part(&batch.claims.link)?;
     let jws = Hash::of(batch.jws.as_bytes());
     let mut tx = state.db.write(&batch.scope).await?;
     let held = standing::hold(&mut tx, &state, &batch).await?;
@@ -53,12 +53,16 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
     Ok(Json(Receipt { head: head.then(jws) }))
 }
 
-fn check_part(part: &CyclePart) -> Result<(), Refused> {
+fn check_part(link: &BatchLink) -> Result<(), Refused> {
+    let part = &link.cycle;
     let fits = (1..=limits::PARTS).contains(&part.parts) && (1..=part.parts).contains(&part.part);
-    // No store keeps a NUL, and what is acknowledged must be storable.
-    let texts = [&part.domain.dns_name, &part.domain.sid, &part.dc.dns_name];
-    let storable = texts.iter().all(|text| !text.contains('\0')) && told::is_name(&part.domain);
-    if fits && storable && part.items <= limits::ITEMS { Ok(()) } else { Err(Refusal::Malformed.into()) }
+    let is_sound = fits && part.items <= limits::ITEMS && told::is_name(&part.domain) && is_storable(link);
+    if is_sound { Ok(()) } else { Err(Refusal::Malformed.into()) }
+}
+
+/// No store keeps a NUL, and what is acknowledged must be storable, whichever of its words is stored.
+fn is_storable(link: &BatchLink) -> bool {
+    serde_json::to_vec(link).is_ok_and(|json| scan::check(&json).is_ok())
 }
 
 /// What an agent sends faster than it is applied waits on its own disk; what continues no reading waits nowhere.

@@ -62,16 +62,19 @@ pub async fn handle(
         tracing::warn!(%error, "a rollout could not be looked at");
     }
     let recorded = record(&state, &verified, &request, &shelf).await?;
-    match request.kind {
-        checkin::Kind::Report => place.take_over(),
-        // Somebody who asks beside the service ends nobody's wait.
-        checkin::Kind::Question => {}
-    }
+    let longest = match request.kind {
+        checkin::Kind::Report => {
+            place.take_over();
+            Duration::from_secs(u64::from(request.wait_seconds)).min(limits::LONG_POLL)
+        }
+        // Somebody who asks beside the service ends nobody's wait, and so has none of their own: nobody would end it.
+        checkin::Kind::Question => Duration::ZERO,
+    };
     let scope = verified.scope;
     // Body and place are for others while this one waits.
     drop(verified);
     if recorded.epoch.is_none() && recorded.desired_version <= request.desired_version {
-        match wait(&state, woken, &place, &request).await {
+        match wait(&state, woken, &place, longest).await {
             Woken::Look => {}
             Woken::TakenOver => {
                 return Ok(Json(CheckinResponse { server_time: state.now(), desired: None, epoch: None }));
@@ -90,8 +93,7 @@ enum Woken {
 }
 
 /// Until something concerns this agent, the time is over, or the program ends.
-async fn wait(state: &AppState, woken: impl Future<Output = ()>, place: &AgentWait, request: &CheckinRequest) -> Woken {
-    let longest = Duration::from_secs(u64::from(request.wait_seconds)).min(limits::LONG_POLL);
+async fn wait(state: &AppState, woken: impl Future<Output = ()>, place: &AgentWait, longest: Duration) -> Woken {
     tokio::select! {
         () = woken => Woken::Look,
         () = tokio::time::sleep(longest) => Woken::Look,

@@ -4,6 +4,8 @@ use rollcall_domain::{ids::AgentId, run::RunResult};
 use rollcall_protocol::{
     answer::{Answer, Receipt, Refusal},
     batch::CycleKind,
+    body,
+    checkin::Clearing,
     evidence::Evidence,
     limits,
 };
@@ -19,6 +21,7 @@ stories! { parts_are_counted_the_same_on_postgres: [
     a_cycle_has_no_more_parts_than_it_says,
     a_part_follows_the_one_before_it,
     a_cycle_of_too_many_parts_is_refused_without_being_loaded,
+    long_words_about_a_reading_are_cut,
 ] }
 
 /// A batch that says it is this part of this cycle. If it is refused, the next one is at its place.
@@ -96,4 +99,24 @@ async fn a_cycle_of_too_many_parts_is_refused_without_being_loaded(cloud: TestCl
     }
     cloud.work().await;
     assert_eq!(cloud.people().await.len(), 3, "what comes next is applied");
+}
+
+async fn long_words_about_a_reading_are_cut(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let clearing =
+        |number| Clearing { attribute: format!("{number}{}", "x".repeat(20)), people: 4, of: 5, import: None };
+    agent.lost = (0..100).map(clearing).collect();
+    agent.lost[0].attribute = "x".repeat(1_000);
+    let mut told = agent.part(&cloud, CycleKind::Full, 0, Uuid::from_u128(1), (1, 1), 0);
+    told.dc.dns_name = "x".repeat(1_000);
+
+    let sealed = agent.seal_part(&cloud, told, body::Writer::new().unwrap().finish().unwrap().bytes);
+    let answer = agent.push(&cloud, &sealed).await;
+    assert!(matches!(answer, Answer::Accepted(_)), "{answer:?}");
+    cloud.work().await;
+
+    let run = &cloud.runs().await[0];
+    assert_eq!(run.dc_host.as_ref().map(String::len), Some(256));
+    let detail = run.reason_detail.as_ref().unwrap();
+    assert!(!detail.contains(&"x".repeat(257)) && detail.matches(" of 4 ").count() == 64, "{detail}");
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use rollcall_domain::{ids::ImportId, membership::MembershipState};
-use rollcall_protocol::evidence::Evidence;
+use rollcall_protocol::{evidence::Evidence, person::Person};
 use rollcall_store::{directories, memberships};
+use uuid::Uuid;
 
 use super::set_up;
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
 stories! { holds_are_the_same_on_postgres: [
     too_many_leavers_wait_for_a_human,
     people_who_were_invented_make_no_room_for_removals,
+    people_who_left_long_ago_make_no_room_for_removals,
+    people_of_another_import_make_no_room_for_removals,
+    people_who_come_off_a_hold_make_no_room_for_removals,
     approving_removes_exactly_the_list_that_was_seen,
     a_crowd_that_no_single_statement_holds_is_held_and_removed_whole,
     rejecting_keeps_the_people_for_good,
@@ -62,6 +66,49 @@ async fn people_who_were_invented_make_no_room_for_removals(cloud: TestCloud) {
 
     assert_eq!(cloud.held(import).await.len(), 30);
     assert_eq!(cloud.list(Some(rollcall_domain::account::AccountState::Departed)).await.len(), 0);
+}
+
+async fn people_who_left_long_ago_make_no_room_for_removals(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(330, import), &Evidence::Deleted).await;
+    agent.sync(&cloud, crowd(30, import), &Evidence::Deleted).await;
+    decide(&cloud, import, Decision::Approve, 300).await.unwrap();
+    cloud.pass(TimeDelta::days(2));
+
+    agent.sync(&cloud, crowd(330, import), &Evidence::Deleted).await;
+    let returned = crowd(330, import).split_off(30);
+    agent.sync(&cloud, returned, &Evidence::Deleted).await;
+
+    assert_eq!(cloud.held(import).await.len(), 30, "who returned this hour was not there a day ago");
+}
+
+async fn people_of_another_import_make_no_room_for_removals(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    let other = cloud.import(Uuid::from_u128(0x0e)).await;
+    let staff = crowd(30, import);
+    let others = crowd(330, other).split_off(30);
+    agent.sync(&cloud, [staff.clone(), others.clone()].concat(), &Evidence::Deleted).await;
+    cloud.pass(TimeDelta::days(2));
+
+    let in_both = |person: Person| Person { imports: [person.imports, staff[0].imports.clone()].concat(), ..person };
+    let others: Vec<Person> = others.into_iter().map(in_both).collect();
+    agent.sync(&cloud, [staff.clone(), others.clone()].concat(), &Evidence::Deleted).await;
+    agent.sync(&cloud, others, &Evidence::Deleted).await;
+
+    assert_eq!(cloud.held(import).await.len(), 30, "they were known, and not in this import");
+}
+
+async fn people_who_come_off_a_hold_make_no_room_for_removals(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(30, import), &Evidence::Deleted).await;
+    cloud.pass(TimeDelta::days(2));
+    agent.sync(&cloud, vec![], &Evidence::Deleted).await;
+    assert_eq!(cloud.held(import).await.len(), 30);
+
+    agent.sync(&cloud, crowd(330, import), &Evidence::Deleted).await;
+    agent.sync(&cloud, crowd(330, import).split_off(30), &Evidence::Deleted).await;
+
+    assert_eq!(cloud.held(import).await.len(), 30);
 }
 
 async fn approving_removes_exactly_the_list_that_was_seen(cloud: TestCloud) {
