@@ -217,7 +217,7 @@ impl Cycle<'_> {
         let barred = Barred::locate(&mut reader, &domain, &self.access.never_read).await?;
         let mut scope = Scope::plan(self.desired, self.clock.signed_now()).under(barred);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
-        let skeleton = Skeleton::read(&mut reader, &domain).await?;
+        let mut skeleton = Skeleton::read(&mut reader, &domain).await?;
         nested::expand_all(&mut reader, &domain, &skeleton.map, &mut scope).await?;
         let attributes = &self.access.attributes;
         let recipe = scope::recipe(self.desired, attributes, &self.access.never_read, crate::version::text());

@@ -51,7 +51,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
             Ok(heard) => {
                 backoff.reset();
                 desk.heard(&request.done);
-                desk.clear_all("RC-30");
+                desk.clear_line();
                 let breath = breather.after(&request, &heard, asked_at.elapsed(), link.chance.fraction());
                 take(heard, folder, desk, link);
                 tokio::time::sleep(breath).await;

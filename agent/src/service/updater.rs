@@ -119,8 +119,7 @@ async fn fetch_wanted(link: &Link, store: &Store, wanted: &Version) -> Result<In
 
 /// What was wrong with a version is no trouble any more when it is not wanted.
 fn forget_refusal(desk: &Desk) {
-    desk.clear_all("RC-104");
-    desk.clear(&catalogue::UPDATE_TEST_KEYS);
+    desk.clear_wish();
 }
 
 fn refuse(link: &Link, desk: &Desk, wanted: &Version, diagnostic: &Diagnostic) {

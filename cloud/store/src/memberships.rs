@@ -1,5 +1,7 @@
 //! Which account is in which import, and how that stands.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     ids::{AccountId, DirectoryId, ImportId, RunId},
@@ -65,9 +67,16 @@ pub async fn upsert(tx: &mut WriteTx, rows: &[Membership]) -> Result<()> {
     .exactly(rows.len() as u64)
 }
 
+/// A number of people for each import that has any.
+pub type PerImport = HashMap<ImportId, u64>;
+
+pub(crate) fn per_import(rows: Vec<(Uuid, i64)>) -> PerImport {
+    rows.into_iter().map(|(import, count)| (import.into(), u64::try_from(count).unwrap_or_default())).collect()
+}
+
 /// Active memberships of each import of a directory: what the guard measures departures against. Those that already wait
 /// for a human, or were kept by one, are not in the agent's set any more and do not make an import look fuller.
-pub async fn count_members(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<(ImportId, i64)>> {
+pub async fn count(tx: &mut Tx, directory: DirectoryId) -> Result<PerImport> {
     let rows: Vec<(Uuid, i64)> = fetch_all!(
         tx,
         (Uuid, i64),
@@ -78,12 +87,12 @@ pub async fn count_members(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<(I
          group by m.import_id",
         directory.uuid(),
     )?;
-    Ok(rows.into_iter().map(|(import, count)| (import.into(), count)).collect())
+    Ok(per_import(rows))
 }
 
 /// The same, but only those whom the cloud knew in this very import at that time: somebody who left long ago, or is in
 /// another import, can be shown in this one by a word. An import that was made since has nobody older, and all of it counts.
-pub async fn count_known_since(tx: &mut Tx, directory: DirectoryId, at: DateTime<Utc>) -> Result<Vec<(ImportId, i64)>> {
+pub async fn count_known_before(tx: &mut Tx, directory: DirectoryId, at: DateTime<Utc>) -> Result<PerImport> {
     let rows: Vec<(Uuid, i64)> = fetch_all!(
         tx,
         (Uuid, i64),
@@ -97,7 +106,7 @@ pub async fn count_known_since(tx: &mut Tx, directory: DirectoryId, at: DateTime
         directory.uuid(),
         at,
     )?;
-    Ok(rows.into_iter().map(|(import, count)| (import.into(), count)).collect())
+    Ok(per_import(rows))
 }
 
 /// A removal that waits for a human.

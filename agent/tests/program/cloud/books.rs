@@ -218,6 +218,10 @@ impl Books {
             self.desired.version += 1;
         }
         if said.epoch == EpochWish::New {
+            // As the cloud does with somebody who knows an older epoch than the one that has batches.
+            if said.last_epoch != 0 && said.last_epoch < self.epoch.number && self.head.seq > 1 {
+                return Err(Refusal::Fork);
+            }
             self.epoch = Epoch {
                 number: self.epoch.number.max(said.last_epoch) + 1,
                 start: Hash::of(&self.epoch.number.to_be_bytes()),

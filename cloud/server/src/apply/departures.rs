@@ -17,15 +17,12 @@ use rollcall_store::{
     Json, StoreError, WriteTx,
     accounts::{self, InSnapshot, Leaving, Stored},
     history::{self, By, NewLine},
-    memberships::{self, Membership},
+    memberships::{self, Membership, PerImport},
 };
 use serde_json::{json, value::to_raw_value};
 use uuid::Uuid;
 
 use super::people::{CHUNK, Frame, Tally, Touched};
-
-/// Members of each import before the cycle: what the guard measures against.
-pub type Members = HashMap<ImportId, u64>;
 
 /// Imports whose departures of this cycle wait for a human.
 #[derive(Debug, Default)]
@@ -44,7 +41,7 @@ pub async fn apply(
     tx: &mut WriteTx,
     frame: &Frame<'_>,
     tally: &mut Tally,
-    members: &Members,
+    members: &PerImport,
     departures: &[Departure],
 ) -> Result<(), StoreError> {
     let held = if departures.is_empty() {
@@ -62,27 +59,23 @@ pub async fn apply(
 #[derive(Debug, Default)]
 struct Day {
     /// Who left each import within it.
-    left: Members,
+    left: PerImport,
     /// Members of each import whom the cloud knew before it.
-    known: Members,
+    known: PerImport,
 }
 
 async fn load_day(tx: &mut WriteTx, frame: &Frame<'_>) -> Result<Day, StoreError> {
     let began = frame.now - TimeDelta::days(1);
     let left = history::count_left(tx, frame.directory, RunId::mint(began, [0; 10])).await?;
-    let known = memberships::count_known_since(tx, frame.directory, began).await?;
-    Ok(Day { left: members(left), known: members(known) })
-}
-
-fn members(counts: Vec<(ImportId, i64)>) -> Members {
-    counts.into_iter().map(|(import, count)| (import, u64::try_from(count).unwrap_or_default())).collect()
+    let known = memberships::count_known_before(tx, frame.directory, began).await?;
+    Ok(Day { left, known })
 }
 
 /// The agent's own guard is believed when it holds; ours comes on top, for this cycle and for the day.
 ///
 /// Both shares are of the people whom the cloud knew in the import a day ago: an agent that shows a crowd in it must not
 /// thereby make room to remove the true one. An import that is not older than a day is measured by whom it has.
-fn decide_held(tally: &Tally, members: &Members, day: &Day, departures: &[Departure]) -> Held {
+fn decide_held(tally: &Tally, members: &PerImport, day: &Day, departures: &[Departure]) -> Held {
     let mut leaving: HashMap<ImportId, (u64, Stance)> = HashMap::new();
     for departure in departures {
         let (count, stance) = leaving.entry(departure.import.into()).or_insert((0, Stance::Apply));
@@ -92,7 +85,7 @@ fn decide_held(tally: &Tally, members: &Members, day: &Day, departures: &[Depart
         }
     }
     let judge = |(import, (count, told)): (ImportId, (u64, Stance))| {
-        let of = |counts: &Members| counts.get(&import).copied().unwrap_or_default();
+        let of = |counts: &PerImport| counts.get(&import).copied().unwrap_or_default();
         let (before, joining, left) = (of(members), of(&tally.joined), of(&day.left));
         let known = of(&day.known).min(before);
         let judged = [
@@ -243,7 +236,7 @@ mod tests {
             stance: Stance::Apply,
         };
         let departures: Vec<Departure> = (0..leaving).map(departure).collect();
-        let of = |count| Members::from([(ImportId::from(IMPORT), count)]);
+        let of = |count| PerImport::from([(ImportId::from(IMPORT), count)]);
         let day = Day { left: of(left), known: of(known) };
         let held = decide_held(&Tally::default(), &of(members), &day, &departures);
         held.event(IMPORT.into()) == Event::DepartedHeld

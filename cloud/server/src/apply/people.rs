@@ -29,7 +29,11 @@ use rollcall_store::{
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{diff, record, storable, vanished::Vanished};
+use super::{
+    diff::{self, Difference},
+    record, storable,
+    vanished::Vanished,
+};
 use crate::clock::Entropy;
 
 /// People of one multi-row statement.
@@ -202,7 +206,7 @@ fn decide(
         Some(known) => diff::compare(&known.person.0, &present.json)?,
         None => None,
     };
-    let change = decide_change(known.as_ref(), &after, difference.is_some());
+    let change = decide_change(known.as_ref(), &after, difference.as_ref());
     count(&mut tally.counts, change);
     if let Some(change) = change {
         let (old, new) = match (&known, difference) {
@@ -221,9 +225,8 @@ fn decide(
             evidence: None,
         });
     }
-    let moved = change.is_some();
     writes.memberships.extend(after.changed);
-    writes.accounts.push(to_row(frame, id, after.state, present, hash, known.as_ref(), moved));
+    writes.accounts.push(to_row(frame, id, after.state, present, hash, known.as_ref(), change));
     Ok(())
 }
 
@@ -317,12 +320,12 @@ fn decide_memberships(
     After { changed, state: account::decide_state(states), hold_cleared }
 }
 
-fn decide_change(known: Option<&Stored>, after: &After, differs: bool) -> Option<Change> {
+fn decide_change(known: Option<&Stored>, after: &After, difference: Option<&Difference>) -> Option<Change> {
     match known {
         None => Some(Change::Joined),
         Some(known) if known.state == AccountState::Departed => Some(Change::Returned),
         Some(_) if after.hold_cleared => Some(Change::HoldCleared),
-        Some(_) => differs.then_some(Change::Updated),
+        Some(_) => difference.map(|_| Change::Updated),
     }
 }
 
@@ -351,7 +354,7 @@ fn to_row(
     present: Present,
     reading_hash: [u8; 32],
     known: Option<&Stored>,
-    moved: bool,
+    change: Option<Change>,
 ) -> Row {
     let shown = record::decide_shown(&present.person);
     Row {
@@ -368,6 +371,6 @@ fn to_row(
         person: present.json,
         reading_hash,
         first_seen_at: known.map_or(frame.now, |known| known.first_seen_at),
-        changed_at: known.filter(|_| !moved).map_or(frame.now, |known| known.changed_at),
+        changed_at: known.filter(|_| change.is_none()).map_or(frame.now, |known| known.changed_at),
     }
 }

@@ -29,8 +29,7 @@ use rollcall_store::{
 
 use super::{
     cycle::{self, Cycle, Unfit},
-    departures::{self, Members},
-    order,
+    departures, order,
     people::{self, Frame, Tally, Touched},
     reason::{self, Sets},
     refuse, set,
@@ -166,7 +165,7 @@ async fn apply_cycle(
     vanished: Vanished,
 ) -> Result<(), ApplyError> {
     let frame = load_frame(tx, state, scope, directory, cycle, vanished).await?;
-    let members = count_members(tx, directory).await?;
+    let members = memberships::count(tx, directory.id).await?;
     let mut tally = Tally::default();
     let rest = apply_people(tx, &frame, &mut tally, scope, cycle).await?;
     frame.vanished.check(&tally.lost, cycle).map_err(ApplyError::Vanished)?;
@@ -204,11 +203,6 @@ async fn load_frame<'a>(
         vanished,
         extent: cycle.told.kind,
     })
-}
-
-async fn count_members(tx: &mut WriteTx, directory: &Directory) -> Result<Members, StoreError> {
-    let counts = memberships::count_members(tx, directory.id).await?;
-    Ok(counts.into_iter().map(|(import, count)| (import, u64::try_from(count).unwrap_or_default())).collect())
 }
 
 /// Streams every batch once: one body, one chunk of people in memory at a time.

@@ -19,14 +19,13 @@ use rollcall_store::{
 
 use super::{
     new_key::{self, Left},
-    pace::Errand,
     quarantine::{self, Why},
     refuse::Refused,
     standing::{self, Held},
     told,
     verify::{self, Route, Verified, column, protocol},
 };
-use crate::state::AppState;
+use crate::{admission::Errand, state::AppState};
 
 const ROUTE: Route =
     Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED, errand: Errand::Batch };

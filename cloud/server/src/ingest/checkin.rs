@@ -30,7 +30,6 @@ use serde_json::json;
 use super::{
     desired,
     new_key::{self, Left},
-    pace::Errand,
     quarantine::{self, Why},
     refuse::Refused,
     restored,
@@ -38,7 +37,7 @@ use super::{
     told, updating,
     verify::{self, Route, Verified, column, protocol},
 };
-use crate::{live::AgentWait, releases::Shelf, state::AppState};
+use crate::{admission::Errand, live::AgentWait, releases::Shelf, state::AppState};
 
 const ROUTE: Route =
     Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE, errand: Errand::CheckIn };
@@ -200,8 +199,8 @@ async fn record_status(
 /// The old epoch's unfinished cycle will never be whole; a full snapshot follows in the new one.
 async fn begin_epoch(tx: &mut WriteTx, state: &AppState, scope: &AgentScope, known: u64) -> Result<Epoch, Refused> {
     let start = Hash::from_bytes(state.entropy.bytes());
-    // No honest agent counts as far as this; one that does must not stop the count.
-    let known = column(known.min(u64::from(u32::MAX)))?;
+    // An agent that was told more, by whomever, must not stop the count.
+    let known = column(known.min(limits::EPOCH))?;
     let number = agents::begin_epoch(tx, scope, *start.as_bytes(), known).await?;
     inbox::abandon_epochs_before(tx, scope, number, state.now()).await?;
     Ok(Epoch { number: protocol(number), start })
