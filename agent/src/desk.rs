@@ -18,11 +18,14 @@ use uuid::Uuid;
 
 mod problems;
 
+use crate::config::Config;
 use crate::cycle::concern::Concern;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::{instructions, kept};
 use crate::machine;
 use crate::spool::outgoing::{Acknowledged, Waiting};
+use crate::spool::state::State;
 use problems::Problems;
 
 /// Shared by the tasks of one `run`.
@@ -105,6 +108,16 @@ impl Desk {
         };
         if let Some(report) = &last_cycle {
             desk.remember(report);
+        }
+        desk
+    }
+
+    /// As the last process left it.
+    pub fn open(config: &Config, desired: Option<DesiredState>, state: Option<&State>, now: DateTime<Utc>) -> Self {
+        let obeyed = instructions::in_force(state).version;
+        let desk = Self::new(desired, obeyed, kept::REPORT.find(&config.data_dir), now);
+        if let Some(ceiling) = kept::ceiling(config) {
+            desk.set_ceiling(ceiling);
         }
         desk
     }

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
-use crate::folder::{instructions, kept};
+use crate::folder::instructions;
 use crate::identity::Identity;
 use crate::previous_key;
 use crate::spool::state::State;
@@ -67,7 +67,7 @@ pub async fn check(
 
 /// Name and port, told apart. Behind a proxy both are the proxy's affair.
 async fn check_way(report: &mut Report<'_>, config: &Config, url: &str) {
-    let way_out = Router::new(url, &config.cloud).way_out();
+    let way_out = Router::new(url, &config.cloud).look().await;
     if config.cloud.proxy.is_some() {
         report.add("cloud proxy", Finding::Ok(way_out.to_string()));
     }
@@ -118,13 +118,9 @@ async fn ask(
     stored: Option<DesiredState>,
 ) -> Result<Option<DesiredState>, Diagnostic> {
     let link = Link::open(config, identity, situation.clock, situation.chance)?;
-    let in_force = instructions::in_force(store);
-    let desk = Desk::new(stored.clone(), in_force.version, kept::REPORT.find(&config.data_dir), situation.clock.now());
-    if let Some(ceiling) = kept::ceiling(config) {
-        desk.set_ceiling(ceiling);
-    }
+    let desk = Desk::open(config, stored.clone(), store, situation.clock.now());
     let request = CheckinRequest { kind: Kind::Question, ..desk.request(0, situation.clock.offset_ms()) };
-    let heard = checkin::check_in(&link, identity, &request, in_force).await;
+    let heard = checkin::check_in(&link, identity, &request, instructions::in_force(store)).await;
     match heard.map_err(|error| explain(&error, config, identity, situation))?.instructions {
         Instructions::AsBefore => Ok(stored),
         Instructions::New { desired, .. } => Ok(Some(*desired)),

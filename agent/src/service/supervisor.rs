@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
-use crate::folder::{attempt, erasure, instructions, kept, lock};
+use crate::folder::{attempt, erasure, instructions, lock};
 use crate::identity::Identity;
 use crate::log::{STARTED, STOPPED};
 use crate::spool::state::State;
@@ -49,11 +49,7 @@ pub async fn run(
     let state = find_state(folder);
     let desired = instructions::find(folder, &identity, state.as_ref());
     instructions::vouch(clock, folder, desired.as_ref());
-    let obeyed = instructions::in_force(state.as_ref()).version;
-    let desk = Arc::new(Desk::new(desired, obeyed, kept::REPORT.find(folder), clock.now()));
-    if let Some(ceiling) = kept::ceiling(config) {
-        desk.set_ceiling(ceiling);
-    }
+    let desk = Arc::new(Desk::open(config, desired, state.as_ref(), clock.now()));
     tracing::info!(event = STARTED, agent = %identity.agent, cloud = link.url(), "started");
     let mut workshop = open_workshop(config, &identity, &link, &desk)?;
     let store = Store::new(folder);

@@ -45,6 +45,14 @@ pub async fn list_of_accounts(tx: &mut Tx, accounts: &[AccountId]) -> Result<Vec
     )
 }
 
+pub async fn list_by_account(tx: &mut Tx, accounts: &[AccountId]) -> Result<HashMap<AccountId, Vec<Membership>>> {
+    let mut by_account: HashMap<AccountId, Vec<Membership>> = HashMap::new();
+    for membership in list_of_accounts(tx, accounts).await? {
+        by_account.entry(membership.account_id).or_default().push(membership);
+    }
+    Ok(by_account)
+}
+
 /// Adds and replaces in bulk.
 pub async fn upsert(tx: &mut WriteTx, rows: &[Membership]) -> Result<()> {
     bulk!(

@@ -316,5 +316,35 @@ macro_rules! fetch_in {
     }};
 }
 
+/// Writes the same into every row whose last column of the condition is one of many:
+/// `execute_in!(tx, ["update t set a = " => a], " where msp_id = ", " and id", ids)`. At most [`BULK_ROWS`] at a time.
+macro_rules! execute_in {
+    ($tx:expr, [$($set:expr => $bind:expr),*], $tenant:expr, $column:expr, $values:expr) => {{
+        let msp = $tx.msp().uuid();
+        match $tx.writer() {
+            $crate::tx::Inner::Sqlite(tx) => {
+                let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::default();
+                $(query.push($set).push_bind($bind);)*
+                query.push($tenant).push_bind(msp).push($column).push(" in (");
+                let mut list = query.separated(", ");
+                for value in $values {
+                    list.push_bind(value);
+                }
+                query.push(")");
+                let full = $values.len() == $crate::tx::BULK_ROWS;
+                query.build().persistent(full).execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+            $crate::tx::Inner::Postgres(tx) => {
+                let mut query = sqlx::QueryBuilder::<sqlx::Postgres>::default();
+                $(query.push($set).push_bind($bind);)*
+                query.push($tenant).push_bind(msp).push($column).push(" = any(").push_bind($values).push(")");
+                query.build().execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+        }
+        .map($crate::error::Changed)
+        .map_err(|error| $tx.failed(error))
+    }};
+}
+
 /// Rows of one multi-row statement: 20 columns stay well under the 32,766 variables of SQLite.
 pub(crate) const BULK_ROWS: usize = 500;

@@ -114,11 +114,9 @@ async fn apply_chunk(
     let guids: Vec<Uuid> = by_person.keys().copied().collect();
     let stored = accounts::list_by_guids(tx, frame.directory, &guids).await?;
     let ids: Vec<AccountId> = stored.iter().map(|stored| stored.id).collect();
-    let mut memberships: HashMap<AccountId, Vec<Membership>> = HashMap::new();
-    for membership in memberships::list_of_accounts(tx, &ids).await? {
-        memberships.entry(membership.account_id).or_default().push(membership);
-    }
+    let mut memberships = memberships::list_by_account(tx, &ids).await?;
     let mut changed = Vec::new();
+    let mut leaving = Vec::new();
     let mut lines = Vec::new();
     for known in stored {
         let of_person = memberships.remove(&known.id).unwrap_or_default();
@@ -127,12 +125,12 @@ async fn apply_chunk(
         if left.changed.is_empty() && left.in_snapshot == InSnapshot::Yes {
             continue;
         }
-        let leaving = Leaving { id: known.id, state: left.state, in_snapshot: left.in_snapshot };
-        accounts::set_leaving(tx, leaving, frame.now).await?;
+        leaving.push(Leaving { id: known.id, state: left.state, in_snapshot: left.in_snapshot });
         tally.touched = Touched::Somebody;
         changed.extend(left.changed);
         lines.extend(left.lines);
     }
+    accounts::set_leaving(tx, &leaving, frame.now).await?;
     memberships::upsert(tx, &changed).await?;
     history::insert(tx, &lines, By { run: Some(frame.run), actor: None }, frame.now).await
 }

@@ -56,6 +56,8 @@ pub struct Frame<'a> {
     pub keeping: HashSet<ImportId>,
     pub vanished: Vanished,
     pub extent: CycleKind,
+    /// The imports of which the agent can say who is in them.
+    pub live: HashSet<ImportId>,
 }
 
 /// What a cycle did so far.
@@ -67,6 +69,8 @@ pub struct Tally {
     pub set_aside: Vec<SetAside>,
     /// Everybody a full snapshot showed.
     pub seen: HashSet<Uuid>,
+    /// People whom a full snapshot showed without an import that the cloud has them in.
+    pub unnamed: Vec<Uuid>,
     /// Whether the set can differ from what it was before.
     pub touched: Touched,
     /// What a whole reading does not show of people any more.
@@ -138,10 +142,7 @@ pub async fn apply(
         .map(|stored| (stored.object_guid, stored))
         .collect();
     let ids: Vec<AccountId> = stored.values().map(|stored| stored.id).collect();
-    let mut memberships: HashMap<AccountId, Vec<Membership>> = HashMap::new();
-    for membership in memberships::list_of_accounts(tx, &ids).await? {
-        memberships.entry(membership.account_id).or_default().push(membership);
-    }
+    let mut memberships = memberships::list_by_account(tx, &ids).await?;
     let mut writes = Writes::default();
     for present in people {
         if known_imports(frame, &present.person).is_empty() {
@@ -274,7 +275,8 @@ struct After {
 }
 
 /// Every import the record names holds the person now. Memberships it does not name stay as they are: they end by
-/// a departure with evidence, never by silence.
+/// a departure with evidence, never by silence. But an agent that lost what it knew no longer owes one, so after a full
+/// snapshot it is asked.
 fn decide_memberships(
     frame: &Frame<'_>,
     tally: &mut Tally,
@@ -315,6 +317,10 @@ fn decide_memberships(
             evidence: None,
             run_id: Some(frame.run.uuid()),
         });
+    }
+    let is_unnamed = |left: &Membership| left.state == MembershipState::Active && frame.live.contains(&left.import_id);
+    if frame.extent == CycleKind::Full && before.iter().any(is_unnamed) {
+        tally.unnamed.push(person.guid);
     }
     states.extend(before.iter().map(|membership| membership.state));
     After { changed, state: account::decide_state(states), hold_cleared }

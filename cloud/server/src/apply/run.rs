@@ -1,5 +1,7 @@
 //! One job: the oldest whole cycle of an agent becomes one run, in one transaction that also ends the job.
 
+use std::collections::HashSet;
+
 use rollcall_domain::{
     agent::AgentState,
     ids::{AgentId, JobId, RunId},
@@ -11,6 +13,7 @@ use rollcall_protocol::{
     body::{Poison, Reader},
     catalogue,
     digest::SetSummary,
+    evidence::Departure,
     hash::Hash,
     loss::Losses,
 };
@@ -26,6 +29,7 @@ use rollcall_store::{
     runs::{self, NewRun},
     structure as structure_store,
 };
+use uuid::Uuid;
 
 use super::{
     cycle::{self, Cycle, Unfit},
@@ -175,10 +179,17 @@ async fn apply_cycle(
         structure_store::replace(tx, directory.id, &rest.nodes).await?;
         directories::record_structure(tx, directory.id, frame.now).await?;
     }
+    order::confirm(tx, state, scope, unheard(&tally.unnamed, &rest.departures)).await?;
     let sets = compare_sets(tx, state, scope, directory, cycle, &tally).await?;
     let obeyed = i64::try_from(cycle.told.desired_version).unwrap_or(i64::MAX);
     agents::record_obeyed(tx, scope, obeyed).await?;
     Ok(write_run(tx, state, scope, &frame, cycle, &mut tally, sets).await?)
+}
+
+/// Of the people whom a full snapshot shows in fewer imports than they were in, those of whom it does not say why.
+fn unheard(unnamed: &[Uuid], departures: &[Departure]) -> Vec<Uuid> {
+    let told: HashSet<Uuid> = departures.iter().map(|departure| departure.guid).collect();
+    unnamed.iter().filter(|guid| !told.contains(guid)).copied().collect()
 }
 
 /// What stays the same for the whole cycle.
@@ -200,6 +211,7 @@ async fn load_frame<'a>(
         entropy: &state.entropy,
         keeping: known.iter().filter(keeps).map(|import| import.id).collect(),
         imports: known.iter().map(|import| import.id).collect(),
+        live: known.iter().filter(|import| import.deleted_at.is_none()).map(|import| import.id).collect(),
         vanished,
         extent: cycle.told.kind,
     })

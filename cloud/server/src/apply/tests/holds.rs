@@ -24,6 +24,7 @@ stories! { holds_are_the_same_on_postgres: [
     people_of_another_import_make_no_room_for_removals,
     people_who_come_off_a_hold_make_no_room_for_removals,
     approving_removes_exactly_the_list_that_was_seen,
+    a_crowd_that_no_single_statement_holds_is_held_and_removed_whole,
     rejecting_keeps_the_people_for_good,
     a_person_seen_again_leaves_the_held_list,
     a_decision_waits_for_the_cycle_that_is_being_applied,
@@ -125,6 +126,20 @@ async fn approving_removes_exactly_the_list_that_was_seen(cloud: TestCloud) {
     assert_eq!(cloud.changes_of("Person 010").await, ["joined", "held", "removal_approved"]);
     agent.sync(&cloud, crowd(6, import), &Evidence::Deleted).await;
     assert_eq!(cloud.runs().await[0].digest_agrees, Some(true));
+}
+
+async fn a_crowd_that_no_single_statement_holds_is_held_and_removed_whole(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    agent.sync(&cloud, crowd(700, import), &Evidence::Deleted).await;
+    agent.sync(&cloud, crowd(100, import), &Evidence::Deleted).await;
+    assert_eq!(cloud.held(import).await.len(), 600);
+
+    decide(&cloud, import, Decision::Approve, 600).await.unwrap();
+    agent.sync(&cloud, crowd(100, import), &Evidence::Deleted).await;
+
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.counts.people, run.digest_agrees), (100, Some(true)));
+    assert_eq!(cloud.list(None).await.len(), 100);
 }
 
 async fn rejecting_keeps_the_people_for_good(cloud: TestCloud) {
