@@ -3,7 +3,7 @@
 use crate::site::Site;
 use rollcall_lab::world::Program;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ impl Stopper {
     }
 }
 
-async fn wait_for(file: &PathBuf, patience: Duration) {
+async fn wait_for(file: &Path, patience: Duration) {
     let begun = Instant::now();
     while !file.exists() {
         assert!(begun.elapsed() < patience, "{} did not appear", file.display());

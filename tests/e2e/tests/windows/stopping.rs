@@ -102,7 +102,7 @@ async fn a_service_that_waits_for_a_stalled_directory_stops_at_once_and_goes_on_
 // proves: R-15
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_stops_while_it_writes_twenty_thousand_people_and_while_it_sends_them() {
-    // given: a directory that is just read whole, and nothing of it has left
+    // given: a directory of twenty thousand that is just read whole, and nothing of it has left
     let office = Office::found(20_000).await;
     let stopper = Stopper::prepare(&office.site).await;
     let read_before = office.directory.tally().unbinds;
