@@ -16,10 +16,10 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::{attempt, erasure, pending};
 use crate::identity::Identity;
 use crate::platform::acl::{self, Openness};
 use crate::platform::private_file;
-use crate::service::{attempt, erasure, pending};
 use crate::spool;
 
 const UPGRADING: &str = "upgrading";
@@ -180,7 +180,7 @@ fn with_proxy(text: &str, proxy: Option<&str>) -> Result<String, Diagnostic> {
 mod tests {
     use super::*;
     use crate::config::Proxy;
-    use crate::service::pending::Pending;
+    use crate::folder::pending::Pending;
 
     fn wishes(token: Option<&str>, proxy: Option<&str>) -> Wishes {
         Wishes {

@@ -19,6 +19,7 @@ macro_rules! faults {
     (@event $event:literal) => { Some($event) };
 }
 
+mod area;
 mod agent;
 mod directory;
 mod cloud;
@@ -45,6 +46,10 @@ pub struct Fault {
 }
 
 impl Fault {
+    pub fn area(&self) -> Area {
+        Area::of(self.code)
+    }
+
     /// Address of its section in the help, below the cloud's public address.
     pub fn help_path(&self) -> String {
         format!("/docs/codes#{}", self.code.to_lowercase())
@@ -67,6 +72,8 @@ pub fn all() -> impl Iterator<Item = &'static Fault> {
 pub fn find(code: &str) -> Option<&'static Fault> {
     all().find(|fault| fault.code == code)
 }
+
+pub use area::Area;
 
 pub use agent::*;
 pub use cloud::*;

@@ -168,7 +168,7 @@ pub struct CheckinResponse {
     /// The signed desired state, when it is newer than the agent's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<String>,
-    /// Only in answer to [`EpochWish::New`].
+    /// Only in answer to [`EpochWish::New`], and above the epoch told with it. An agent takes no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<Epoch>,
 }

@@ -30,6 +30,8 @@ pub const DESIRED: usize = 4 * 1024 * 1024;
 /// Highest number of a desired state that an agent may bring to a cloud which knows a lower one. A cloud that gives a new one
 /// every second needs 130 years for these.
 pub const DESIRED_VERSION: u64 = 1 << 32;
+/// Highest epoch that an agent may bring to a cloud which knows a lower one: no honest agent counts as far as this.
+pub const EPOCH: u64 = u32::MAX as u64;
 /// Parts of one cycle.
 pub const PARTS: u32 = 1_000;
 /// Parts of one agent that wait at the cloud to be applied, beside the cycle that it is sending; beyond it, or beyond the
@@ -65,8 +67,8 @@ pub const NESTED_GROUPS: usize = 500;
 pub const DIRECTORY_PEOPLE: u64 = 2_000_000;
 /// Other objects of one directory: units and groups, and what else is in groups.
 pub const DIRECTORY_OBJECTS: u64 = 500_000;
-/// Names of places and groups that one reading of a directory keeps in memory, with what lies around them.
-pub const DIRECTORY_NAMES: usize = 64 * 1024 * 1024;
+/// Memory for the names of places and groups that one reading of a directory keeps: half a million of ordinary length.
+pub const DIRECTORY_NAMES: usize = 192 * 1024 * 1024;
 /// Members of one group.
 pub const MEMBERS: usize = 1_000_000;
 /// How often one agent may ask for something, one request after another.

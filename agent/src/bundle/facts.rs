@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::config::Config;
+use crate::folder::{kept, lock};
 use crate::identity::Identity;
-use crate::service::{keeping, machine};
+use crate::machine;
 use crate::spool::ledger::SentCycle;
 use crate::spool::{Spool, SpoolError};
 
@@ -20,13 +21,13 @@ pub fn agent(config: &Config, made_at: DateTime<Utc>) -> Value {
         "version": facts.agent_version,
         "host": facts.host,
         "os": facts.os,
-        "running": keeping::is_locked(&config.data_dir),
+        "running": lock::is_held(&config.data_dir),
         "agent": identity.as_ref().map(|identity| format!("agt_{}", identity.agent)),
         "cloud": identity.as_ref().map(|identity| identity.url.clone()),
         "customer": identity.as_ref().map(|identity| identity.customer.clone()),
         "enrolled_at": identity.as_ref().map(|identity| identity.enrolled_at),
-        "last_cycle": keeping::find_report(&config.data_dir),
-        "ceiling": keeping::ceiling(config).map(|ceiling| json!({
+        "last_cycle": kept::REPORT.find(&config.data_dir),
+        "ceiling": kept::ceiling(config).map(|ceiling| json!({
             "attributes_withheld": ceiling.withheld.len(),
             "places_never_read": ceiling.never_read.len(),
             "people_left_out": ceiling.people_left_out,

@@ -16,10 +16,10 @@ use crate::check::{self, Situation, ways};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::attempt;
+use crate::folder::pending::{self, Pending};
 use crate::identity::Identity;
 use crate::previous_key;
-use crate::service::attempt;
-use crate::service::pending::{self, Pending};
 
 /// A finished bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]

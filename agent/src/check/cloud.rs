@@ -11,15 +11,16 @@ use tokio::net::TcpStream;
 use super::Situation;
 use super::finding::{Finding, Report};
 use crate::cloud::checkin::{self, Instructions};
+use crate::cloud::link::Link;
 use crate::cloud::link::LinkError;
 use crate::cloud::way_out::Router;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::instructions;
 use crate::identity::Identity;
 use crate::previous_key;
-use crate::service::desk::Desk;
-use crate::service::{keeping, supervisor};
 use crate::spool::state::State;
 
 /// More than this and something keeps the clock from being set; the protocol itself allows for much more.
@@ -43,7 +44,7 @@ pub async fn check(
         return None;
     };
     check_way(report, config, &identity.url).await;
-    let stored = keeping::find_desired(&config.data_dir, &identity, store);
+    let stored = instructions::find(&config.data_dir, &identity, store);
     let newest = match ask(config, &identity, situation, store, stored.clone()).await {
         Ok(newest) => {
             report.add("cloud", Finding::Ok(format!("{} knows this agent's key", identity.url)));
@@ -116,15 +117,10 @@ async fn ask(
     store: Option<&State>,
     stored: Option<DesiredState>,
 ) -> Result<Option<DesiredState>, Diagnostic> {
-    let link = supervisor::open_link(config, identity, situation.clock, situation.chance)?;
-    let in_force = keeping::in_force(store);
-    let desk =
-        Desk::new(stored.clone(), in_force.version, keeping::find_report(&config.data_dir), situation.clock.now());
-    if let Some(ceiling) = keeping::ceiling(config) {
-        desk.set_ceiling(ceiling);
-    }
+    let link = Link::open(config, identity, situation.clock, situation.chance)?;
+    let desk = Desk::open(config, stored.clone(), store, situation.clock.now());
     let request = CheckinRequest { kind: Kind::Question, ..desk.request(0, situation.clock.offset_ms()) };
-    let heard = checkin::check_in(&link, identity, &request, in_force).await;
+    let heard = checkin::check_in(&link, identity, &request, instructions::in_force(store)).await;
     match heard.map_err(|error| explain(&error, config, identity, situation))?.instructions {
         Instructions::AsBefore => Ok(stored),
         Instructions::New { desired, .. } => Ok(Some(*desired)),

@@ -18,8 +18,8 @@ use crate::directory::reader::{DirectoryReader, Finds};
 use crate::directory::sid::Sid;
 use crate::directory::values;
 use crate::exit::Exit;
+use crate::folder::kept;
 use crate::platform::domain_controller::{Located, Search};
-use crate::service::keeping;
 use crate::spool::state::State;
 
 const AFTER_SIGN_IN: &[&str] = &["domain", "rights", "controller clock"];
@@ -204,7 +204,7 @@ async fn sign_in(
     store: Option<&State>,
     access: &Access,
 ) -> Option<(DirectoryReader, Domain)> {
-    let refused = keeping::find_refusal(&config.data_dir);
+    let refused = kept::REFUSAL.find(&config.data_dir);
     let refused = refused.is_some_and(|refusal| refusal.sign_in == config.sign_in_mark());
     match (situation.caution, refused) {
         (Caution::RespectLastRefusal, true) => {

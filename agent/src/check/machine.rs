@@ -9,9 +9,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::lock;
+use crate::machine;
 use crate::platform::private_file;
 use crate::platform::reason;
-use crate::service::{keeping, machine};
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
 
@@ -32,7 +33,7 @@ pub fn check_store(report: &mut Report<'_>, config: &Config, clock: &Clock) -> O
     }
     report.add("folder permissions", permissions(folder));
     report.add("disk space", disk_space(fs4::available_space(folder)));
-    let service = if keeping::is_locked(folder) { "running" } else { "not running on this folder" };
+    let service = if lock::is_held(folder) { "running" } else { "not running on this folder" };
     report.add("service", Finding::Ok(service.to_owned()));
     report.step("spool", spool(folder, clock).map_err(|error| Diagnostic::from(&error)))
 }

@@ -11,9 +11,9 @@ use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::machine;
 use crate::platform::private_file;
 use crate::platform::reason;
-use crate::service::machine;
 
 pub async fn run(
     config: Result<Config, Diagnostic>,

@@ -21,9 +21,9 @@ use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::log::Reader;
 use crate::platform::service::Stop;
+use crate::service::launcher::{self, Launch, Times};
 use crate::service::{standby, supervisor};
 use crate::update::child;
-use crate::update::launcher::{self, Launch, Times};
 
 /// Carries a command out and says how it ended.
 pub async fn run(

@@ -11,8 +11,8 @@ use super::output::{Form, Output};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::kept;
 use crate::identity::Identity;
-use crate::service::keeping;
 use crate::spool::ledger::{Proof, Sent, SentCycle};
 use crate::spool::{Spool, SpoolError};
 
@@ -80,7 +80,7 @@ fn usage(detail: &str) -> Diagnostic {
 
 /// What was kept back stands above what was sent. As JSON it is the first line.
 fn tell_ceiling(config: &Config, output: Output) {
-    let Some(ceiling) = keeping::ceiling(config) else { return };
+    let Some(ceiling) = kept::ceiling(config) else { return };
     let list = |words: Vec<&str>| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
     let withheld = list(ceiling.withheld.iter().map(String::as_str).collect());
     let places = list(ceiling.never_read.iter().map(|place| place.place.as_str()).collect());

@@ -12,9 +12,9 @@ use crate::config::Config;
 use crate::cycle::Reached;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::pending::{self, Pending};
+use crate::folder::{kept, lock};
 use crate::identity::Identity;
-use crate::service::keeping;
-use crate::service::pending::{self, Pending};
 use crate::spool::Spool;
 
 pub async fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
@@ -28,10 +28,10 @@ pub async fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
             look().map_err(|error: crate::spool::SpoolError| Diagnostic::from(&error))?
         }
     };
-    let report = keeping::find_report(folder);
-    let reached = keeping::find_reached(folder);
-    let ceiling = keeping::ceiling(config);
-    let is_running = keeping::is_locked(folder);
+    let report = kept::REPORT.find(folder);
+    let reached = kept::REACHED.find(folder);
+    let ceiling = kept::ceiling(config);
+    let is_running = lock::is_held(folder);
     let last = match report.as_ref().map(|report| &report.outcome) {
         None => "no cycle yet".to_owned(),
         Some(CycleOutcome::Complete) => "complete".to_owned(),

@@ -1,29 +1,22 @@
 //! `sync`: one cycle by hand, with the second reading where somebody is missing and it is near, and everything sent.
 
-use std::time::Duration;
+mod hand;
 
 use chrono::TimeDelta;
 use rollcall_protocol::batch::Trigger;
 use rollcall_protocol::catalogue;
-use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
-use rollcall_protocol::desired::{DesiredState, Role};
+use rollcall_protocol::desired::Role;
 
 use super::output::Output;
 use crate::clock::{Chance, Clock};
-use crate::cloud::backoff;
-use crate::cloud::checkin::{self, Heard, Instructions};
-use crate::cloud::link::{Link, LinkError};
-use crate::cloud::push::{self, Pushed};
 use crate::config::Config;
-use crate::cycle::{Cycle, Extent, Purpose, Summary, Wish};
+use crate::cycle::{Purpose, Summary};
 use crate::diagnostic::Diagnostic;
-use crate::directory::access::Access;
 use crate::exit::Exit;
+use crate::folder::lock;
 use crate::identity::Identity;
-use crate::service::desk::Desk;
-use crate::service::keeping::Refusal;
-use crate::service::{erasure, keeping, supervisor};
-use crate::spool::{self, Spool, SpoolError};
+use crate::spool;
+use hand::Hand;
 
 /// What `--dry-run` means.
 pub fn purpose(dry_run: bool) -> Purpose {
@@ -39,11 +32,11 @@ pub async fn run(
 ) -> Result<Exit, Diagnostic> {
     let folder = config.data_dir.as_path();
     let identity = Identity::get(folder)?;
-    let _lock = keeping::lock(folder)?;
+    let _lock = lock::take(folder)?;
     let done = by_hand(config, identity, clock, chance, purpose, output).await;
     // The next command begins anew with an empty spool and everybody.
     if done.as_ref().is_err_and(|told| told.fault == catalogue::SPOOL_REBUILT) {
-        spool::set_aside(folder, clock.now()).map_err(|error| spool_failed(&error))?;
+        spool::set_aside(folder, clock.now()).map_err(|error| Diagnostic::from(&error))?;
     }
     done
 }
@@ -56,10 +49,7 @@ async fn by_hand(
     purpose: Purpose,
     output: &Output,
 ) -> Result<Exit, Diagnostic> {
-    let folder = config.data_dir.as_path();
-    let (spool, _) = Spool::open(folder, clock.now()).map_err(|error| spool_failed(&error))?;
-    let link = supervisor::open_link(config, &identity, clock, chance)?;
-    let mut hand = Hand { spool, config, identity, link };
+    let mut hand = Hand::open(config, identity, clock, chance)?;
     let desired = hand.instructions(purpose).await?;
     if desired.pause.as_ref().is_some_and(|pause| pause.holds(clock.signed_now())) {
         return Err(Diagnostic::new(catalogue::PAUSED, "by the portal", Exit::Attention));
@@ -94,184 +84,6 @@ const LONGEST_SECOND_WAIT: TimeDelta = TimeDelta::seconds(30);
 async fn wait_for_second_reading(after: TimeDelta, output: &Output) {
     output.notice(format!("Somebody was not found; reading a second time in {} s.", after.num_seconds()));
     tokio::time::sleep(after.to_std().unwrap_or_default()).await;
-}
-
-fn spool_failed(error: &SpoolError) -> Diagnostic {
-    Diagnostic::from(error)
-}
-
-struct Hand<'a> {
-    spool: Spool,
-    config: &'a Config,
-    identity: Identity,
-    link: Link,
-}
-
-/// How often a batch is tried before the command gives up; what is in the spool stays and goes out later.
-const TRIES: u32 = 5;
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-
-impl Hand<'_> {
-    /// The newest instructions; for a dry run those in force are as good when the cloud is away.
-    async fn instructions(&mut self, purpose: Purpose) -> Result<DesiredState, Diagnostic> {
-        let folder = self.config.data_dir.as_path();
-        let state = self.spool.state().map_err(|error| spool_failed(&error))?;
-        let stored = keeping::find_desired(folder, &self.identity, Some(&state));
-        keeping::vouch(&self.link.clock, folder, stored.as_ref());
-        let desk = Desk::new(stored.clone(), state.obeyed, keeping::find_report(folder), self.link.clock.now());
-        match purpose {
-            Purpose::Publish if state.chain.is_none() => desk.wish_epoch(self.spool.last_epoch()),
-            Purpose::Publish | Purpose::DryRun => {}
-        }
-        if let Some(ceiling) = keeping::ceiling(self.config) {
-            desk.set_ceiling(ceiling);
-        }
-        let mut request = desk.request(0, self.link.clock.offset_ms());
-        request.status.domain = state.domain.clone();
-        request.status.dc = state.base.dc.clone();
-        request.status.transport = keeping::find_reached(folder).map(|reached| reached.used);
-        match checkin::check_in(&self.link, &self.identity, &request, keeping::in_force(Some(&state))).await {
-            Ok(heard) => self.obey(heard, stored, purpose),
-            Err(error) => match (purpose, stored) {
-                (Purpose::DryRun, Some(stored)) => Ok(stored),
-                (Purpose::DryRun | Purpose::Publish, _) => Err(self.refused(&error)),
-            },
-        }
-    }
-
-    fn refused(&mut self, error: &LinkError) -> Diagnostic {
-        if matches!(error, LinkError::Refused(rollcall_protocol::answer::Refusal::Revoked { .. })) {
-            // Another start pays what this one could not.
-            if let Err(owed) = erasure::erase(&self.config.data_dir, self.link.clock.now()) {
-                return owed;
-            }
-        }
-        Diagnostic::from(error)
-    }
-
-    /// A dry run obeys new instructions and keeps nothing of them.
-    fn obey(
-        &mut self,
-        heard: Heard,
-        stored: Option<DesiredState>,
-        purpose: Purpose,
-    ) -> Result<DesiredState, Diagnostic> {
-        if let Some(epoch) = heard.epoch {
-            self.spool.begin_epoch(epoch).map_err(|error| spool_failed(&error))?;
-        }
-        match heard.instructions {
-            Instructions::New { desired, text } => {
-                self.link.clock.vouch(desired.issued_at, self.link.clock.now());
-                match purpose {
-                    Purpose::DryRun => {}
-                    Purpose::Publish => {
-                        self.spool.note_obeyed(desired.version).map_err(|error| spool_failed(&error))?;
-                        keeping::save_desired(&self.config.data_dir, &text).map_err(Diagnostic::unexpected)?;
-                    }
-                }
-                Ok(*desired)
-            }
-            Instructions::AsBefore => stored
-                .ok_or_else(|| Diagnostic::new(catalogue::NO_IMPORT, "the cloud sent no instructions", Exit::Failed)),
-            Instructions::Refused(disobey) => Err(Diagnostic::from(&disobey)),
-        }
-    }
-
-    async fn cycle(
-        &mut self,
-        desired: &DesiredState,
-        access: &Access,
-        trigger: Trigger,
-        purpose: Purpose,
-    ) -> Result<Summary, Diagnostic> {
-        let started_at = self.link.clock.cloud_now();
-        let signer = self.link.keys.signer();
-        let cycle = Cycle {
-            spool: &mut self.spool,
-            access,
-            desired,
-            signer: &signer,
-            clock: &self.link.clock,
-            chance: &self.link.chance,
-            second_reading_after: self.config.second_reading_after(),
-            pace: None,
-            progress: &|_| {},
-        };
-        let wish = Wish { trigger, extent: Extent::AsNeeded, confirm: Vec::new(), accepted: Vec::new(), purpose };
-        let result = cycle.run(&wish).await.map_err(|error| Diagnostic::from(&error));
-        if purpose == Purpose::Publish {
-            self.report(started_at, result.as_ref());
-        }
-        result
-    }
-
-    fn report(&self, started_at: chrono::DateTime<chrono::Utc>, result: Result<&Summary, &Diagnostic>) {
-        if let Ok(summary) = result {
-            keeping::save_reached(&self.config.data_dir, &summary.reached);
-        }
-        self.note_sign_in(result.err());
-        let finished_at = self.link.clock.cloud_now();
-        let (cycle, outcome) = match result {
-            Ok(summary) => (summary.cycle, CycleOutcome::Complete),
-            Err(diagnostic) => {
-                let problem = diagnostic.to_problem(finished_at);
-                let outcome = CycleOutcome::Incomplete { problem, next_try_at: finished_at };
-                (self.link.chance.id(finished_at), outcome)
-            }
-        };
-        let trigger = Some(Trigger::CommandLine);
-        keeping::save_report(&self.config.data_dir, &CycleReport { cycle, trigger, started_at, finished_at, outcome });
-    }
-
-    /// The service that is started after this command must neither send a refused password again nor wait for one that was
-    /// accepted.
-    fn note_sign_in(&self, failure: Option<&Diagnostic>) {
-        let folder = self.config.data_dir.as_path();
-        match failure {
-            None => keeping::forget_refusal(folder),
-            Some(told) if told.must_not_be_retried() => {
-                let insisted_at = keeping::find_refusal(folder).and_then(|before| before.insisted_at);
-                let at = self.link.clock.signed_now();
-                keeping::save_refusal(folder, &Refusal { at, sign_in: self.config.sign_in_mark(), insisted_at });
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// Sends everything that waits, or says why not.
-    async fn push_all(&mut self) -> Result<(), Diagnostic> {
-        let mut backoff = backoff::CLOUD;
-        let mut resend = None;
-        loop {
-            let pushed = push::push_one(&mut self.spool, &self.link, resend).await;
-            match pushed.map_err(|error| spool_failed(&error))? {
-                Pushed::Empty => return Ok(()),
-                Pushed::One(_) => {
-                    backoff.reset();
-                    resend = None;
-                }
-                Pushed::Again(seq) => resend = Some(seq),
-                Pushed::NewEpoch(why) => {
-                    self.spool.lose_place().map_err(|error| spool_failed(&error))?;
-                    let Diagnostic { fault, detail, .. } = Diagnostic::from(&why);
-                    let detail = format!("{detail}; the next sync begins a new epoch");
-                    return Err(Diagnostic::new(fault, detail, Exit::CloudUnreachable));
-                }
-                Pushed::Later { after, why } => {
-                    let own = backoff.failed(self.link.chance.fraction());
-                    if backoff.failures() >= TRIES {
-                        return Err(Diagnostic::from(&why));
-                    }
-                    tokio::time::sleep(after.unwrap_or(own).min(LONGEST_WAIT)).await;
-                }
-                Pushed::Stopped(refusal) => return Err(Diagnostic::from(&refusal)),
-                Pushed::Revoked => {
-                    let revoked = rollcall_protocol::answer::Refusal::Revoked { proof: None };
-                    return Err(self.refused(&LinkError::Refused(revoked)));
-                }
-            }
-        }
-    }
 }
 
 /// Two readings of one command, told as one.

@@ -5,12 +5,13 @@ use rollcall_protocol::answer::Refusal;
 use super::output::Output;
 use crate::clock::{Chance, Clock};
 use crate::cloud::leave;
+use crate::cloud::link::Link;
 use crate::cloud::link::LinkError;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::{erasure, lock};
 use crate::identity::Identity;
-use crate::service::{erasure, keeping, supervisor};
 
 /// What happens when the cloud cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub async fn run(
         return finish_earlier(config, clock, *output);
     }
     let identity = Identity::get(folder)?;
-    let _lock = keeping::lock(folder)?;
+    let _lock = lock::take(folder)?;
     let told = tell(config, &identity, clock, chance).await;
     let is_told = match (told, manner) {
         (Ok(()), _) => true,
@@ -58,7 +59,7 @@ pub async fn run(
 
 /// One that was revoked already has nothing left to say.
 async fn tell(config: &Config, identity: &Identity, clock: &Clock, chance: &Chance) -> Result<(), Diagnostic> {
-    let link = supervisor::open_link(config, identity, clock, chance)?;
+    let link = Link::open(config, identity, clock, chance)?;
     match leave::leave(&link, identity).await {
         Ok(()) | Err(LinkError::Refused(Refusal::Revoked { .. })) => Ok(()),
         Err(error) => Err(Diagnostic::from(&error)),
@@ -67,7 +68,7 @@ async fn tell(config: &Config, identity: &Identity, clock: &Clock, chance: &Chan
 
 /// An agent that has left already, and could not remove everything then.
 fn finish_earlier(config: &Config, clock: &Clock, output: Output) -> Result<Exit, Diagnostic> {
-    let _lock = keeping::lock(&config.data_dir)?;
+    let _lock = lock::take(&config.data_dir)?;
     erasure::erase(&config.data_dir, clock.now())?;
     output.result("What was left of an earlier agent is removed.".to_owned(), &serde_json::json!({ "erased": true }));
     Ok(Exit::Ok)

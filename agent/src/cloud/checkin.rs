@@ -1,12 +1,13 @@
-//! Decides what a check-in brought: new instructions are obeyed only if they are signed, ours and not older.
+//! Decides what a check-in brought: new instructions are obeyed only if they are signed, ours and not older, and an epoch is
+//! taken only by who asked for one.
 
 use std::time::Duration;
 
 use rollcall_protocol::chain::Epoch;
-use rollcall_protocol::checkin::{CheckinRequest, CheckinResponse};
+use rollcall_protocol::checkin::{CheckinRequest, CheckinResponse, EpochWish};
 use rollcall_protocol::desired::{DesiredState, Disobey, Reader};
 use rollcall_protocol::directory::DomainPin;
-use rollcall_protocol::path;
+use rollcall_protocol::{limits, path};
 
 use super::link::{Link, LinkError};
 use crate::identity::Identity;
@@ -15,6 +16,7 @@ use crate::identity::Identity;
 #[derive(Debug)]
 pub struct Heard {
     pub instructions: Instructions,
+    /// The one that was asked for.
     pub epoch: Option<Epoch>,
 }
 
@@ -57,7 +59,25 @@ pub async fn check_in(
         None => Instructions::AsBefore,
         Some(text) => read(text, identity, in_force),
     };
-    Ok(Heard { instructions, epoch: answer.epoch })
+    let epoch = answer.epoch.filter(|epoch| may_begin(epoch, request));
+    if epoch.is_none() && answer.epoch.is_some() {
+        tracing::warn!("the answer begins an epoch that was not asked for, or that is over; it is not begun");
+    }
+    Ok(Heard { instructions, epoch })
+}
+
+/// An epoch makes the agent forget what waits and read everybody, and nobody has signed it: it is taken only in answer to
+/// the wish, whose pace is ours, and only above those that were worked in. A lower one would look like a second copy of this
+/// agent to the cloud.
+fn may_begin(epoch: &Epoch, request: &CheckinRequest) -> bool {
+    match request.epoch {
+        EpochWish::Keep => false,
+        // Whatever number a cloud is shown, it goes on from here at most.
+        EpochWish::New => {
+            let last = request.last_epoch.min(limits::EPOCH);
+            epoch.number > last && epoch.number <= 2 * limits::EPOCH
+        }
+    }
 }
 
 /// Reads a signed desired state for this agent.
@@ -72,5 +92,27 @@ pub fn read(text: String, identity: &Identity, in_force: InForce<'_>) -> Instruc
     match DesiredState::accept(&text, &reader) {
         Ok(desired) => Instructions::New { desired: Box::new(desired), text },
         Err(disobey) => Instructions::Refused(disobey),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::Desk;
+    use chrono::DateTime;
+    use rollcall_protocol::hash::Hash;
+
+    #[test]
+    fn an_epoch_is_begun_only_by_who_asked_and_only_above_those_that_were_worked_in() {
+        let desk = Desk::new(None, 0, None, DateTime::UNIX_EPOCH);
+        let begins = |number| may_begin(&Epoch { number, start: Hash::of(b"start") }, &desk.request(0, 0));
+        assert!(!begins(8), "nobody asked");
+
+        desk.wish_epoch(7);
+        assert_eq!([0, 6, 7, 8, 9, u64::MAX].map(begins), [false, false, false, true, true, false]);
+
+        // Whoever was told a number beyond all counting still gets on with the cloud's own count.
+        desk.wish_epoch(u64::MAX);
+        assert_eq!([7, limits::EPOCH, limits::EPOCH + 1].map(begins), [false, false, true]);
     }
 }

@@ -14,8 +14,10 @@ use serde::de::DeserializeOwned;
 use super::http::{self, CONNECT_TIMEOUT};
 use super::way_out::Router;
 use crate::clock::{Chance, Clock};
-use crate::config::Cloud;
+use crate::config::{Cloud, Config};
+use crate::diagnostic::Diagnostic;
 use crate::directory::tls::{self, TlsRefused};
+use crate::identity::Identity;
 use crate::signer::{Keyholder, Signer, Stamp};
 
 /// Why a request had no usable answer.
@@ -91,6 +93,14 @@ impl Link {
         let http = http::client(settings, &router)?;
         let url = url.trim_end_matches('/').to_owned();
         Ok(Self { http, url, router, keys: Keyholder::new(signer), cloud_key, clock, chance })
+    }
+
+    /// The link of an enrolled agent.
+    pub fn open(config: &Config, identity: &Identity, clock: &Clock, chance: &Chance) -> Result<Self, Diagnostic> {
+        let signer = identity.signer()?;
+        let key = Some(identity.cloud_key.clone());
+        Self::new(&identity.url, &config.cloud, signer, key, clock.clone(), chance.clone())
+            .map_err(|error| Diagnostic::from(&error))
     }
 
     pub fn url(&self) -> &str {

@@ -6,6 +6,7 @@ pub mod script_memory;
 pub mod way_out;
 pub mod http;
 pub mod link;
+mod diagnosis;
 pub mod enrol;
 pub mod checkin;
 pub mod push;

@@ -23,6 +23,7 @@ use crate::directory::entry::Entry;
 use crate::directory::filter::Filter;
 use crate::directory::people::{self, AttributeList, NotReadable, Read};
 use crate::directory::reader::{DirectoryReader, Finds, Incomplete, PAGE_SIZE, Refused, Search, Sink};
+use crate::directory::room::Room;
 use crate::directory::values;
 use crate::spool::Spool;
 use crate::spool::reading::{Draft, HoldIndex};
@@ -133,7 +134,11 @@ impl SecondLook<'_> {
         let base = self.domain.head.as_str();
         let search = Search { base, filter: &filter, attributes: &wanted, page_size: PAGE_SIZE };
         let asked = people.iter().map(|person| person.guid).collect();
-        Ok(reader.search_into(&search, Asked { asked, found: HashMap::new() }).await?.sink.found)
+        Ok(reader
+            .search_into(&search, Asked { open: asked, found: HashMap::new(), room: Room::default() })
+            .await?
+            .sink
+            .found)
     }
 
     async fn look_for(
@@ -223,14 +228,17 @@ const AT_ONCE: usize = 100;
 
 /// Takes those who were asked for, each once: a directory that shows others answers something else.
 struct Asked {
-    asked: HashSet<Uuid>,
+    /// Not come yet.
+    open: HashSet<Uuid>,
     found: HashMap<Uuid, Entry>,
+    room: Room,
 }
 
 impl Sink for Asked {
     fn take(&mut self, entry: Entry) -> Result<(), Refused> {
         let guid = entry.bytes("objectGUID").and_then(values::guid);
-        let guid = guid.filter(|guid| self.asked.remove(guid)).ok_or(Refused::Unreadable("objectGUID"))?;
+        let guid = guid.filter(|guid| self.open.remove(guid)).ok_or(Refused::Unreadable("objectGUID"))?;
+        self.room.keep_entry(&entry)?;
         self.found.insert(guid, entry);
         Ok(())
     }

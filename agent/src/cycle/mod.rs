@@ -217,12 +217,13 @@ impl Cycle<'_> {
         let barred = Barred::locate(&mut reader, &domain, &self.access.never_read).await?;
         let mut scope = Scope::plan(self.desired, self.clock.signed_now()).under(barred);
         locate::locate_all(&mut reader, &domain, &mut scope).await?;
-        let skeleton = Skeleton::read(&mut reader, &domain).await?;
+        let mut skeleton = Skeleton::read(&mut reader, &domain).await?;
         nested::expand_all(&mut reader, &domain, &skeleton.map, &mut scope).await?;
         let attributes = &self.access.attributes;
         let recipe = scope::recipe(self.desired, attributes, &self.access.never_read, crate::version::text());
         let way = way::decide(&state.base, recipe, scope.to_read().len());
-        let reads = Reads { domain: &domain, scope: &scope, attributes };
+        let asked: BTreeSet<Uuid> = wish.confirm.iter().chain(&state.asked).copied().collect();
+        let reads = Reads { domain: &domain, scope: &scope, attributes, asked: &asked };
         let (census, mut withheld) = reads.run(&mut reader, self.spool, way).await?;
         let structure = skeleton.list(&mut reader, &domain, &census).await?;
         drop((skeleton, census));
@@ -230,7 +231,6 @@ impl Cycle<'_> {
         let people = self.spool.reading()?.count()?;
         withheld.check(people)?;
         (self.progress)(people);
-        let asked: BTreeSet<Uuid> = wish.confirm.iter().chain(&state.asked).copied().collect();
         let survey = survey::take(self.spool, &scope, &asked)?;
         let look = SecondLook {
             scope: &scope,

@@ -20,7 +20,7 @@ pub struct Survey {
     pub before: BTreeMap<Uuid, u64>,
     /// People whom the reading adds to each import.
     pub joining: BTreeMap<Uuid, u64>,
-    /// People with memberships that the reading did not find.
+    /// People with memberships that the reading did not find, and with those that the cloud may know of.
     pub ended: Vec<Ended>,
     /// What vanished from whom.
     pub tally: Tally,
@@ -46,11 +46,12 @@ pub fn take(spool: &Spool, scope: &Scope, asked: &BTreeSet<Uuid>) -> Result<Surv
     let mut merged = Merged::new(scope);
     spool.compare(|row| {
         unheard.remove(&row.guid);
-        if let (Some(Found::Read(found)), None) = (&row.found, &row.known) {
+        let is_asked = asked.contains(&row.guid);
+        if let (Some(Found::Read(found)), None, false) = (&row.found, &row.known, is_asked) {
             survey.newcomer(merged.of(&found.holds)?);
             return Ok(());
         }
-        survey.add(scope, &row);
+        survey.add(scope, &row, if is_asked { every_import(scope) } else { Vec::new() });
         survey.compare(spool, scope, &row)
     })?;
     survey.strangers = unheard.into_iter().collect();
@@ -66,7 +67,9 @@ impl Survey {
         }
     }
 
-    fn add(&mut self, scope: &Scope, row: &Compared) {
+    /// `asked`: imports of which the cloud wants to hear whether they hold the person. It may know of a membership that a
+    /// spool which was lost has forgotten.
+    fn add(&mut self, scope: &Scope, row: &Compared, asked: Vec<InImport>) {
         let before: &[InImport] = row.known.as_ref().map_or(&[], Known::imports);
         for membership in before {
             *self.before.entry(membership.import).or_default() += 1;
@@ -83,7 +86,9 @@ impl Survey {
             }
         }
         let is_over = |membership: &&InImport| !after.iter().any(|still| still.import == membership.import);
-        let memberships: Vec<InImport> = before.iter().filter(is_over).cloned().collect();
+        let mut memberships: Vec<InImport> = before.iter().filter(is_over).cloned().collect();
+        let is_known = |import: Uuid| before.iter().chain(&after).any(|membership| membership.import == import);
+        memberships.extend(asked.into_iter().filter(|membership| !is_known(membership.import)));
         if !memberships.is_empty() {
             self.ended.push(Ended { guid: row.guid, memberships });
         }
@@ -117,7 +122,7 @@ impl Survey {
     }
 }
 
-/// The spool does not know in which imports the cloud keeps a stranger, so every import answers for itself.
+/// The spool may not know in which imports the cloud keeps somebody, so every import answers for itself.
 fn every_import(scope: &Scope) -> Vec<InImport> {
     let live = scope.imports.values().filter(|import| !scope.is_still(import));
     live.map(|import| InImport { import: import.import, via: import.include.iter().map(|held| held.guid).collect() })

@@ -5,34 +5,41 @@
 
 use std::fmt;
 
-/// One level of a name, folded for comparison.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Level {
-    attribute: String,
-    value: String,
-}
-
-/// A distinguished name: the text as the server wrote it, and its levels for comparison, the deepest first.
+/// A distinguished name: the text as the server wrote it, and the same folded for comparison. What it takes in memory is
+/// a small multiple of its text, whatever that looks like.
 #[derive(Debug, Clone)]
 pub struct Dn {
     text: String,
-    levels: Vec<Level>,
-    /// Byte position in `text` where each level starts.
-    starts: Vec<usize>,
+    /// `attribute=value` and a zero for each level, the deepest first.
+    folded: String,
+    levels: Box<[Level]>,
 }
+
+/// Where a level begins.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    text: u32,
+    folded: u32,
+}
+
+/// More than any directory nests: a name that goes on and on is none.
+const MOST_LEVELS: usize = 128;
 
 impl Dn {
     /// Reads a name; `None` if it is not one.
     pub fn parse(text: &str) -> Option<Self> {
+        let mut folded = String::with_capacity(text.len() + 1);
         let mut levels = Vec::new();
-        let mut starts = Vec::new();
         let mut at = 0;
         for part in split_unescaped(text, ',') {
-            starts.push(at);
+            if levels.len() == MOST_LEVELS {
+                return None;
+            }
+            levels.push(Level { text: u32::try_from(at).ok()?, folded: u32::try_from(folded.len()).ok()? });
             at += part.len() + 1;
-            levels.push(level(part)?);
+            fold_level(part, &mut folded)?;
         }
-        Some(Self { text: text.to_owned(), levels, starts })
+        Some(Self { text: text.to_owned(), folded, levels: levels.into() })
     }
 
     pub fn as_str(&self) -> &str {
@@ -41,7 +48,7 @@ impl Dn {
 
     /// The text of the name above this one.
     pub fn parent(&self) -> Option<&str> {
-        self.text.get(*self.starts.get(1)?..)
+        self.text.get(self.levels.get(1)?.text as usize..)
     }
 
     /// The value of the deepest level, unescaped.
@@ -52,18 +59,28 @@ impl Dn {
 
     /// Whether this is `other` or lies anywhere below it.
     pub fn is_at_or_under(&self, other: &Self) -> bool {
-        self.levels.ends_with(&other.levels)
+        let below = self.folded.strip_suffix(&other.folded);
+        below.is_some_and(|below| below.is_empty() || below.ends_with(END))
     }
 
     /// Whether this lies in a child domain of `head`: domains alone carry `DC` directly below one.
     pub fn is_in_another_domain_below(&self, head: &Self) -> bool {
-        let below = self.levels.len().checked_sub(head.levels.len() + 1).and_then(|at| self.levels.get(at));
-        self.is_at_or_under(head) && below.is_some_and(|level| level.attribute == "dc")
+        let below = self.levels.len().checked_sub(head.levels.len() + 1).and_then(|at| self.key_from(at));
+        self.is_at_or_under(head) && below.is_some_and(|key| key.starts_with("dc="))
     }
 
     /// One text per name, however it was written: for maps inside one reading.
-    pub fn key(&self) -> String {
-        key_of(&self.levels)
+    pub fn key(&self) -> &str {
+        &self.folded
+    }
+
+    /// The keys of all names above this one, the nearest first.
+    pub fn keys_above(&self) -> impl Iterator<Item = &str> {
+        (1..self.levels.len()).filter_map(|at| self.key_from(at))
+    }
+
+    fn key_from(&self, level: usize) -> Option<&str> {
+        self.folded.get(self.levels.get(level)?.folded as usize..)
     }
 }
 
@@ -73,21 +90,9 @@ pub fn parent_of(text: &str) -> Option<&str> {
     first.contains('=').then(|| text.get(first.len() + 1..).unwrap_or_default())
 }
 
-fn key_of(levels: &[Level]) -> String {
-    let mut key = String::new();
-    for level in levels {
-        // Zero cannot occur inside a value that came from AD, so two names cannot run into one key.
-        key.push_str(&level.attribute);
-        key.push('=');
-        key.push_str(&level.value);
-        key.push('\0');
-    }
-    key
-}
-
 impl PartialEq for Dn {
     fn eq(&self, other: &Self) -> bool {
-        self.levels == other.levels
+        self.folded == other.folded
     }
 }
 
@@ -108,8 +113,12 @@ fn split_unescaped(text: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Ends each level of a key. It cannot occur inside a value that came from Active Directory, so two names cannot run into
+/// one key; a name that has it is none.
+const END: char = '\0';
+
 /// A level with several `+` parts keeps them in a fixed order, since the order carries no meaning.
-fn level(part: &str) -> Option<Level> {
+fn fold_level(part: &str, to: &mut String) -> Option<()> {
     let mut pairs = Vec::new();
     for pair in split_unescaped(part, '+') {
         let (attribute, value) = pair.split_once('=')?;
@@ -117,7 +126,15 @@ fn level(part: &str) -> Option<Level> {
     }
     pairs.sort();
     let (attributes, values): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
-    Some(Level { attribute: attributes.join("+"), value: values.join("+") })
+    let begin = to.len();
+    to.push_str(&attributes.join("+"));
+    to.push('=');
+    to.push_str(&values.join("+"));
+    if to.get(begin..)?.contains(END) {
+        return None;
+    }
+    to.push(END);
+    Some(())
 }
 
 fn fold(value: &str) -> String {
@@ -203,6 +220,35 @@ mod tests {
     fn what_has_no_equals_sign_is_no_name() {
         assert!(Dn::parse("somebody").is_none());
         assert!(Dn::parse("CN=\\").is_none());
+    }
+
+    #[test]
+    fn a_name_takes_little_more_memory_than_its_text_and_has_an_end() {
+        for text in ["a=,".repeat(MOST_LEVELS - 1) + "a=", "CN=".to_owned() + &"x".repeat(100_000)] {
+            let name = dn(&text);
+            let held = name.text.capacity() + name.folded.capacity() + size_of_val(&*name.levels);
+            assert!(held <= text.len() * 6, "{held} bytes for {}", text.len());
+        }
+        assert!(Dn::parse(&("a=,".repeat(MOST_LEVELS) + "a=")).is_none());
+    }
+
+    #[test]
+    fn nobody_makes_two_names_run_into_one() {
+        assert!(Dn::parse("CN=a\\00ou=b,DC=lab").is_none());
+        assert_ne!(dn("CN=a\\,OU=b,DC=lab"), dn("CN=a,OU=b,DC=lab"));
+        assert!(!dn("CN=x\\,OU=b,DC=lab").is_at_or_under(&dn("OU=b,DC=lab")));
+    }
+
+    #[test]
+    fn the_names_above_are_told_from_the_nearest_on() {
+        let ana = dn("CN=Ana,OU=Staff,DC=Lab,DC=example");
+
+        let above: Vec<&str> = ana.keys_above().collect();
+
+        assert_eq!(
+            above,
+            [dn("OU=staff,DC=lab,DC=example").key(), dn("dc=lab,dc=example").key(), dn("DC=EXAMPLE").key()]
+        );
     }
 
     /// As RFC 4514 2.4 writes a value.

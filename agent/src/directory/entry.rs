@@ -57,6 +57,9 @@ impl Entry {
         let mut attributes = Vec::with_capacity(MOST_ASKED);
         let mut rest = raw;
         while !rest.is_empty() {
+            if attributes.len() == MOST_TOLD {
+                return Err(Unreadable);
+            }
             let one = ber::take(rest, SEQUENCE)?;
             attributes.push(attribute(raw.len() - one.rest.len(), one.content)?);
             rest = one.rest;
@@ -137,6 +140,8 @@ impl Entry {
 
 /// No more attributes than this are asked for at once.
 const MOST_ASKED: usize = 24;
+/// Where one comes in ranges, the server may add it plain; what nobody asked for must not fill the memory.
+const MOST_TOLD: usize = 4 * MOST_ASKED;
 
 /// `member;range=0-1499` → (0, Some(1499)); `member;range=1500-*` → (1500, None).
 fn range_of(spelled: &str, name: &str) -> Option<(usize, Option<usize>)> {
@@ -263,6 +268,14 @@ mod tests {
         assert_eq!(Entry::read(&no_list), Err(Unreadable));
         assert_eq!(Entry::read(&no_set), Err(Unreadable));
         assert_eq!(Entry::read(&[]), Err(Unreadable));
+    }
+
+    #[test]
+    fn attributes_that_nobody_asked_for_have_an_end() {
+        let many = |count| body("CN=Ana", &vec![("a", &[][..]); count]);
+
+        assert!(Entry::read(&many(MOST_TOLD)).is_ok());
+        assert_eq!(Entry::read(&many(MOST_TOLD + 1)), Err(Unreadable));
     }
 
     #[test]

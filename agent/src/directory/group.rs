@@ -79,8 +79,8 @@ impl Group {
 pub struct GroupMap {
     by_guid: HashMap<Uuid, Group>,
     inside: HashMap<String, Vec<Uuid>>,
-    /// Every group that another one says it is in, by key.
-    names: HashMap<String, Dn>,
+    /// Every group that another one says it is in.
+    names: Vec<Dn>,
 }
 
 impl GroupMap {
@@ -92,13 +92,14 @@ impl GroupMap {
         room: &mut Room,
     ) -> Result<(), Refused> {
         for outer in member_of.filter_map(Dn::parse) {
-            let key = outer.key();
-            if !self.names.contains_key(&key) {
-                room.keep(&key)?;
-            }
             room.link()?;
-            self.inside.entry(key.clone()).or_default().push(group.guid);
-            self.names.entry(key).or_insert(outer);
+            if let Some(inside) = self.inside.get_mut(outer.key()) {
+                inside.push(group.guid);
+                continue;
+            }
+            room.keep(outer.as_str())?;
+            self.inside.insert(outer.key().to_owned(), vec![group.guid]);
+            self.names.push(outer);
         }
         room.keep(group.dn.as_str())?;
         self.by_guid.insert(group.guid, group);
@@ -111,7 +112,7 @@ impl GroupMap {
 
     /// The groups directly inside a group.
     pub fn inside(&self, outer: &Group) -> impl Iterator<Item = &Group> {
-        self.inside.get(&outer.dn.key()).into_iter().flatten().filter_map(|guid| self.by_guid.get(guid))
+        self.inside.get(outer.dn.key()).into_iter().flatten().filter_map(|guid| self.by_guid.get(guid))
     }
 }
 
@@ -126,13 +127,13 @@ pub struct Outlook {
 
 impl Outlook {
     pub fn over(domain: &Domain, groups: &GroupMap) -> Self {
-        let seen: HashSet<String> = groups.by_guid.values().map(|group| group.dn.key()).collect();
-        let unseen = groups.names.values().filter(|dn| domain.holds(dn) && !seen.contains(&dn.key()));
+        let seen: HashSet<String> = groups.by_guid.values().map(|group| group.dn.key().to_owned()).collect();
+        let unseen = groups.names.iter().filter(|dn| domain.holds(dn) && !seen.contains(dn.key()));
         let mut shadowed = HashSet::new();
-        let mut open: Vec<String> = unseen.map(Dn::key).collect();
+        let mut open: Vec<String> = unseen.map(|dn| dn.key().to_owned()).collect();
         while let Some(outer) = open.pop() {
             let inside = groups.inside.get(&outer).into_iter().flatten().filter_map(|guid| groups.by_guid.get(guid));
-            open.extend(inside.map(|group| group.dn.key()).filter(|key| shadowed.insert(key.clone())));
+            open.extend(inside.map(|group| group.dn.key().to_owned()).filter(|key| shadowed.insert(key.clone())));
         }
         Self { domain: Some(domain.clone()), seen, shadowed }
     }
@@ -142,7 +143,7 @@ impl Outlook {
     pub fn may_hide_more(&self, group: &Dn) -> bool {
         let Some(domain) = &self.domain else { return false };
         let key = group.key();
-        self.shadowed.contains(&key) || (domain.holds(group) && !self.seen.contains(&key))
+        self.shadowed.contains(key) || (domain.holds(group) && !self.seen.contains(key))
     }
 }
 

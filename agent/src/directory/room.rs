@@ -1,8 +1,9 @@
-//! Decides how much of the names that a directory tells may be kept in memory: entries are counted, but one entry may
+//! Decides how much of what a directory tells, names above all, may be kept in memory: entries are counted, but one entry may
 //! bring very many names.
 
 use rollcall_protocol::limits;
 
+use super::entry::Entry;
 use super::reader::Refused;
 
 /// What is left for names in one search.
@@ -13,6 +14,10 @@ pub struct Room {
 
 /// What the tables around a name take, about.
 const AROUND: usize = 64;
+/// A name is kept as it came, folded, and as a key.
+const COPIES: usize = 3;
+/// Where each level of it begins.
+const LEVEL: usize = 8;
 
 impl Default for Room {
     fn default() -> Self {
@@ -21,14 +26,26 @@ impl Default for Room {
 }
 
 impl Room {
+    /// An eighth of the room, for tests that fill it.
+    #[cfg(test)]
+    pub fn small() -> Self {
+        Self { left: limits::DIRECTORY_NAMES / 8 }
+    }
+
     /// Room for a name that is kept.
     pub fn keep(&mut self, name: &str) -> Result<(), Refused> {
-        self.take(name.len() + AROUND)
+        let levels = name.bytes().filter(|byte| *byte == b',').count() + 1;
+        self.take(COPIES * name.len() + LEVEL * levels + AROUND)
     }
 
     /// Room for one more that stands under a name that is kept.
     pub fn link(&mut self) -> Result<(), Refused> {
         self.take(size_of::<uuid::Uuid>())
+    }
+
+    /// Room for an entry that is kept whole.
+    pub fn keep_entry(&mut self, entry: &Entry) -> Result<(), Refused> {
+        self.take(entry.size() + AROUND)
     }
 
     fn take(&mut self, bytes: usize) -> Result<(), Refused> {
@@ -46,7 +63,10 @@ mod tests {
         for length in [0, 1, 200, 4_096, 1 << 20] {
             let (mut room, name) = (Room::default(), "x".repeat(length));
             let kept = (0..=limits::DIRECTORY_NAMES).take_while(|_| room.keep(&name).is_ok()).count();
-            assert!(kept * length <= limits::DIRECTORY_NAMES && kept <= limits::DIRECTORY_NAMES / AROUND, "{length}");
+            assert!(
+                kept * length * COPIES <= limits::DIRECTORY_NAMES && kept <= limits::DIRECTORY_NAMES / AROUND,
+                "{length}"
+            );
         }
     }
 }

@@ -37,7 +37,7 @@ pub async fn read(
     domain: &Domain,
     barred: &Barred,
 ) -> Result<(Structure, GroupMap), Incomplete> {
-    let skeleton = Skeleton::read(reader, domain).await?;
+    let mut skeleton = Skeleton::read(reader, domain).await?;
     let census = Census::take(reader, domain, barred).await?;
     let structure = skeleton.list(reader, domain, &census).await?;
     Ok((structure, skeleton.map))
@@ -86,18 +86,17 @@ impl Skeleton {
     /// What the pickers show, once everybody has been counted. Of the other containers only those that hold people are
     /// listed: a domain has hundreds of empty ones.
     pub async fn list(
-        &self,
+        &mut self,
         reader: &mut DirectoryReader,
         domain: &Domain,
         census: &Census,
     ) -> Result<Structure, Incomplete> {
         let counts = census.counts();
-        let mut units = self.units.clone();
         for name in counts.places().into_iter().chain([domain.head.as_str()]) {
-            if Dn::parse(name).is_some_and(|dn| !units.0.contains_key(&dn.key()))
+            if Dn::parse(name).is_some_and(|dn| !self.units.0.contains_key(dn.key()))
                 && let Some(entry) = reader.read_base(name, &["objectGUID"], Finds::Live).await?
             {
-                units.add(&entry);
+                self.units.add(&entry);
             }
         }
         let mut groups = Vec::new();
@@ -108,9 +107,9 @@ impl Skeleton {
                 Members::All(members) => *members,
                 Members::MoreThan(first) => group::count_members(reader, *guid, *first, known.sum()).await?,
             };
-            groups.push(known.listed(group, members, units.above(&group.dn), blocked(group, domain)));
+            groups.push(known.listed(group, members, self.units.above(&group.dn), blocked(group, domain)));
         }
-        let ous = units.listed(census.barred(), &counts);
+        let ous = self.units.listed(census.barred(), &counts);
         let is_told = |dn: &Dn| !census.barred().holds(dn);
         let unlisted = self.unlisted.iter().filter(|(_, group)| group.dn.as_ref().is_some_and(is_told));
         let unlisted = unlisted.map(|(guid, group)| (*guid, group.what)).collect();
@@ -224,27 +223,20 @@ impl Known {
 }
 
 /// The listed containers by key; a `BTreeMap` so that the same directory gives the same bytes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Units(BTreeMap<String, (Uuid, Dn)>);
 
 impl Units {
     fn add(&mut self, entry: &Entry) {
         let guid = entry.bytes("objectGUID").and_then(values::guid).filter(|_| entry.dn.len() <= people::LONGEST);
         if let (Some(guid), Some(dn)) = (guid, Dn::parse(&entry.dn)) {
-            self.0.insert(dn.key(), (guid, dn));
+            self.0.insert(dn.key().to_owned(), (guid, dn));
         }
     }
 
     /// The nearest listed container above.
     fn above(&self, dn: &Dn) -> Option<Uuid> {
-        let mut at = dn.parent().and_then(Dn::parse);
-        while let Some(candidate) = at {
-            if let Some((guid, _)) = self.0.get(&candidate.key()) {
-                return Some(*guid);
-            }
-            at = candidate.parent().and_then(Dn::parse);
-        }
-        None
+        dn.keys_above().find_map(|key| self.0.get(key)).map(|(guid, _)| *guid)
     }
 
     fn listed(&self, barred: &Barred, counts: &Counts) -> Vec<OrgUnit> {
@@ -288,6 +280,8 @@ pub fn blocked(group: &Group, domain: &Domain) -> Option<Blocked> {
 mod tests {
     use super::*;
     use crate::directory::domain::fixtures::domain;
+    #[cfg(target_os = "linux")]
+    use crate::directory::entry::fixtures::entry;
     use crate::directory::sid::Sid;
     use crate::directory::values::GroupType;
 
@@ -320,5 +314,35 @@ mod tests {
         assert_eq!(blocked(&renamed, &domain()), Some(Blocked::DefaultGroup));
         assert_eq!(blocked(&in_users, &domain()), Some(Blocked::UsersContainer));
         assert_eq!(blocked(&list, &domain()), Some(Blocked::Distribution));
+    }
+
+    /// The most memory this process has had, in KiB.
+    #[cfg(target_os = "linux")]
+    fn peak_kib() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Names of as many levels as a name may have: what takes the most memory beside its text, and the longest to climb.
+    // proves: L-14
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn places_that_are_named_without_end_have_an_end_in_memory_and_in_time() {
+        let deep = ",a=".repeat(100);
+        let place = |number: u128| {
+            let guid = Uuid::from_u128(number).to_bytes_le();
+            let dn = format!("OU={number}{deep},DC=lab");
+            entry(&dn, &[("objectClass", &[b"organizationalUnit"]), ("objectGUID", &[&guid])])
+        };
+        let (mut skeleton, before) = (Skeleton { room: Room::small(), ..Skeleton::default() }, peak_kib());
+
+        let refused = (0..).find_map(|number| skeleton.take(place(number)).err());
+
+        assert_eq!(refused, Some(Refused::TooManyNames));
+        let listed = skeleton.units.listed(&Barred::default(), &Census::default().counts());
+        assert!(listed.len() > 10_000, "{}", listed.len());
+        let grown = (peak_kib() - before) / 1024;
+        assert!(grown < 64, "{grown} MiB");
     }
 }

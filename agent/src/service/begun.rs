@@ -1,9 +1,7 @@
 //! Decides what a start makes of a reading that an earlier process began and never ended: once it may be a power cut,
 //! twice it is the reading, and the directory is not asked again each time something starts the service.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,7 +9,7 @@ use uuid::Uuid;
 
 use super::schedule::{Outcome, Try};
 use crate::belongings;
-use crate::platform::private_file;
+use crate::folder::kept::Kept;
 
 /// What the disk knows of the last reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,15 +30,12 @@ pub struct GoOn {
     pub failed: Option<Try>,
 }
 
-fn path(folder: &Path) -> PathBuf {
-    folder.join(belongings::BEGUN)
-}
+const BEGUN: Kept<Begun> = Kept::new(belongings::BEGUN, "that a reading began or ended");
 
 impl Begun {
     /// Of the process before this one; a file that cannot be read is as good as none.
     pub fn find(folder: &Path) -> Self {
-        let json = fs::read(path(folder)).ok();
-        json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+        BEGUN.find(folder).unwrap_or_default()
     }
 
     /// A command whose reading was cut off once is tried once more, and then like any other reading that failed.
@@ -58,20 +53,13 @@ impl Begun {
     /// Before the directory is asked.
     pub fn begin(&mut self, folder: &Path, tried: &[Uuid], at: DateTime<Utc>) {
         *self = Self { unended: self.unended.saturating_add(1), at, tried: tried.to_vec() };
-        self.save(folder);
+        BEGUN.save(folder, self);
     }
 
     /// However it ended, the process is still here.
     pub fn end(&mut self, folder: &Path, tried: &[Uuid]) {
         *self = Self { unended: 0, at: self.at, tried: tried.to_vec() };
-        self.save(folder);
-    }
-
-    fn save(&self, folder: &Path) {
-        let saved = serde_json::to_vec(self).map_err(io::Error::from);
-        if let Err(error) = saved.and_then(|json| private_file::write(&path(folder), &json)) {
-            tracing::warn!(%error, "that a reading began or ended could not be kept");
-        }
+        BEGUN.save(folder, self);
     }
 }
 
@@ -127,7 +115,7 @@ mod tests {
     fn a_folder_of_an_older_agent_and_a_damaged_file_say_nothing() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Begun::find(folder.path()), Begun::default());
-        fs::write(path(folder.path()), "{\"unended\":").unwrap();
+        std::fs::write(folder.path().join(belongings::BEGUN), "{\"unended\":").unwrap();
         assert_eq!(Begun::find(folder.path()), Begun::default());
     }
 

@@ -40,7 +40,7 @@ impl Breather {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::desk::Desk;
+    use crate::desk::Desk;
     use chrono::DateTime;
     use rollcall_protocol::desired::Disobey;
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use rollcall_protocol::catalogue;
 use uuid::Uuid;
 
-use super::desk::Desk;
 use super::errands::{AfterFailure, Errands, Failure, Hope};
 use crate::bundle;
 use crate::check::{Caution, Situation};
 use crate::cloud;
 use crate::cloud::link::Link;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 

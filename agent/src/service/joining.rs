@@ -6,15 +6,16 @@ use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::catalogue;
 use rollcall_protocol::enrol::EnrolToken;
 
-use super::attempt::{self, Room};
-use super::{erasure, keeping, machine};
 use crate::clock::{Chance, Clock};
 use crate::cloud::enrol;
 use crate::cloud::link::LinkError;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::attempt::{self, Room};
+use crate::folder::{erasure, lock};
 use crate::identity::Identity;
+use crate::machine;
 use crate::platform::acl;
 use crate::spool::Spool;
 
@@ -22,7 +23,7 @@ use crate::spool::Spool;
 /// lost answer, a crash or a full disk costs no token, and the same command again ends the same enrolment.
 pub async fn join(token: &str, config: &Config, clock: &Clock, chance: &Chance) -> Result<Identity, Diagnostic> {
     let folder = &config.data_dir;
-    let _lock = keeping::lock(folder)?;
+    let _lock = lock::take(folder)?;
     close(folder)?;
     if Identity::find(folder)?.is_some() {
         return Err(Diagnostic::new(catalogue::ALREADY_ENROLLED, folder.display(), Exit::Failed));

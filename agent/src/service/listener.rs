@@ -9,13 +9,13 @@ use rollcall_protocol::{catalogue, limits};
 use tokio::time::Instant;
 
 use super::breather::Breather;
-use super::desk::Desk;
-use super::keeping;
 use crate::cloud::backoff;
 use crate::cloud::checkin::{self, Heard, InForce, Instructions};
 use crate::cloud::link::{Link, LinkError};
 use crate::cloud::rotate::{self, Vouched};
+use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
+use crate::folder::instructions;
 use crate::identity::Identity;
 use crate::platform::reason;
 
@@ -52,7 +52,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
             Ok(heard) => {
                 backoff.reset();
                 desk.heard(&request.done);
-                desk.clear_all("RC-30");
+                desk.clear_line();
                 let breath = breather.after(&request, &heard, asked_at.elapsed(), link.chance.fraction());
                 take(heard, folder, desk, link);
                 tokio::time::sleep(breath).await;
@@ -129,7 +129,7 @@ fn take(heard: Heard, folder: &Path, desk: &Desk, link: &Link) {
             } else {
                 link.clock.vouch_again(desired.issued_at);
             }
-            if let Err(error) = keeping::save_desired(folder, &text) {
+            if let Err(error) = instructions::save(folder, &text) {
                 // Obeyed all the same: a pause on a full disk must hold. After a restart the cloud is asked again, and
                 // the spool's number keeps older ones out.
                 let detail = format!("the instructions could not be kept: {}", reason::of(&error));

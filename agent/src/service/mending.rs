@@ -4,9 +4,9 @@ use std::path::Path;
 
 use rollcall_protocol::catalogue;
 
-use super::desk::Desk;
 use crate::cloud::backoff::{self, Backoff};
 use crate::cloud::link::Link;
+use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::spool::{self, Found, Spool, SpoolError};

@@ -1,15 +1,8 @@
 //! The agent at work: a check-in that waits for instructions, and a worker that reads and sends. Both end within
 //! seconds of being told to.
 
-pub mod machine;
 pub mod begun;
-pub mod keeping;
-pub mod erasure;
-pub mod pending;
-pub mod attempt;
 pub mod joining;
-pub mod problems;
-pub mod desk;
 pub mod schedule;
 pub mod overtaking;
 pub mod epochs;
@@ -23,5 +16,7 @@ mod readings;
 mod deliveries;
 pub mod worker;
 pub mod workshop;
+pub mod updater;
 pub mod supervisor;
+pub mod launcher;
 pub mod standby;

@@ -10,16 +10,16 @@ use rollcall_protocol::desired::{DesiredState, Order};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::desk::Standing;
 use super::guarded::{Panicked, guarded};
-use super::keeping::{self, Refusal};
 use super::overtaking::{self, Reads};
 use super::schedule::{self, Outcome, Run, SignInChange, Try};
 use super::worker::Worker;
 use crate::cycle::{Cycle, CycleError, Purpose, Summary, Wish};
+use crate::desk::Standing;
 use crate::diagnostic::Diagnostic;
 use crate::directory::reader::Incomplete;
 use crate::exit::Exit;
+use crate::folder::kept::{self, Refusal};
 use crate::log::READ;
 use crate::spool::{Spool, SpoolError};
 
@@ -50,7 +50,7 @@ impl Worker<'_> {
             Ok(summary) => self.completed(desired, &run, summary, finished_at),
             Err(failure) => self.failed(&failure.diagnostic(), desired, &run, [started_at, finished_at]),
         };
-        keeping::save_report(self.folder, &report);
+        kept::REPORT.save(self.folder, &report);
         self.desk.set_last_cycle(report);
         match result {
             Err(Failure::Spool(error)) => {
@@ -120,9 +120,9 @@ impl Worker<'_> {
     fn completed(&mut self, desired: &DesiredState, run: &Run, summary: &Summary, at: DateTime<Utc>) -> CycleReport {
         self.last_try = Some(Try { at, outcome: Outcome::Complete, recipe: self.recipe(desired) });
         self.pace.note(summary.finished_at, Instant::now());
-        keeping::forget_refusal(self.folder);
+        kept::REFUSAL.forget(self.folder);
         self.desk.conclude(&summary.concerns, warnings(summary), at);
-        keeping::save_reached(self.folder, &summary.reached);
+        kept::REACHED.save(self.folder, &summary.reached);
         self.desk.clear(&catalogue::NOT_WRITABLE);
         self.finish(&finished_commands(desired, run, summary));
         self.tell_ceiling(&summary.ceiling, at);
@@ -148,7 +148,7 @@ impl Worker<'_> {
 
     /// What the file on this machine kept back, for the portal; and a place of it that is not there, as a problem.
     fn tell_ceiling(&self, ceiling: &Ceiling, at: DateTime<Utc>) {
-        keeping::save_ceiling(self.folder, ceiling);
+        kept::CEILING.save(self.folder, ceiling);
         self.desk.set_ceiling(ceiling.clone());
         match Diagnostic::of_lost_place(ceiling) {
             None => self.desk.clear(&catalogue::CEILING_LOST),
@@ -213,7 +213,7 @@ impl Worker<'_> {
         self.last_try = Some(Try { at, outcome: Outcome::Refused, recipe: self.recipe(desired) });
         let refusal = Refusal { at, sign_in: self.config.sign_in_mark(), insisted_at: self.insisted_at };
         self.refused = Some(refusal);
-        keeping::save_refusal(self.folder, &refusal);
+        kept::REFUSAL.save(self.folder, &refusal);
     }
 
     pub(super) fn sign_in_change(&self) -> SignInChange {

@@ -7,15 +7,16 @@ use std::time::Duration;
 use rollcall_protocol::catalogue;
 use secrecy::ExposeSecret;
 
-use super::pending::{self, Order, Pending};
-use super::{erasure, joining, keeping};
+use super::joining;
+use super::launcher::{self, Launch};
 use crate::clock::{Chance, Clock};
 use crate::cloud::backoff::{self, Backoff};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::pending::{self, Order, Pending};
+use crate::folder::{erasure, lock};
 use crate::identity::Identity;
-use crate::update::launcher::{self, Launch};
 
 /// How soon an `enroll` of somebody at the machine is noticed.
 const LOOK: Duration = Duration::from_secs(2);
@@ -75,7 +76,7 @@ async fn until_enrolled(config: &Config, clock: &Clock, chance: &Chance) {
 async fn erase_what_is_owed(folder: &Path, clock: &Clock, chance: &Chance) {
     let mut backoff = backoff::STORE;
     while erasure::is_owed(folder) {
-        let erased = keeping::lock(folder).and_then(|_lock| erasure::erase(folder, clock.now()));
+        let erased = lock::take(folder).and_then(|_lock| erasure::erase(folder, clock.now()));
         let Err(owed) = erased else { return };
         tracing::error!(code = owed.fault.code, detail = %owed.detail, "not everything could be erased");
         tokio::time::sleep(backoff.failed(chance.fraction())).await;
@@ -85,7 +86,7 @@ async fn erase_what_is_owed(folder: &Path, clock: &Clock, chance: &Chance) {
 /// An identity that cannot be read counts: the supervisor tells what is wrong with it. While `enroll` still writes, the
 /// folder is locked.
 fn is_enrolled(folder: &Path) -> bool {
-    !matches!(Identity::find(folder), Ok(None)) && !keeping::is_locked(folder)
+    !matches!(Identity::find(folder), Ok(None)) && !lock::is_held(folder)
 }
 
 async fn attempt(order: &Order, config: &Config, clock: &Clock, chance: &Chance) -> Result<(), Diagnostic> {
@@ -114,7 +115,7 @@ fn failed(diagnostic: &Diagnostic, folder: &Path, clock: &Clock, backoff: &mut B
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::update::launcher::Times;
+    use crate::service::launcher::Times;
     use chrono::DateTime;
 
     const LAUNCH: Launch = Launch {

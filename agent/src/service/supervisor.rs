@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use rollcall_protocol::catalogue;
 
-use super::desk::Desk;
 use super::guarded::Panicked;
 use super::worker::{self, Worker};
 use super::workshop::Workshop;
-use super::{attempt, clerk, erasure, keeping, listener};
+use super::{clerk, listener, updater};
 use crate::clock::{Chance, Clock};
 use crate::cloud::link::Link;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::{attempt, erasure, instructions, lock};
 use crate::identity::Identity;
 use crate::log::{STARTED, STOPPED};
 use crate::spool::state::State;
 use crate::spool::{self, Spool};
 use crate::update::store::Store;
-use crate::update::updater;
 
 /// What ended the work.
 enum Ended {
@@ -42,18 +42,14 @@ pub async fn run(
     let folder: &Path = &config.data_dir;
     pay_what_is_owed(folder, clock)?;
     let identity = Identity::get(folder)?;
-    let _lock = keeping::lock(folder)?;
+    let _lock = lock::take(folder)?;
     // A crash right after the enrolment left the key in a second file.
     attempt::end(folder);
-    let link = open_link(config, &identity, clock, chance)?;
+    let link = Link::open(config, &identity, clock, chance)?;
     let state = find_state(folder);
-    let desired = keeping::find_desired(folder, &identity, state.as_ref());
-    keeping::vouch(clock, folder, desired.as_ref());
-    let obeyed = keeping::in_force(state.as_ref()).version;
-    let desk = Arc::new(Desk::new(desired, obeyed, keeping::find_report(folder), clock.now()));
-    if let Some(ceiling) = keeping::ceiling(config) {
-        desk.set_ceiling(ceiling);
-    }
+    let desired = instructions::find(folder, &identity, state.as_ref());
+    instructions::vouch(clock, folder, desired.as_ref());
+    let desk = Arc::new(Desk::open(config, desired, state.as_ref(), clock.now()));
     tracing::info!(event = STARTED, agent = %identity.agent, cloud = link.url(), "started");
     let mut workshop = open_workshop(config, &identity, &link, &desk)?;
     let store = Store::new(folder);
@@ -76,7 +72,7 @@ fn pay_what_is_owed(folder: &Path, clock: &Clock) -> Result<(), Diagnostic> {
     if !erasure::is_owed(folder) {
         return Ok(());
     }
-    let _lock = keeping::lock(folder)?;
+    let _lock = lock::take(folder)?;
     erasure::erase(folder, clock.now())
 }
 
@@ -143,11 +139,4 @@ fn revoked(folder: &Path, clock: &Clock) -> Exit {
         tracing::error!(code = owed.fault.code, detail = %owed.detail, "not everything could be erased");
     }
     Exit::NotEnrolled
-}
-
-/// The link of an enrolled agent.
-pub fn open_link(config: &Config, identity: &Identity, clock: &Clock, chance: &Chance) -> Result<Link, Diagnostic> {
-    let signer = identity.signer()?;
-    Link::new(&identity.url, &config.cloud, signer, Some(identity.cloud_key.clone()), clock.clone(), chance.clone())
-        .map_err(|error| Diagnostic::from(&error))
 }

@@ -13,9 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::begun::{Begun, GoOn};
-use super::desk::{Desk, Standing};
 use super::epochs::EpochPace;
-use super::keeping::{self, Refusal};
 use super::mending;
 use super::schedule::{self, Next, Outcome, Situation, Try};
 use crate::cloud::backoff::{self, Backoff};
@@ -24,6 +22,8 @@ use crate::cloud::rotate::{self, Ordered};
 use crate::config::Config;
 use crate::cycle::pace::Pace;
 use crate::cycle::scope;
+use crate::desk::{Desk, Standing};
+use crate::folder::kept::{self, Refusal};
 use crate::identity::Identity;
 use crate::previous_key;
 use crate::spool::outgoing::Waiting;
@@ -87,10 +87,10 @@ pub struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub fn new(config: &'a Config, folder: &'a Path, identity: Identity, link: &'a Link, desk: &'a Desk) -> Self {
         let jitter = link.chance.fraction();
-        let refused = keeping::find_refusal(folder);
+        let refused = kept::REFUSAL.find(folder);
         let begun = Begun::find(folder);
         let GoOn { tried, failed } = begun.go_on(link.clock.cloud_now());
-        let last_try = schedule::before_start(refused.map(|refusal| refusal.at), keeping::find_report(folder).as_ref());
+        let last_try = schedule::before_start(refused.map(|refusal| refusal.at), kept::REPORT.find(folder).as_ref());
         Self {
             config,
             folder,
@@ -176,7 +176,7 @@ impl<'a> Worker<'a> {
 
     fn show(&self, state: &State, waiting: Waiting) {
         self.desk.set_waiting(waiting);
-        let reached = keeping::find_reached(self.folder).map(|reached| reached.used);
+        let reached = kept::REACHED.find(self.folder).map(|reached| reached.used);
         self.desk.set_directory(state.domain.clone(), state.base.dc.clone(), reached);
     }
 

@@ -9,6 +9,4 @@ pub mod ledger;
 pub mod choose;
 pub mod store;
 pub mod fetch;
-pub mod updater;
 pub mod child;
-pub mod launcher;

@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 use rollcall_agent::cycle::Extent;
+use rollcall_agent::spool::Spool;
 use rollcall_lab::directory::{Attr, GroupKind, Person, Setup, Trouble, When, rules::DeletedObjects};
-use rollcall_protocol::desired::{Pause, Selection, SelectionKind};
+use rollcall_protocol::desired::{DesiredImport, Pause, Selection, SelectionKind};
 use rollcall_protocol::evidence::{Evidence, Stance};
 use uuid::Uuid;
 
@@ -299,6 +300,37 @@ async fn people_whom_only_the_cloud_knows_are_looked_up_on_request() {
     assert!(matches!(site.evidence_for(nobody), Some(Evidence::Absent { .. })));
     assert!(site.cloud.departures.iter().all(|departure| departure.import == IMPORT));
     assert_eq!(site.seen(), site.expected());
+}
+
+/// The cloud knows of a membership that the lost spool has taken with it.
+// proves: R-3
+#[tokio::test]
+async fn who_left_one_of_two_imports_while_the_spool_was_lost_leaves_it_when_asked_about() {
+    let mut site = Site::new(200);
+    site.select_ous(&["Staff"]);
+    let berlin = Selection { guid: site.ou("Staff/Berlin"), kind: SelectionKind::Ou };
+    let other = Uuid::from_u128(0x1002);
+    let town = DesiredImport { import: other, include: vec![berlin], ..site.desired.imports[0].clone() };
+    site.desired.imports.push(town);
+    site.sync().await.unwrap();
+    let ana = site.directory.people().into_iter().find(|person| person.containers.contains(&berlin.guid)).unwrap().guid;
+    let ben =
+        site.directory.people().into_iter().rfind(|person| person.containers.contains(&berlin.guid)).unwrap().guid;
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    site.spool = Spool::open(elsewhere.path(), site.clock.now()).unwrap().0;
+    let epoch = site.cloud.begin_epoch(1);
+    site.spool.begin_epoch(epoch).unwrap();
+    site.directory.move_to(ana, site.ou("Staff/Lisbon")).unwrap();
+    site.sync().await.unwrap();
+    assert!(site.cloud.departures.is_empty(), "nobody here knows that ana was in it");
+    site.sync_with(Extent::AsNeeded, &[ana, ben]).await.unwrap();
+
+    let told: Vec<_> = site.cloud.departures.iter().map(|departure| (departure.guid, departure.import)).collect();
+    assert_eq!(told, [(ana, other)]);
+    assert!(matches!(site.evidence_for(ana), Some(Evidence::LeftScope { .. })), "{:?}", site.evidence_for(ana));
+    let imports = |site: &Site, guid| site.seen_person(guid).unwrap().imports.len();
+    assert_eq!((imports(&site, ana), imports(&site, ben)), (1, 2));
 }
 
 #[tokio::test]

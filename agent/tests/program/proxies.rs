@@ -1,14 +1,20 @@
 //! The way out through a proxy: signed in, inspected, and not believed.
 
-use rollcall_protocol::answer::Receipt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rollcall_protocol::answer::{Receipt, Refusal};
+use rollcall_protocol::batch::Trigger;
 use rollcall_protocol::chain::{ChainLink, Epoch};
-use rollcall_protocol::checkin::CheckinResponse;
+use rollcall_protocol::checkin::{CheckinResponse, Phase};
 use rollcall_protocol::desired::{DesiredState, Order};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::jws::Unverified;
 use rollcall_protocol::key::PrivateKey;
 use serde_json::Value;
 
+use crate::cloud::Books;
 use crate::home::Home;
 use crate::inspector::{CLOUD_NAME, Inspector};
 
@@ -141,7 +147,7 @@ async fn instructions_that_the_proxy_changed_are_refused_and_the_old_ones_stay()
 #[tokio::test]
 async fn instructions_that_the_proxy_kept_are_too_old_to_be_obeyed() {
     let (home, inspector) = behind_a_proxy(60).await;
-    let kept = std::sync::Arc::new(std::sync::Mutex::new(None::<String>));
+    let kept = Arc::new(std::sync::Mutex::new(None::<String>));
     let keep = kept.clone();
     inspector.tamper(in_instructions(move |text| {
         let mut kept = keep.lock().unwrap();
@@ -176,7 +182,7 @@ async fn a_batch_that_the_proxy_swallowed_is_missed_and_sent_again() {
     });
     let somebody = *home.expected().iter().next().unwrap();
     home.directory.move_to(somebody, home.directory.at("OU=Contractors").unwrap()).unwrap();
-    home.cloud.books(|books| books.refuse_batches.push_back(rollcall_protocol::answer::Refusal::Malformed));
+    home.cloud.books(|books| books.refuse_batches.push_back(Refusal::Malformed));
     synced(&home).await;
     assert!(home.seen().contains(&somebody), "the cloud never saw it");
 
@@ -207,25 +213,60 @@ async fn a_receipt_that_names_another_batch_lets_nothing_go() {
     assert_eq!(home.seen(), home.expected());
 }
 
-#[tokio::test]
-async fn an_epoch_that_the_proxy_invented_costs_time_and_nothing_else() {
-    let (home, inspector) = behind_a_proxy(60).await;
-    synced(&home).await;
-    inspector.tamper(|path, status, body| {
+/// Puts an epoch into each answer to a check-in, one more than in the answer before, and counts them.
+fn inventing_epochs(inspector: &Inspector, first: u64) -> Arc<AtomicU64> {
+    let invented = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&invented);
+    inspector.tamper(move |path, status, body| {
         let answer = serde_json::from_slice::<CheckinResponse>(&body);
         match answer {
             Ok(mut answer) if path.ends_with("checkin") => {
-                answer.epoch = Some(Epoch { number: 99, start: Hash::of(b"invented") });
+                let number = first + count.fetch_add(1, Ordering::Relaxed);
+                answer.epoch = Some(Epoch { number, start: Hash::of(b"invented") });
                 (status, serde_json::to_vec(&answer).unwrap())
             }
             Ok(_) | Err(_) => (status, body),
         }
     });
-    let _ = home.agent_json(&["sync"]).await;
+    invented
+}
 
-    inspector.tamper(|_, status, body| (status, body));
-    let _ = home.agent_json(&["sync"]).await;
+#[tokio::test]
+async fn an_epoch_that_the_proxy_invented_is_not_begun() {
+    let (home, inspector) = behind_a_proxy(60).await;
     synced(&home).await;
+    let invented = inventing_epochs(&inspector, 99);
 
+    synced(&home).await;
+    let (exit, said) = home.agent_json(&["sync", "--dry-run"]).await;
+    assert_eq!(exit, 0, "{said}");
+
+    assert_eq!(invented.load(Ordering::Relaxed), 2);
+    assert_eq!(home.seen(), home.expected());
+    assert_eq!(home.cloud.books(|books| (books.head().epoch, books.cycles.len())), (1, 2));
+}
+
+#[tokio::test]
+async fn a_service_reads_nothing_for_twenty_epochs_that_the_proxy_invented_and_is_no_copy_for_a_lower_one() {
+    let (home, inspector) = behind_a_proxy(60).await;
+    home.cloud.books(|books| books.refuse_batches.push_back(Refusal::Epoch));
+    let _service = home.start(&["run"]);
+    let is_idle = |books: &mut Books| books.checkins.last().is_some_and(|said| said.status.phase == Phase::Idle);
+    let in_second = |books: &mut Books| books.head().epoch == 2 && books.cycles.len() == 1 && is_idle(books);
+    home.cloud.until("the reading of the second epoch", in_second).await;
+
+    for (first, enough) in [(3, 20), (1, 1)] {
+        let invented = inventing_epochs(&inspector, first);
+        while invented.load(Ordering::Relaxed) < enough {
+            home.cloud.want(|_| {});
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    inspector.tamper(|_, status, body| (status, body));
+    home.cloud.order(Order::SyncNow);
+    home.cloud.until("the ordered reading", |books| books.cycles.len() == 2).await;
+
+    assert_eq!(home.cloud.books(|books| books.head().epoch), 2);
+    assert_eq!(home.cloud.books(|books| books.cycles.last().unwrap().link.cycle.trigger), Trigger::SyncNow);
     assert_eq!(home.seen(), home.expected());
 }

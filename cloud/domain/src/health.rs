@@ -35,6 +35,8 @@ words! {
 pub struct Facts {
     pub created_at: DateTime<Utc>,
     pub paused: Option<Pause>,
+    /// When the last pause of the customer or of the whole MSP ended.
+    pub resumed_at: Option<DateTime<Utc>>,
     pub agents: i64,
     /// Of any agent.
     pub last_seen_at: Option<DateTime<Utc>>,
@@ -58,7 +60,7 @@ pub struct Watched {
     /// The agent that reads it.
     pub seen_at: Option<DateTime<Utc>>,
     pub last_good_run_at: Option<DateTime<Utc>>,
-    /// Since when there has been an import that nobody has paused.
+    /// Since when there has been an import that is not paused; may lie ahead. `None`: all are, and nobody knows how long.
     pub wanted_since: Option<DateTime<Utc>>,
 }
 
@@ -108,8 +110,8 @@ const OVERDUE_AFTER: TimeDelta = TimeDelta::hours(26);
 fn overdue_since(facts: &Facts, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     facts.last_good_run_at?;
     let due = |directory: &Watched| {
-        let wanted_since = directory.wanted_since?;
-        directory.last_good_run_at.unwrap_or(wanted_since).checked_add_signed(OVERDUE_AFTER)
+        let wanted_since = directory.wanted_since?.max(facts.resumed_at.unwrap_or(DateTime::UNIX_EPOCH));
+        directory.last_good_run_at.unwrap_or(wanted_since).max(wanted_since).checked_add_signed(OVERDUE_AFTER)
     };
     facts.directories.iter().filter_map(due).min().filter(|due| *due < now)
 }
@@ -209,6 +211,23 @@ mod tests {
         let judge = |directory| decide(&Facts { directories: vec![directory], ..running(now) }, now).state();
         assert_eq!(judge(late), State::Attention);
         assert_eq!(judge(Watched { wanted_since: None, ..late }), State::Healthy);
+    }
+
+    #[test]
+    fn after_a_pause_a_reading_is_due_from_its_end() {
+        let (before, now) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::days(10));
+        let late = Watched { last_good_run_at: Some(before), ..read(now) };
+        let judge = |wanted_since, resumed_at| {
+            let directories = vec![Watched { wanted_since: Some(wanted_since), ..late }];
+            decide(&Facts { directories, resumed_at, ..running(now) }, now).state()
+        };
+        let ago = |hours| now - TimeDelta::hours(hours);
+
+        assert_eq!(judge(ago(25), None), State::Healthy, "of the import");
+        assert_eq!(judge(ago(27), None), State::Attention);
+        assert_eq!(judge(before, Some(ago(25))), State::Healthy, "of the customer");
+        assert_eq!(judge(before, Some(ago(27))), State::Attention);
+        assert_eq!(judge(now + TimeDelta::days(1), None), State::Healthy, "it holds still");
     }
 
     #[test]

@@ -25,6 +25,11 @@ pub fn in_force<'a>(pauses: impl IntoIterator<Item = &'a Pause>, now: DateTime<U
         .max_by_key(|pause| pause.until.unwrap_or(DateTime::<Utc>::MAX_UTC))
 }
 
+/// When the last of those that are over ended.
+pub fn last_end<'a>(pauses: impl IntoIterator<Item = &'a Pause>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pauses.into_iter().filter(|pause| !pause.holds(now)).filter_map(|pause| pause.until).max()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,6 +44,17 @@ words! {
     }
 }
 
+impl Ring {
+    /// For people.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::First => "1 % of the agents, at least one",
+            Self::Tenth => "10 % of the agents",
+            Self::All => "all agents",
+        }
+    }
+}
+
 impl RolloutState {
     /// Whether agents may be told to run the version.
     pub const fn is_open(self) -> bool {

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod live;
 pub mod installer;
 pub mod releases;
+pub mod admission;
 pub mod readiness;
 pub mod state;
 pub mod setback;

@@ -2,6 +2,7 @@
 //! signed and current is not offered, because no agent would take it.
 
 mod supply;
+mod looks;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -16,6 +17,7 @@ use rollcall_protocol::update::trust::{Current, Trust};
 use rollcall_protocol::update::{Refused, Version, name};
 use tokio::sync::Semaphore;
 
+pub use looks::{LOOK_EVERY, Looks};
 pub use supply::{Supply, Upcoming};
 
 /// The folder, and what was last read in it.

@@ -7,14 +7,14 @@ use rollcall_store::Db;
 use tokio::sync::watch;
 
 use crate::{
+    admission::{Pace, Room},
     clock::{Clock, Entropy},
-    ingest::{Looks, Pace, Room},
     installer::Shelf,
     keys::CloudIdentity,
     live::Hub,
     mail::Postman,
     readiness::Readiness,
-    releases::Releases,
+    releases::{Looks, Releases},
 };
 
 /// Cheap to clone; handed to every handler.

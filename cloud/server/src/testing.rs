@@ -40,14 +40,14 @@ pub use people::{ana, crowd, person};
 pub(crate) use stories::stories;
 
 use crate::{
+    admission::{Pace, Room, Stopwatch},
     clock::{Clock, Entropy},
-    ingest::{Looks, Pace, Room, Stopwatch},
     installer::{self, Shelf},
     jobs,
     keys::CloudIdentity,
     live::Hub,
     mail::Postman,
-    releases::Releases,
+    releases::{Looks, Releases},
     services::{Who, imports, tokens},
     state::{AppState, Shutdown, ShutdownSwitch},
 };

@@ -10,7 +10,10 @@ use rollcall_store::{customers, directories};
 use uuid::Uuid;
 
 use crate::{
-    services::imports,
+    services::{
+        imports,
+        pauses::{self, Target, Wish},
+    },
     testing::{TestAgent, TestCloud, person, stories},
 };
 
@@ -20,6 +23,8 @@ stories! { the_worse_directory_is_the_state_on_postgres: [
     a_reading_that_failed_is_not_hidden_by_a_good_one_of_another_directory,
     a_standby_does_not_speak_for_the_agent_that_reads,
     the_time_beside_a_problem_is_that_of_the_same_agent,
+    an_import_is_overdue_again_once_its_pause_is_over,
+    whoever_resumes_after_a_week_waits_a_day_for_the_reading,
 ] }
 
 /// Two agents, each with a domain of its own, an import in it, and one person who was read.
@@ -125,4 +130,63 @@ async fn the_time_beside_a_problem_is_that_of_the_same_agent(cloud: TestCloud) {
 
     let told = matches!(&health, Health::Not { reason_code, since, .. } if reason_code == "RC-2999" && *since == early);
     assert!(told, "{health:?}");
+}
+
+/// Every import is paused, and both agents hear of it.
+async fn pause(cloud: &TestCloud, agents: &mut (TestAgent, TestAgent), until: Option<TimeDelta>) {
+    for target in imports_of(cloud).await {
+        let wish = Wish { reason: "migration".into(), until: until.map(|time| cloud.now() + time) };
+        pauses::pause(&cloud.state, &cloud.who, target, wish).await.unwrap();
+    }
+    hear(cloud, agents).await;
+}
+
+async fn imports_of(cloud: &TestCloud) -> Vec<Target> {
+    let mut tx = cloud.db().read(&cloud.scope).await.unwrap();
+    let listed = rollcall_store::imports::list(&mut tx, &cloud.scope).await.unwrap();
+    listed.iter().map(|import| Target::Import(cloud.customer, import.id)).collect()
+}
+
+async fn hear(cloud: &TestCloud, (first, second): &mut (TestAgent, TestAgent)) {
+    first.check_in(cloud).await;
+    second.check_in(cloud).await;
+}
+
+fn is_overdue(health: &Health) -> bool {
+    matches!(health, Health::Not { reason_code, .. } if reason_code == "RC-4016")
+}
+
+async fn an_import_is_overdue_again_once_its_pause_is_over(cloud: TestCloud) {
+    let mut agents = set_up(&cloud).await;
+    pause(&cloud, &mut agents, Some(TimeDelta::days(2))).await;
+
+    for (hours, overdue) in [(47, false), (25, false), (3, true)] {
+        cloud.pass(TimeDelta::hours(hours));
+        hear(&cloud, &mut agents).await;
+        assert_eq!(is_overdue(&judge(&cloud).await), overdue, "after {hours} hours more");
+    }
+}
+
+async fn whoever_resumes_after_a_week_waits_a_day_for_the_reading(cloud: TestCloud) {
+    let mut agents = set_up(&cloud).await;
+    pause(&cloud, &mut agents, None).await;
+    pauses::pause(
+        &cloud.state,
+        &cloud.who,
+        Target::Customer(cloud.customer),
+        Wish { reason: "migration".into(), until: None },
+    )
+    .await
+    .unwrap();
+    cloud.pass(TimeDelta::days(7));
+    let targets = [imports_of(&cloud).await, vec![Target::Customer(cloud.customer)]].concat();
+    for target in targets {
+        pauses::resume(&cloud.state, &cloud.who, target).await.unwrap();
+    }
+
+    for (hours, overdue) in [(1, false), (24, false), (2, true)] {
+        cloud.pass(TimeDelta::hours(hours));
+        hear(&cloud, &mut agents).await;
+        assert_eq!(is_overdue(&judge(&cloud).await), overdue, "after {hours} hours more");
+    }
 }

@@ -1,5 +1,7 @@
 //! The accounts: every person of a customer as Rollcall knows them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     account::AccountState,
@@ -9,7 +11,7 @@ use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::{CustomerScope, Result, Tx, WriteTx, customers::contains};
+use crate::{CustomerScope, Result, Tx, WriteTx, customers::contains, tx::BULK_ROWS};
 
 /// An account as apply needs it.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -26,7 +28,7 @@ pub struct Stored {
     pub departed_at: Option<DateTime<Utc>>,
 }
 
-/// The accounts behind these objectGUIDs, in no order. At most [`crate::tx::BULK_ROWS`] at a time.
+/// The accounts behind these objectGUIDs, in no order. At most [`BULK_ROWS`] at a time.
 pub async fn list_by_guids(tx: &mut Tx, directory: DirectoryId, guids: &[Uuid]) -> Result<Vec<Stored>> {
     if guids.is_empty() {
         return Ok(Vec::new());
@@ -106,36 +108,44 @@ pub struct Leaving {
 }
 
 /// Whether the agent's snapshot still holds the person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InSnapshot {
     Yes,
     No,
 }
 
-pub async fn set_leaving(tx: &mut WriteTx, leaving: Leaving, now: DateTime<Utc>) -> Result<()> {
-    let departed_at = (leaving.state == AccountState::Departed).then_some(now);
-    execute!(
-        tx,
-        "update accounts
-         set state = $3, changed_at = $4, departed_at = $5,
-             reading_hash = case when $6 = 'no' then null else reading_hash end
-         where msp_id = $1 and id = $2",
-        leaving.id.uuid(),
-        leaving.state.as_str(),
-        now,
-        departed_at,
-        match leaving.in_snapshot {
-            InSnapshot::Yes => "yes",
-            InSnapshot::No => "no",
-        },
-    )?
-    .exactly(1)
+/// Everybody once. Those of whom the same becomes are written together.
+pub async fn set_leaving(tx: &mut WriteTx, leaving: &[Leaving], now: DateTime<Utc>) -> Result<()> {
+    let mut alike: BTreeMap<(AccountState, InSnapshot), Vec<Uuid>> = BTreeMap::new();
+    for one in leaving {
+        alike.entry((one.state, one.in_snapshot)).or_default().push(one.id.uuid());
+    }
+    for ((state, in_snapshot), ids) in &alike {
+        let tenant = match in_snapshot {
+            InSnapshot::Yes => " where msp_id = ",
+            InSnapshot::No => ", reading_hash = null where msp_id = ",
+        };
+        let departed_at = (*state == AccountState::Departed).then_some(now);
+        for ids in ids.chunks(BULK_ROWS) {
+            execute_in!(
+                tx,
+                ["update accounts set state = " => state.as_str(), ", changed_at = " => now, ", departed_at = " => departed_at],
+                tenant,
+                " and id",
+                ids
+            )?
+            .exactly(ids.len() as u64)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes people out of the compared set whom a full snapshot did not show. Nothing else changes: absence is no evidence.
 pub async fn set_unconfirmed(tx: &mut WriteTx, ids: &[AccountId]) -> Result<()> {
-    for id in ids {
-        execute!(tx, "update accounts set reading_hash = null where msp_id = $1 and id = $2", id.uuid())?.exactly(1)?;
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    for ids in ids.chunks(BULK_ROWS) {
+        execute_in!(tx, [], "update accounts set reading_hash = null where msp_id = ", " and id", ids)?
+            .exactly(ids.len() as u64)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use rollcall_domain::{
     customer::{CustomerName, Slug},
     health::{Facts, Trouble},
     ids::CustomerId,
-    pause::Pause,
+    pause::{self, Pause},
     role::Reach,
 };
 use sqlx::AssertSqlSafe;
@@ -57,7 +57,8 @@ impl Overview {
         let own = self.customer.pause.set();
         Facts {
             created_at: self.customer.created_at,
-            paused: rollcall_domain::pause::in_force(own.iter().chain(msp_pause), now).cloned(),
+            paused: pause::in_force(own.iter().chain(msp_pause), now).cloned(),
+            resumed_at: pause::last_end(own.iter().chain(msp_pause), now),
             agents: self.agents,
             last_seen_at: self.last_seen_at,
             quarantined_at: self.quarantined_at,
@@ -278,17 +279,30 @@ pub(crate) fn contains(text: &str) -> String {
     format!("%{escaped}%")
 }
 
-pub async fn set_pause(tx: &mut WriteTx, scope: &CustomerScope, pause: Option<&Pause>) -> Result<()> {
+pub async fn set_pause(tx: &mut WriteTx, scope: &CustomerScope, pause: &Pause) -> Result<()> {
     execute!(
         tx,
         "update customers
          set paused_at = $3, paused_until = $4, paused_reason = $5, paused_by = $6
          where msp_id = $1 and id = $2",
         scope.customer().uuid(),
-        pause.map(|pause| pause.at),
-        pause.and_then(|pause| pause.until),
-        pause.map(|pause| pause.reason.as_str()),
-        pause.map(|pause| pause.by.as_str()),
+        pause.at,
+        pause.until,
+        pause.reason.as_str(),
+        pause.by.as_str(),
+    )?
+    .exactly(1)
+}
+
+/// [`crate::msps::end_pause`] of this customer.
+pub async fn end_pause(tx: &mut WriteTx, scope: &CustomerScope, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "update customers
+         set paused_until = case when paused_at is null or paused_until <= $3 then paused_until else $3 end
+         where msp_id = $1 and id = $2",
+        scope.customer().uuid(),
+        now,
     )?
     .exactly(1)
 }

@@ -8,7 +8,7 @@ use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions, sqlite::Sqlite
 
 use crate::{
     Result, StoreError,
-    dialect::{self, SqliteHalves},
+    dialect::{self, Sees, SqliteHalves},
     live::Live,
     scope::Scope,
     tx::{Inner, Refusals, SystemTx, Tx, WriteTx},
@@ -160,7 +160,9 @@ impl Db {
     pub async fn read(&self, scope: &impl Scope) -> Result<Tx> {
         let inner = match &self.engine {
             Engine::Sqlite(halves) => Inner::Sqlite(dialect::begin_sqlite(halves.read.clone(), "begin").await?),
-            Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), Some(scope.msp())).await?),
+            Engine::Postgres(pool) => {
+                Inner::Postgres(dialect::begin_postgres(pool.clone(), Sees::OneMoment, Some(scope.msp())).await?)
+            }
         };
         Ok(Tx::new(inner, scope.msp()))
     }
@@ -170,7 +172,9 @@ impl Db {
             Engine::Sqlite(halves) => {
                 Inner::Sqlite(dialect::begin_sqlite(halves.write.clone(), "begin immediate").await?)
             }
-            Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), Some(scope.msp())).await?),
+            Engine::Postgres(pool) => {
+                Inner::Postgres(dialect::begin_postgres(pool.clone(), Sees::Newest, Some(scope.msp())).await?)
+            }
         };
         Ok(self.to_write_tx(inner, scope))
     }
@@ -202,7 +206,7 @@ impl Db {
             Engine::Sqlite(halves) => {
                 Inner::Sqlite(dialect::begin_sqlite(halves.write.clone(), "begin immediate").await?)
             }
-            Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), None).await?),
+            Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), Sees::Newest, None).await?),
         };
         Ok(SystemTx { inner })
     }
@@ -211,7 +215,7 @@ impl Db {
     pub(crate) async fn system_read(&self) -> Result<SystemTx> {
         let inner = match &self.engine {
             Engine::Sqlite(halves) => Inner::Sqlite(dialect::begin_sqlite(halves.read.clone(), "begin").await?),
-            Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), None).await?),
+            Engine::Postgres(pool) => Inner::Postgres(dialect::begin_postgres(pool.clone(), Sees::Newest, None).await?),
         };
         Ok(SystemTx { inner })
     }

@@ -39,6 +39,8 @@ pub(crate) fn classify(code: &str) -> Trouble {
         (None, "53100" | "58030" | "25006") => Trouble::Unwritable,
         // too_many_connections, lock_not_available; serialization_failure, deadlock_detected: the same once more may succeed.
         (None, "53300" | "55P03" | "40001" | "40P01") => Trouble::Busy,
+        // admin_shutdown, crash_shutdown, cannot_connect_now, out_of_memory: the server ends or begins, or has too much to do.
+        (None, "57P01" | "57P02" | "57P03" | "53200") => Trouble::Busy,
         (Some(_) | None, _) => Trouble::Other,
     }
 }
@@ -134,11 +136,34 @@ pub(crate) async fn begin_sqlite_if_free(
     finish(tokio::spawn(async move { pool.try_begin_with(statement).await })).await
 }
 
+/// What a transaction on PostgreSQL sees. SQLite shows every reader one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sees {
+    /// All of it from the moment of its first statement.
+    OneMoment,
+    /// What is committed when each statement begins: who writes must see what it waited for.
+    Newest,
+}
+
+impl Sees {
+    const fn begin(self) -> &'static str {
+        match self {
+            Self::OneMoment => "begin isolation level repeatable read read only",
+            Self::Newest => "begin",
+        }
+    }
+}
+
 /// The tenant is set in the same round trip. The text is safe: it is printed from a typed UUID.
-pub(crate) async fn begin_postgres(pool: PgPool, msp: Option<MspId>) -> Result<Transaction<'static, Postgres>> {
+pub(crate) async fn begin_postgres(
+    pool: PgPool,
+    sees: Sees,
+    msp: Option<MspId>,
+) -> Result<Transaction<'static, Postgres>> {
+    let begin = sees.begin();
     let statement = match msp {
-        Some(msp) => format!("begin; set local app.msp_id = '{}'", msp.uuid()),
-        None => "begin".to_owned(),
+        Some(msp) => format!("{begin}; set local app.msp_id = '{}'", msp.uuid()),
+        None => begin.to_owned(),
     };
     finish(tokio::spawn(async move { pool.begin_with(AssertSqlSafe(statement)).await })).await
 }
@@ -197,7 +222,7 @@ mod tests {
         for code in ["13", "778", "1032", "53100", "25006"] {
             assert_eq!(classify(code), Trouble::Unwritable, "{code}");
         }
-        for code in ["5", "517", "6", "53300", "40P01", "40001"] {
+        for code in ["5", "517", "6", "53300", "40P01", "40001", "57P01", "57P02", "57P03", "53200"] {
             assert_eq!(classify(code), Trouble::Busy, "{code}");
         }
         for code in ["1", "19", "2067", "23505", "42501", "57014", "00013"] {

@@ -87,12 +87,16 @@ pub(crate) fn forgive(what: &'static str, written: crate::Result<()>) {
 
 /// How many rows a statement changed.
 #[derive(Debug, Clone, Copy)]
-#[must_use = "a statement that changed no row is usually a mistake: say `exactly`, or `count`"]
+#[must_use = "a statement that changed no row is usually a mistake: say `exactly`, `at_least` or `count`"]
 pub struct Changed(pub(crate) u64);
 
 impl Changed {
     pub fn exactly(self, expected: u64) -> crate::Result<()> {
         if self.0 == expected { Ok(()) } else { Err(StoreError::WrongCount { expected, found: self.0 }) }
+    }
+
+    pub fn at_least(self, expected: u64) -> crate::Result<()> {
+        if self.0 >= expected { Ok(()) } else { Err(StoreError::WrongCount { expected, found: self.0 }) }
     }
 
     pub const fn count(self) -> u64 {

@@ -2,14 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
-    ids::{AccountId, DirectoryId, HistoryId, ImportId, RunId},
+    ids::{AccountId, DirectoryId, HistoryId, RunId},
     run::Change,
 };
 use serde_json::{Value, value::RawValue};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::{CustomerScope, Result, Tx, WriteTx};
+use crate::{
+    CustomerScope, Result, Tx, WriteTx,
+    memberships::{PerImport, per_import},
+};
 
 /// A line to be written.
 #[derive(Debug, Clone)]
@@ -71,7 +74,7 @@ pub struct Line {
 }
 
 /// How many left each import of a directory by runs since this one. Removals that a human approved come from no run.
-pub async fn count_left(tx: &mut Tx, directory: DirectoryId, since: RunId) -> Result<Vec<(ImportId, i64)>> {
+pub async fn count_left(tx: &mut Tx, directory: DirectoryId, since: RunId) -> Result<PerImport> {
     let rows: Vec<(Uuid, i64)> = fetch_all!(
         tx,
         (Uuid, i64),
@@ -84,7 +87,7 @@ pub async fn count_left(tx: &mut Tx, directory: DirectoryId, since: RunId) -> Re
         directory.uuid(),
         since.uuid(),
     )?;
-    Ok(rows.into_iter().map(|(import, count)| (import.into(), count)).collect())
+    Ok(per_import(rows))
 }
 
 /// Of one account, newest first.

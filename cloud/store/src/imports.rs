@@ -190,12 +190,7 @@ pub async fn list_outlines(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<Ou
     )
 }
 
-pub async fn set_pause(
-    tx: &mut WriteTx,
-    customer: &CustomerScope,
-    id: ImportId,
-    pause: Option<&Pause>,
-) -> Result<bool> {
+pub async fn set_pause(tx: &mut WriteTx, customer: &CustomerScope, id: ImportId, pause: &Pause) -> Result<bool> {
     let changed = execute!(
         tx,
         "update imports
@@ -203,10 +198,24 @@ pub async fn set_pause(
          where msp_id = $1 and customer_id = $2 and id = $3 and deleted_at is null",
         customer.customer().uuid(),
         id.uuid(),
-        pause.map(|pause| pause.at),
-        pause.and_then(|pause| pause.until),
-        pause.map(|pause| pause.reason.as_str()),
-        pause.map(|pause| pause.by.as_str()),
+        pause.at,
+        pause.until,
+        pause.reason.as_str(),
+        pause.by.as_str(),
+    )?;
+    Ok(changed.any())
+}
+
+/// [`crate::msps::end_pause`] of this import, if there is one.
+pub async fn end_pause(tx: &mut WriteTx, customer: &CustomerScope, id: ImportId, now: DateTime<Utc>) -> Result<bool> {
+    let changed = execute!(
+        tx,
+        "update imports
+         set paused_until = case when paused_at is null or paused_until <= $4 then paused_until else $4 end
+         where msp_id = $1 and customer_id = $2 and id = $3 and deleted_at is null",
+        customer.customer().uuid(),
+        id.uuid(),
+        now,
     )?;
     Ok(changed.any())
 }

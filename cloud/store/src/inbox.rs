@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rollcall_domain::ids::RunId;
 use uuid::Uuid;
 
-use crate::{AgentScope, Result, StoreError, Tx, WriteTx};
+use crate::{AgentScope, Result, StoreError, Tx, WriteTx, error::Changed};
 
 #[derive(Debug)]
 pub struct NewBatch<'a> {
@@ -44,7 +44,8 @@ pub struct Waiting {
     /// Parts of other cycles than the one that is being sent, and their bytes.
     pub parts: i64,
     pub bytes: i64,
-    /// Bytes of that one. It is applied when it is whole, so its parts never wait for each other.
+    /// The same of that one. It is applied when it is whole, so its parts never wait for each other.
+    pub own_parts: i64,
     pub own_bytes: i64,
 }
 
@@ -54,6 +55,7 @@ pub async fn count_waiting(tx: &mut Tx, scope: &AgentScope, sending: Uuid) -> Re
         Waiting,
         "select cast(coalesce(sum(case when cycle <> $3 then 1 else 0 end), 0) as bigint) as parts,
              cast(coalesce(sum(case when cycle <> $3 then length(body) else 0 end), 0) as bigint) as bytes,
+             cast(coalesce(sum(case when cycle = $3 then 1 else 0 end), 0) as bigint) as own_parts,
              cast(coalesce(sum(case when cycle = $3 then length(body) else 0 end), 0) as bigint) as own_bytes
          from inbox
          where msp_id = $1 and agent_id = $2 and applied_at is null",
@@ -75,6 +77,26 @@ pub async fn find_hash(tx: &mut Tx, scope: &AgentScope, epoch: i64, seq: i64) ->
     row.map(|(hash,)| hash.try_into().map_err(|_| StoreError::Unreadable("hash of a batch".into()))).transpose()
 }
 
+/// Which part of which cycle a batch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Part {
+    pub cycle: Uuid,
+    pub part: i64,
+    pub parts: i64,
+}
+
+/// What the batch at this place is, if one is stored.
+pub async fn find_part(tx: &mut Tx, scope: &AgentScope, epoch: i64, seq: i64) -> Result<Option<Part>> {
+    fetch_optional!(
+        tx,
+        Part,
+        "select cycle, part, parts from inbox where msp_id = $1 and agent_id = $2 and epoch = $3 and seq = $4",
+        scope.agent().uuid(),
+        epoch,
+        seq,
+    )
+}
+
 /// A batch without its body.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Envelope {
@@ -87,8 +109,9 @@ pub struct Envelope {
     pub received_at: DateTime<Utc>,
 }
 
-/// The batches of the oldest cycle that waits to be applied, in order. Perhaps not all of its parts are there yet.
-pub async fn list_next_cycle(tx: &mut Tx, scope: &AgentScope) -> Result<Vec<Envelope>> {
+/// The first `most` batches of the oldest cycle that waits to be applied, in order. Perhaps not all of its parts are there
+/// yet.
+pub async fn list_next_cycle(tx: &mut Tx, scope: &AgentScope, most: i64) -> Result<Vec<Envelope>> {
     fetch_all!(
         tx,
         Envelope,
@@ -100,8 +123,10 @@ pub async fn list_next_cycle(tx: &mut Tx, scope: &AgentScope) -> Result<Vec<Enve
              where msp_id = $1 and agent_id = $2 and applied_at is null
              order by epoch, seq
              limit 1)
-         order by epoch, seq",
+         order by epoch, seq
+         limit $3",
         scope.agent().uuid(),
+        most,
     )
 }
 
@@ -140,8 +165,7 @@ pub async fn mark_applied(
     cycle: Uuid,
     run: RunId,
     now: DateTime<Utc>,
-    batches: u64,
-) -> Result<()> {
+) -> Result<Changed> {
     execute!(
         tx,
         "update inbox
@@ -151,8 +175,7 @@ pub async fn mark_applied(
         cycle,
         now,
         run.uuid(),
-    )?
-    .exactly(batches)
+    )
 }
 
 /// Why this batch could not be applied; kept beside it for whoever looks.

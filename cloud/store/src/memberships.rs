@@ -1,5 +1,7 @@
 //! Which account is in which import, and how that stands.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     ids::{AccountId, DirectoryId, ImportId, RunId},
@@ -43,6 +45,14 @@ pub async fn list_of_accounts(tx: &mut Tx, accounts: &[AccountId]) -> Result<Vec
     )
 }
 
+pub async fn list_by_account(tx: &mut Tx, accounts: &[AccountId]) -> Result<HashMap<AccountId, Vec<Membership>>> {
+    let mut by_account: HashMap<AccountId, Vec<Membership>> = HashMap::new();
+    for membership in list_of_accounts(tx, accounts).await? {
+        by_account.entry(membership.account_id).or_default().push(membership);
+    }
+    Ok(by_account)
+}
+
 /// Adds and replaces in bulk.
 pub async fn upsert(tx: &mut WriteTx, rows: &[Membership]) -> Result<()> {
     bulk!(
@@ -65,9 +75,16 @@ pub async fn upsert(tx: &mut WriteTx, rows: &[Membership]) -> Result<()> {
     .exactly(rows.len() as u64)
 }
 
+/// A number of people for each import that has any.
+pub type PerImport = HashMap<ImportId, u64>;
+
+pub(crate) fn per_import(rows: Vec<(Uuid, i64)>) -> PerImport {
+    rows.into_iter().map(|(import, count)| (import.into(), u64::try_from(count).unwrap_or_default())).collect()
+}
+
 /// Active memberships of each import of a directory: what the guard measures departures against. Those that already wait
 /// for a human, or were kept by one, are not in the agent's set any more and do not make an import look fuller.
-pub async fn count_members(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<(ImportId, i64)>> {
+pub async fn count(tx: &mut Tx, directory: DirectoryId) -> Result<PerImport> {
     let rows: Vec<(Uuid, i64)> = fetch_all!(
         tx,
         (Uuid, i64),
@@ -78,11 +95,12 @@ pub async fn count_members(tx: &mut Tx, directory: DirectoryId) -> Result<Vec<(I
          group by m.import_id",
         directory.uuid(),
     )?;
-    Ok(rows.into_iter().map(|(import, count)| (import.into(), count)).collect())
+    Ok(per_import(rows))
 }
 
-/// The same, but only those whom the cloud knew at that time.
-pub async fn count_known_since(tx: &mut Tx, directory: DirectoryId, at: DateTime<Utc>) -> Result<Vec<(ImportId, i64)>> {
+/// The same, but only those whom the cloud knew in this very import at that time: somebody who left long ago, or is in
+/// another import, can be shown in this one by a word. An import that was made since has nobody older, and all of it counts.
+pub async fn count_known_before(tx: &mut Tx, directory: DirectoryId, at: DateTime<Utc>) -> Result<PerImport> {
     let rows: Vec<(Uuid, i64)> = fetch_all!(
         tx,
         (Uuid, i64),
@@ -90,12 +108,13 @@ pub async fn count_known_since(tx: &mut Tx, directory: DirectoryId, at: DateTime
          from memberships m
          join imports i on i.msp_id = m.msp_id and i.id = m.import_id
          join accounts a on a.msp_id = m.msp_id and a.id = m.account_id
-         where i.msp_id = $1 and i.directory_id = $2 and m.state = 'active' and a.first_seen_at < $3
+         where i.msp_id = $1 and i.directory_id = $2 and m.state = 'active'
+             and ((a.first_seen_at < $3 and m.since < $3) or i.created_at >= $3)
          group by m.import_id",
         directory.uuid(),
         at,
     )?;
-    Ok(rows.into_iter().map(|(import, count)| (import.into(), count)).collect())
+    Ok(per_import(rows))
 }
 
 /// A removal that waits for a human.

@@ -71,17 +71,29 @@ pub async fn get(tx: &mut Tx) -> Result<Msp> {
     )
 }
 
-/// Pauses, or with `None` resumes, everything of this tenant.
-pub async fn set_pause(tx: &mut WriteTx, _whole: &MspScope, pause: Option<&Pause>) -> Result<()> {
+/// Pauses everything of this tenant.
+pub async fn set_pause(tx: &mut WriteTx, _whole: &MspScope, pause: &Pause) -> Result<()> {
     execute!(
         tx,
         "update msps
          set paused_at = $2, paused_until = $3, paused_reason = $4, paused_by = $5
          where msp_id = $1",
-        pause.map(|pause| pause.at),
-        pause.and_then(|pause| pause.until),
-        pause.map(|pause| pause.reason.as_str()),
-        pause.map(|pause| pause.by.as_str()),
+        pause.at,
+        pause.until,
+        pause.reason.as_str(),
+        pause.by.as_str(),
+    )?
+    .exactly(1)
+}
+
+/// A pause that holds ends now. Like one that ended by itself it is kept: what is due is counted from its end.
+pub async fn end_pause(tx: &mut WriteTx, _whole: &MspScope, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "update msps
+         set paused_until = case when paused_at is null or paused_until <= $2 then paused_until else $2 end
+         where msp_id = $1",
+        now,
     )?
     .exactly(1)
 }

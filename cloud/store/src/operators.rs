@@ -155,6 +155,11 @@ pub async fn disable(tx: &mut WriteTx, _whole: &MspScope, id: OperatorId, now: D
     Ok(changed.any())
 }
 
+/// Every owner's row until the transaction ends, so that a count of them stays true.
+pub async fn hold_owners(tx: &mut WriteTx, _whole: &MspScope) -> Result<()> {
+    hold!(tx, "select id from operators where msp_id = $1 and role = 'owner' order by id")
+}
+
 /// Owners who can still sign in: the last one cannot be disabled.
 pub async fn count_owners(tx: &mut Tx, _whole: &MspScope) -> Result<i64> {
     let (count,): (i64,) = fetch_one!(

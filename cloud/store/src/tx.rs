@@ -1,10 +1,10 @@
 //! A transaction of one tenant, and the macros that run one SQL text on either engine.
 //!
 //! Whoever changes rows of several tables takes them in this order, so that on PostgreSQL no two wait for each other:
-//! what operators set (customers, imports, rollouts, pins) → directories → agents, in order of their ids → what belongs to
-//! an agent (keys, updates, orders, the inbox) → jobs and mails → the tenant's own row, which the audit chain holds. The
-//! last one takes care of itself: lines of the audit log are written by `commit`. A transaction that turns out to need
-//! an earlier row ends, and another one begins.
+//! operators, customers, rollouts, pins → directories → their imports → agents, in order of their ids → what belongs to an
+//! agent (keys, updates, orders, the inbox) → jobs and mails → the tenant's own row, which the audit chain holds. The last
+//! one takes care of itself: lines of the audit log are written by `commit`. A transaction that turns out to need an
+//! earlier row ends, and another one begins.
 
 use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
@@ -30,7 +30,7 @@ pub(crate) enum Inner {
     Postgres(Transaction<'static, Postgres>),
 }
 
-/// Reads of one tenant, all from one moment. Dropping it ends it.
+/// Reads of one tenant, all from one moment on either engine. Dropping it ends it.
 #[derive(Debug)]
 pub struct Tx {
     pub(crate) inner: Inner,
@@ -313,6 +313,36 @@ macro_rules! fetch_in {
             }
         }
         .map_err($crate::StoreError::from)
+    }};
+}
+
+/// Writes the same into every row whose last column of the condition is one of many:
+/// `execute_in!(tx, ["update t set a = " => a], " where msp_id = ", " and id", ids)`. At most [`BULK_ROWS`] at a time.
+macro_rules! execute_in {
+    ($tx:expr, [$($set:expr => $bind:expr),*], $tenant:expr, $column:expr, $values:expr) => {{
+        let msp = $tx.msp().uuid();
+        match $tx.writer() {
+            $crate::tx::Inner::Sqlite(tx) => {
+                let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::default();
+                $(query.push($set).push_bind($bind);)*
+                query.push($tenant).push_bind(msp).push($column).push(" in (");
+                let mut list = query.separated(", ");
+                for value in $values {
+                    list.push_bind(value);
+                }
+                query.push(")");
+                let full = $values.len() == $crate::tx::BULK_ROWS;
+                query.build().persistent(full).execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+            $crate::tx::Inner::Postgres(tx) => {
+                let mut query = sqlx::QueryBuilder::<sqlx::Postgres>::default();
+                $(query.push($set).push_bind($bind);)*
+                query.push($tenant).push_bind(msp).push($column).push(" = any(").push_bind($values).push(")");
+                query.build().execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+        }
+        .map($crate::error::Changed)
+        .map_err(|error| $tx.failed(error))
     }};
 }
 

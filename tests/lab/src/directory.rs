@@ -11,6 +11,7 @@ pub mod forest;
 pub mod seeding;
 pub mod view;
 mod reading;
+mod index;
 mod filter;
 mod searching;
 mod rendering;

@@ -1,7 +1,5 @@
 //! Accounts in the API: every person of a customer, what imports hold them, and their history.
 
-use std::collections::HashMap;
-
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -142,10 +140,7 @@ async fn list(
     let mut tx = state.db.read(&scope).await?;
     let rows = store::list(&mut tx, &scope, &page).await?;
     let ids: Vec<AccountId> = rows.iter().map(|row| row.id).collect();
-    let mut by_account: HashMap<AccountId, Vec<Membership>> = HashMap::new();
-    for membership in memberships::list_of_accounts(&mut tx, &ids).await? {
-        by_account.entry(membership.account_id).or_default().push(membership);
-    }
+    let mut by_account = memberships::list_by_account(&mut tx, &ids).await?;
     let cursor = |row: &store::Listed| (row.sort_name.clone(), row.id);
     let show = |row: store::Listed| {
         let memberships = by_account.remove(&row.id).unwrap_or_default();

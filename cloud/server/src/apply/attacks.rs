@@ -1,16 +1,17 @@
 //! What an enrolled agent that lies cannot do: empty an import without a human, leave its domain, or stop the cloud.
 
 use chrono::TimeDelta;
-use rollcall_domain::{ids::ImportId, run::RunResult};
+use rollcall_domain::{account::AccountState, ids::ImportId, run::RunResult};
 use rollcall_protocol::{
     answer::{Answer, Refusal},
     batch::CycleKind,
     body::{self, Body},
-    checkin::EpochWish,
+    checkin::{Clearing, EpochWish},
+    directory::DomainPin,
     evidence::{Departure, Evidence, Stance},
     item::Item,
     limits, path,
-    person::{Person, PersonRecord},
+    person::{InImport, Person, PersonRecord},
     structure::OrgUnit,
 };
 use rollcall_store::directories;
@@ -41,6 +42,9 @@ stories! { every_attack_on_apply_fails_on_postgres: [
     a_million_bad_records_are_counted_and_a_thousand_told,
     a_full_snapshot_of_nobody_removes_nobody,
     departures_for_imports_of_others_change_nothing,
+    imports_that_nobody_made_are_not_kept_in_mind,
+    a_person_of_no_import_that_there_is_is_set_aside,
+    a_reading_of_the_domain_of_another_agent_orders_nothing_of_that_one,
 ] }
 
 async fn set_up(cloud: &TestCloud, people: u128) -> (TestAgent, ImportId) {
@@ -220,13 +224,20 @@ async fn a_nul_character_in_claims_or_check_in_is_malformed(cloud: TestCloud) {
     let answer = ask::<rollcall_protocol::checkin::CheckinResponse>(&cloud, request).await;
     assert_eq!(answer, Answer::Refused(Refusal::Malformed));
 
+    let sound = agent.domain.clone();
     agent.domain.dns_name = "contoso\0.example".into();
+    assert_eq!(push_nothing(&cloud, &mut agent).await, Answer::Refused(Refusal::Malformed));
+    agent.domain = sound;
+    agent.lost = vec![Clearing { attribute: "mail\0".into(), people: 4, of: 5, import: None }];
+    assert_eq!(push_nothing(&cloud, &mut agent).await, Answer::Refused(Refusal::Malformed));
+}
+
+async fn push_nothing(cloud: &TestCloud, agent: &mut TestAgent) -> Answer<rollcall_protocol::answer::Receipt> {
     let base = agent.snapshot;
     agent.snapshot += 1;
-    let sealed = agent.seal(&cloud, CycleKind::Delta, base, &[vec![]]);
+    let sealed = agent.seal(cloud, CycleKind::Delta, base, &[vec![]]);
     let request = to_request(path::BATCHES, &sealed[0].jws, sealed[0].body.clone());
-    let answer = ask::<rollcall_protocol::answer::Receipt>(&cloud, request).await;
-    assert_eq!(answer, Answer::Refused(Refusal::Malformed));
+    ask(cloud, request).await
 }
 
 async fn parts_that_never_become_whole_do_not_block_what_follows(cloud: TestCloud) {
@@ -292,4 +303,72 @@ async fn departures_for_imports_of_others_change_nothing(cloud: TestCloud) {
 
     assert_eq!(cloud.list(None).await.len(), 5);
     assert_eq!(cloud.runs().await[0].counts.departed, 0);
+}
+
+async fn read_whole(cloud: &TestCloud, agent: &mut TestAgent, people: Vec<Person>) {
+    for part in agent.read_full(cloud, people, 1) {
+        let answer = agent.push(cloud, &part).await;
+        assert!(matches!(answer, Answer::Accepted(_)), "{answer:?}");
+    }
+    cloud.work().await;
+}
+
+fn within(imports: impl IntoIterator<Item = Uuid>) -> Vec<InImport> {
+    imports.into_iter().map(|import| InImport { import, via: vec![] }).collect()
+}
+
+async fn imports_that_nobody_made_are_not_kept_in_mind(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 20).await;
+    let invented = |count: u128| within((1..=count).map(|number| Uuid::from_u128(0xbad_0000 + number)));
+    let liar = |person: Person, count| Person { imports: [person.imports, invented(count)].concat(), ..person };
+
+    let most = limits::IMPORTS as u128;
+    let without_mail = |person: Person| Person { mail: None, ..liar(person, most - 1) };
+    read_whole(&cloud, &mut agent, crowd(20, import).into_iter().map(without_mail).collect()).await;
+    let run = &cloud.runs().await[0];
+    assert_eq!(
+        (run.result, run.counts.people),
+        (RunResult::Partial, 20),
+        "what they lost is noted of true imports alone"
+    );
+
+    read_whole(&cloud, &mut agent, crowd(20, import).into_iter().map(|person| liar(person, most)).collect()).await;
+    let run = &cloud.runs().await[0];
+    assert_eq!(run.counts.set_aside, 20, "a record of more imports than a directory may have is none");
+    assert_eq!(cloud.list(None).await.len(), 20);
+}
+
+async fn a_person_of_no_import_that_there_is_is_set_aside(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud, 5).await;
+    let stranger = Person { imports: within([Uuid::from_u128(0xbad)]), ..person(6, "Person 006", import) };
+    let everybody = || [crowd(5, import), vec![stranger.clone()]].concat();
+
+    for _ in 0..2 {
+        read_whole(&cloud, &mut agent, everybody()).await;
+        let counts = cloud.runs().await[0].counts;
+        assert_eq!((counts.added, counts.returned, counts.set_aside), (0, 0, 1));
+    }
+    let everybody_ever = cloud.list(Some(AccountState::Departed)).await.len() + cloud.list(None).await.len();
+    assert_eq!(everybody_ever, 5, "nobody was made of the stranger");
+}
+
+async fn a_reading_of_the_domain_of_another_agent_orders_nothing_of_that_one(cloud: TestCloud) {
+    let (mut agent, _) = set_up(&cloud, 5).await;
+    let mut rogue = TestAgent::enrol_unheard(&cloud, 2).await;
+    let foreign = std::mem::replace(
+        &mut rogue.domain,
+        DomainPin { guid: Uuid::from_u128(0xd1), sid: "S-1-5-21-4-5-6".into(), dns_name: "fabrikam.example".into() },
+    );
+    rogue.check_in(&cloud).await;
+
+    rogue.domain = foreign;
+    read_whole(&cloud, &mut rogue, vec![]).await;
+
+    let run = &cloud.runs().await[0];
+    assert_eq!((run.result, run.reason_code.as_deref()), (RunResult::Failed, Some("RC-2302")));
+    let mut tx = cloud.db().read(&cloud.scope).await.unwrap();
+    let wanted = directories::list(&mut tx, &cloud.scope).await.unwrap();
+    assert!(wanted.iter().all(|directory| directory.full_wanted_at.is_none()), "{wanted:?}");
+    drop(tx);
+    assert!(agent.check_in(&cloud).await.is_none_or(|desired| desired.commands.is_empty()));
 }

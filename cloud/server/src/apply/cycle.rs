@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
+    agent::AgentState,
     heard,
     ids::{DirectoryId, RunId},
     run::{Counts, RunKind, RunResult},
@@ -10,6 +11,7 @@ use rollcall_protocol::{
     batch::{BatchClaims, CycleKind, CyclePart},
     catalogue::{self, Fault},
     jws::Unverified,
+    limits,
 };
 use rollcall_store::{
     AgentScope, StoreError, WriteTx,
@@ -21,17 +23,20 @@ use rollcall_store::{
 
 use crate::state::AppState;
 
+/// More than a cycle has: who says so has sent none that is whole, and only as many are held in memory.
+const TOO_MANY: i64 = limits::PARTS as i64 + 1;
+
 /// All parts of one reading.
 #[derive(Debug)]
 pub struct Cycle {
-    /// In order of their numbers.
+    /// In order of their numbers. Of one that has more parts than it may, the first.
     pub batches: Vec<Envelope>,
     /// What the last part says of the whole.
     pub told: CyclePart,
     pub bytes: i64,
 }
 
-/// Why a whole cycle is not applied. A full snapshot heals all of these.
+/// Why a whole cycle is not applied. A full snapshot heals all of these, by the agent that reads the directory then.
 #[derive(Debug)]
 pub struct Unfit {
     pub fault: &'static Fault,
@@ -41,7 +46,7 @@ pub struct Unfit {
 impl Cycle {
     /// The oldest cycle that waits, if nothing more of it can come.
     pub async fn find_next(tx: &mut WriteTx, scope: &AgentScope) -> Result<Option<Self>, StoreError> {
-        let batches = inbox::list_next_cycle(tx, scope).await?;
+        let batches = inbox::list_next_cycle(tx, scope, TOO_MANY).await?;
         let Some(last) = batches.last() else { return Ok(None) };
         let ended = last.part == last.parts || inbox::is_followed(tx, scope, last).await?;
         let told = read_claims(last)?;
@@ -98,13 +103,19 @@ impl Cycle {
 fn read_claims(batch: &Envelope) -> Result<CyclePart, StoreError> {
     let unreadable = |_| StoreError::Unreadable(format!("claims of batch {}", batch.seq));
     let claims: BatchClaims = Unverified::parse(&batch.jws).map_err(unreadable)?.peek().map_err(unreadable)?;
-    let told = claims.link.cycle;
-    let finished_at = heard::time(told.finished_at, batch.received_at);
-    Ok(CyclePart { finished_at, started_at: heard::time(told.started_at, finished_at), ..told })
+    let mut told = claims.link.cycle;
+    told.finished_at = heard::time(told.finished_at, batch.received_at);
+    told.started_at = heard::time(told.started_at, told.finished_at);
+    heard::cut(&mut told.dc.dns_name, heard::NAME);
+    told.clearings.truncate(limits::CLEARED_ATTRIBUTES);
+    for clearing in &mut told.clearings {
+        heard::cut(&mut clearing.attribute, heard::NAME);
+    }
+    Ok(told)
 }
 
 /// The directory of this cycle, pinned now if it is the agent's first, and held from now on: a human's decision, or another
-/// agent that takes over, comes before or after. None: the agent belongs to another.
+/// agent that takes over, comes before or after. None: the agent belongs to another, or may not join one any more.
 pub async fn find_directory(
     tx: &mut WriteTx,
     state: &AppState,
@@ -122,7 +133,10 @@ pub async fn find_directory(
         return Ok(None);
     }
     // A check-in that names the domain for the first time holds the agent too.
-    agents::lock(tx, scope).await?;
+    match agents::lock(tx, scope).await?.state {
+        AgentState::Active | AgentState::Standby => {}
+        AgentState::Quarantined | AgentState::Revoked => return Ok(None),
+    }
     let id = state.mint(DirectoryId::mint);
     let pin = Pin { guid: domain.guid, sid: &domain.sid, dns_name: &domain.dns_name };
     directories::insert(tx, &customer, id, scope.agent(), &pin, state.now()).await?;
@@ -133,6 +147,11 @@ pub async fn find_directory(
 pub fn other_domain(cycle: &Cycle) -> Unfit {
     let detail = format!("the reading came from {}", cycle.told.domain.dns_name);
     Unfit { fault: &catalogue::OTHER_DOMAIN, detail }
+}
+
+/// What it sent before counts no more than what it would send now: whoever stands by, or is enrolled next, sends everybody.
+pub fn revoked() -> Unfit {
+    Unfit { fault: &catalogue::AGENT_REVOKED, detail: "it came in before the agent was revoked".to_owned() }
 }
 
 /// Pure: whether this cycle may be laid on what the cloud holds of the directory.

@@ -17,15 +17,12 @@ use rollcall_store::{
     Json, StoreError, WriteTx,
     accounts::{self, InSnapshot, Leaving, Stored},
     history::{self, By, NewLine},
-    memberships::{self, Membership},
+    memberships::{self, Membership, PerImport},
 };
 use serde_json::{json, value::to_raw_value};
 use uuid::Uuid;
 
 use super::people::{CHUNK, Frame, Tally, Touched};
-
-/// Members of each import before the cycle: what the guard measures against.
-pub type Members = HashMap<ImportId, u64>;
 
 /// Imports whose departures of this cycle wait for a human.
 #[derive(Debug, Default)]
@@ -44,7 +41,7 @@ pub async fn apply(
     tx: &mut WriteTx,
     frame: &Frame<'_>,
     tally: &mut Tally,
-    members: &Members,
+    members: &PerImport,
     departures: &[Departure],
 ) -> Result<(), StoreError> {
     let held = if departures.is_empty() {
@@ -62,27 +59,23 @@ pub async fn apply(
 #[derive(Debug, Default)]
 struct Day {
     /// Who left each import within it.
-    left: Members,
+    left: PerImport,
     /// Members of each import whom the cloud knew before it.
-    known: Members,
+    known: PerImport,
 }
 
 async fn load_day(tx: &mut WriteTx, frame: &Frame<'_>) -> Result<Day, StoreError> {
     let began = frame.now - TimeDelta::days(1);
     let left = history::count_left(tx, frame.directory, RunId::mint(began, [0; 10])).await?;
-    let known = memberships::count_known_since(tx, frame.directory, began).await?;
-    Ok(Day { left: members(left), known: members(known) })
-}
-
-fn members(counts: Vec<(ImportId, i64)>) -> Members {
-    counts.into_iter().map(|(import, count)| (import, u64::try_from(count).unwrap_or_default())).collect()
+    let known = memberships::count_known_before(tx, frame.directory, began).await?;
+    Ok(Day { left, known })
 }
 
 /// The agent's own guard is believed when it holds; ours comes on top, for this cycle and for the day.
 ///
-/// Both shares are of the people whom the cloud knew a day ago: an agent that invents a crowd must not thereby make room to
-/// remove the true one. An import in which nobody is older than a day is measured by whom it has.
-fn decide_held(tally: &Tally, members: &Members, day: &Day, departures: &[Departure]) -> Held {
+/// Both shares are of the people whom the cloud knew in the import a day ago: an agent that shows a crowd in it must not
+/// thereby make room to remove the true one. An import that is not older than a day is measured by whom it has.
+fn decide_held(tally: &Tally, members: &PerImport, day: &Day, departures: &[Departure]) -> Held {
     let mut leaving: HashMap<ImportId, (u64, Stance)> = HashMap::new();
     for departure in departures {
         let (count, stance) = leaving.entry(departure.import.into()).or_insert((0, Stance::Apply));
@@ -92,9 +85,9 @@ fn decide_held(tally: &Tally, members: &Members, day: &Day, departures: &[Depart
         }
     }
     let judge = |(import, (count, told)): (ImportId, (u64, Stance))| {
-        let of = |counts: &Members| counts.get(&import).copied().unwrap_or_default();
+        let of = |counts: &PerImport| counts.get(&import).copied().unwrap_or_default();
         let (before, joining, left) = (of(members), of(&tally.joined), of(&day.left));
-        let known = Some(of(&day.known)).filter(|known| *known > 0).unwrap_or(before).min(before);
+        let known = of(&day.known).min(before);
         let judged = [
             guard::judge(guard::DEFAULT, before, count, joining),
             // Whoever is new keeps the import from being empty, and nothing more.
@@ -121,11 +114,9 @@ async fn apply_chunk(
     let guids: Vec<Uuid> = by_person.keys().copied().collect();
     let stored = accounts::list_by_guids(tx, frame.directory, &guids).await?;
     let ids: Vec<AccountId> = stored.iter().map(|stored| stored.id).collect();
-    let mut memberships: HashMap<AccountId, Vec<Membership>> = HashMap::new();
-    for membership in memberships::list_of_accounts(tx, &ids).await? {
-        memberships.entry(membership.account_id).or_default().push(membership);
-    }
+    let mut memberships = memberships::list_by_account(tx, &ids).await?;
     let mut changed = Vec::new();
+    let mut leaving = Vec::new();
     let mut lines = Vec::new();
     for known in stored {
         let of_person = memberships.remove(&known.id).unwrap_or_default();
@@ -134,12 +125,12 @@ async fn apply_chunk(
         if left.changed.is_empty() && left.in_snapshot == InSnapshot::Yes {
             continue;
         }
-        let leaving = Leaving { id: known.id, state: left.state, in_snapshot: left.in_snapshot };
-        accounts::set_leaving(tx, leaving, frame.now).await?;
+        leaving.push(Leaving { id: known.id, state: left.state, in_snapshot: left.in_snapshot });
         tally.touched = Touched::Somebody;
         changed.extend(left.changed);
         lines.extend(left.lines);
     }
+    accounts::set_leaving(tx, &leaving, frame.now).await?;
     memberships::upsert(tx, &changed).await?;
     history::insert(tx, &lines, By { run: Some(frame.run), actor: None }, frame.now).await
 }
@@ -243,7 +234,7 @@ mod tests {
             stance: Stance::Apply,
         };
         let departures: Vec<Departure> = (0..leaving).map(departure).collect();
-        let of = |count| Members::from([(ImportId::from(IMPORT), count)]);
+        let of = |count| PerImport::from([(ImportId::from(IMPORT), count)]);
         let day = Day { left: of(left), known: of(known) };
         let held = decide_held(&Tally::default(), &of(members), &day, &departures);
         held.event(IMPORT.into()) == Event::DepartedHeld
@@ -259,7 +250,12 @@ mod tests {
 
     #[test]
     fn an_import_of_today_is_measured_by_whom_it_has() {
-        assert!(!is_held(50, 500, 0, 0) && is_held(51, 500, 0, 0));
+        assert!(!is_held(50, 500, 500, 0) && is_held(51, 500, 500, 0));
+    }
+
+    #[test]
+    fn an_older_import_of_newcomers_alone_is_measured_by_nobody() {
+        assert!(!is_held(3, 500, 0, 0) && is_held(4, 500, 0, 0));
     }
 
     #[test]

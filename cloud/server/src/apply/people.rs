@@ -1,6 +1,9 @@
 //! Applies the people a cycle shows: new, changed, back again, or the same.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
@@ -9,7 +12,13 @@ use rollcall_domain::{
     membership::{Event, MembershipState},
     run::{Change, Counts},
 };
-use rollcall_protocol::{batch::CycleKind, catalogue, hash::Hash, loss, person::Person};
+use rollcall_protocol::{
+    batch::CycleKind,
+    catalogue,
+    hash::Hash,
+    limits, loss,
+    person::{InImport, Person},
+};
 use rollcall_store::{
     CustomerScope, Json, StoreError, WriteTx,
     accounts::{self, Row, Stored},
@@ -20,7 +29,11 @@ use rollcall_store::{
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{diff, record, storable, vanished::Vanished};
+use super::{
+    diff::{self, Difference},
+    record, storable,
+    vanished::Vanished,
+};
 use crate::clock::Entropy;
 
 /// People of one multi-row statement.
@@ -43,6 +56,8 @@ pub struct Frame<'a> {
     pub keeping: HashSet<ImportId>,
     pub vanished: Vanished,
     pub extent: CycleKind,
+    /// The imports of which the agent can say who is in them.
+    pub live: HashSet<ImportId>,
 }
 
 /// What a cycle did so far.
@@ -54,6 +69,8 @@ pub struct Tally {
     pub set_aside: Vec<SetAside>,
     /// Everybody a full snapshot showed.
     pub seen: HashSet<Uuid>,
+    /// People whom a full snapshot showed without an import that the cloud has them in.
+    pub unnamed: Vec<Uuid>,
     /// Whether the set can differ from what it was before.
     pub touched: Touched,
     /// What a whole reading does not show of people any more.
@@ -104,6 +121,9 @@ pub fn read(json: Box<RawValue>) -> Result<Present, String> {
     if person.guid.is_nil() {
         return Err("has no objectGUID".to_owned());
     }
+    if person.imports.len() > limits::IMPORTS {
+        return Err(format!("names more than {} imports", limits::IMPORTS));
+    }
     storable::check_names(&person, &record::decide_shown(&person))?;
     Ok(Present { person, json })
 }
@@ -122,12 +142,13 @@ pub async fn apply(
         .map(|stored| (stored.object_guid, stored))
         .collect();
     let ids: Vec<AccountId> = stored.values().map(|stored| stored.id).collect();
-    let mut memberships: HashMap<AccountId, Vec<Membership>> = HashMap::new();
-    for membership in memberships::list_of_accounts(tx, &ids).await? {
-        memberships.entry(membership.account_id).or_default().push(membership);
-    }
+    let mut memberships = memberships::list_by_account(tx, &ids).await?;
     let mut writes = Writes::default();
     for present in people {
+        if known_imports(frame, &present.person).is_empty() {
+            tally.set_aside(0, Some(present.person.guid), "names no import that this directory has");
+            continue;
+        }
         let known = stored.remove(&present.person.guid);
         let in_imports = known.as_ref().and_then(|known| memberships.remove(&known.id)).unwrap_or_default();
         decide(frame, tally, &mut writes, present, known, in_imports)?;
@@ -186,7 +207,7 @@ fn decide(
         Some(known) => diff::compare(&known.person.0, &present.json)?,
         None => None,
     };
-    let change = decide_change(known.as_ref(), &after, difference.is_some());
+    let change = decide_change(known.as_ref(), &after, difference.as_ref());
     count(&mut tally.counts, change);
     if let Some(change) = change {
         let (old, new) = match (&known, difference) {
@@ -205,9 +226,8 @@ fn decide(
             evidence: None,
         });
     }
-    let moved = change.is_some();
     writes.memberships.extend(after.changed);
-    writes.accounts.push(to_row(frame, id, after.state, present, hash, known.as_ref(), moved));
+    writes.accounts.push(to_row(frame, id, after.state, present, hash, known.as_ref(), change));
     Ok(())
 }
 
@@ -226,12 +246,24 @@ fn watch(frame: &Frame<'_>, tally: &mut Tally, now: &Person, known: &Stored, has
     let is_same = vanished.is_nothing() && is_as_read(known, hash);
     let before = if is_same { None } else { serde_json::from_str::<Person>(known.person.get()).ok() };
     match frame.extent {
-        CycleKind::Full => tally.lost.add(&now.imports, before.as_ref().map(|before| (before, now))),
+        CycleKind::Full => {
+            let imports = known_imports(frame, now);
+            tally.lost.add(&imports, before.as_ref().map(|before| (before, now)));
+        }
         CycleKind::Delta => {
             let is_back = before.is_some_and(|before| vanished.held.came_back(now, &before, &now.imports));
             tally.came_back += u64::from(is_back);
         }
     }
+}
+
+/// What is kept until the cycle ends is kept of imports that there are: of others an agent can name any number.
+fn known_imports<'a>(frame: &Frame<'_>, person: &'a Person) -> Cow<'a, [InImport]> {
+    let is_known = |within: &InImport| frame.imports.contains(&within.import.into());
+    if person.imports.iter().all(is_known) {
+        return Cow::Borrowed(&person.imports);
+    }
+    person.imports.iter().filter(|within| is_known(within)).cloned().collect()
 }
 
 struct After {
@@ -243,7 +275,8 @@ struct After {
 }
 
 /// Every import the record names holds the person now. Memberships it does not name stay as they are: they end by
-/// a departure with evidence, never by silence.
+/// a departure with evidence, never by silence. But an agent that lost what it knew no longer owes one, so after a full
+/// snapshot it is asked.
 fn decide_memberships(
     frame: &Frame<'_>,
     tally: &mut Tally,
@@ -285,16 +318,20 @@ fn decide_memberships(
             run_id: Some(frame.run.uuid()),
         });
     }
+    let is_unnamed = |left: &Membership| left.state == MembershipState::Active && frame.live.contains(&left.import_id);
+    if frame.extent == CycleKind::Full && before.iter().any(is_unnamed) {
+        tally.unnamed.push(person.guid);
+    }
     states.extend(before.iter().map(|membership| membership.state));
     After { changed, state: account::decide_state(states), hold_cleared }
 }
 
-fn decide_change(known: Option<&Stored>, after: &After, differs: bool) -> Option<Change> {
+fn decide_change(known: Option<&Stored>, after: &After, difference: Option<&Difference>) -> Option<Change> {
     match known {
         None => Some(Change::Joined),
         Some(known) if known.state == AccountState::Departed => Some(Change::Returned),
         Some(_) if after.hold_cleared => Some(Change::HoldCleared),
-        Some(_) => differs.then_some(Change::Updated),
+        Some(_) => difference.map(|_| Change::Updated),
     }
 }
 
@@ -323,7 +360,7 @@ fn to_row(
     present: Present,
     reading_hash: [u8; 32],
     known: Option<&Stored>,
-    moved: bool,
+    change: Option<Change>,
 ) -> Row {
     let shown = record::decide_shown(&present.person);
     Row {
@@ -340,6 +377,6 @@ fn to_row(
         person: present.json,
         reading_hash,
         first_seen_at: known.map_or(frame.now, |known| known.first_seen_at),
-        changed_at: known.filter(|_| !moved).map_or(frame.now, |known| known.changed_at),
+        changed_at: known.filter(|_| change.is_none()).map_or(frame.now, |known| known.changed_at),
     }
 }

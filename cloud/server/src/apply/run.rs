@@ -1,6 +1,9 @@
 //! One job: the oldest whole cycle of an agent becomes one run, in one transaction that also ends the job.
 
+use std::collections::HashSet;
+
 use rollcall_domain::{
+    agent::AgentState,
     ids::{AgentId, JobId, RunId},
     import::RemovalPolicy,
     run::Counts,
@@ -10,6 +13,7 @@ use rollcall_protocol::{
     body::{Poison, Reader},
     catalogue,
     digest::SetSummary,
+    evidence::Departure,
     hash::Hash,
     loss::Losses,
 };
@@ -25,11 +29,11 @@ use rollcall_store::{
     runs::{self, NewRun},
     structure as structure_store,
 };
+use uuid::Uuid;
 
 use super::{
     cycle::{self, Cycle, Unfit},
-    departures::{self, Members},
-    order,
+    departures, order,
     people::{self, Frame, Tally, Touched},
     reason::{self, Sets},
     refuse, set,
@@ -88,9 +92,10 @@ pub async fn set_aside(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Re
 }
 
 /// A job names an agent and no cycle: the one that was given up leaves its cycle to the next, whose own cycle then waits.
+/// What waits for a human to choose between two copies is taken up when the agent is released.
 async fn follow_up(tx: &mut WriteTx, state: &AppState, agent: AgentId) -> Result<(), StoreError> {
-    let Some((scope, _)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
-    if Cycle::find_next(tx, &scope).await?.is_none() {
+    let Some((scope, agent)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
+    if agent.state == AgentState::Quarantined || Cycle::find_next(tx, &scope).await?.is_none() {
         return Ok(());
     }
     jobs::enqueue(tx, NewJob::apply_cycle(&scope, state.mint(JobId::mint), state.now())).await
@@ -105,7 +110,22 @@ async fn apply_in(
 ) -> Result<(), ApplyError> {
     let Some((scope, mut agent)) = agents::find_for_job(tx, agent).await? else { return Ok(()) };
     while let Some(mut cycle) = Cycle::find_next(tx, &scope).await? {
-        let Some(directory) = cycle::find_directory(tx, state, &scope, &agent, &cycle).await? else {
+        let directory = cycle::find_directory(tx, state, &scope, &agent, &cycle).await?;
+        // Whoever was revoked or stopped while this waited for the directory.
+        agent = agents::get(tx, &scope).await?;
+        match agent.state {
+            AgentState::Active | AgentState::Standby => {}
+            // A human chooses between two copies; until then what came of either waits.
+            AgentState::Quarantined => return Ok(()),
+            AgentState::Revoked => {
+                refuse::record(tx, state, &scope, directory.as_ref(), &cycle, &cycle::revoked()).await?;
+                if cycle.is_whole() {
+                    return Ok(());
+                }
+                continue;
+            }
+        }
+        let Some(directory) = directory else {
             return Ok(refuse::record(tx, state, &scope, None, &cycle, &cycle::other_domain(&cycle)).await?);
         };
         // The agent as it is now: the directory may just have become its own.
@@ -149,7 +169,7 @@ async fn apply_cycle(
     vanished: Vanished,
 ) -> Result<(), ApplyError> {
     let frame = load_frame(tx, state, scope, directory, cycle, vanished).await?;
-    let members = count_members(tx, directory).await?;
+    let members = memberships::count(tx, directory.id).await?;
     let mut tally = Tally::default();
     let rest = apply_people(tx, &frame, &mut tally, scope, cycle).await?;
     frame.vanished.check(&tally.lost, cycle).map_err(ApplyError::Vanished)?;
@@ -159,10 +179,17 @@ async fn apply_cycle(
         structure_store::replace(tx, directory.id, &rest.nodes).await?;
         directories::record_structure(tx, directory.id, frame.now).await?;
     }
+    order::confirm(tx, state, scope, unheard(&tally.unnamed, &rest.departures)).await?;
     let sets = compare_sets(tx, state, scope, directory, cycle, &tally).await?;
     let obeyed = i64::try_from(cycle.told.desired_version).unwrap_or(i64::MAX);
     agents::record_obeyed(tx, scope, obeyed).await?;
     Ok(write_run(tx, state, scope, &frame, cycle, &mut tally, sets).await?)
+}
+
+/// Of the people whom a full snapshot shows in fewer imports than they were in, those of whom it does not say why.
+fn unheard(unnamed: &[Uuid], departures: &[Departure]) -> Vec<Uuid> {
+    let told: HashSet<Uuid> = departures.iter().map(|departure| departure.guid).collect();
+    unnamed.iter().filter(|guid| !told.contains(guid)).copied().collect()
 }
 
 /// What stays the same for the whole cycle.
@@ -184,14 +211,10 @@ async fn load_frame<'a>(
         entropy: &state.entropy,
         keeping: known.iter().filter(keeps).map(|import| import.id).collect(),
         imports: known.iter().map(|import| import.id).collect(),
+        live: known.iter().filter(|import| import.deleted_at.is_none()).map(|import| import.id).collect(),
         vanished,
         extent: cycle.told.kind,
     })
-}
-
-async fn count_members(tx: &mut WriteTx, directory: &Directory) -> Result<Members, StoreError> {
-    let counts = memberships::count_members(tx, directory.id).await?;
-    Ok(counts.into_iter().map(|(import, count)| (import, u64::try_from(count).unwrap_or_default())).collect())
 }
 
 /// Streams every batch once: one body, one chunk of people in memory at a time.
@@ -313,7 +336,7 @@ async fn write_run(
     };
     runs::insert(tx, scope, &run).await?;
     runs::insert_set_aside(tx, frame.run, &number_lines(&tally.set_aside)).await?;
-    inbox::mark_applied(tx, scope, told.cycle, frame.run, frame.now, cycle.batches.len() as u64).await?;
+    inbox::mark_applied(tx, scope, told.cycle, frame.run, frame.now).await?.exactly(cycle.batches.len() as u64)?;
     directories::record_reading(tx, frame.directory, reading(scope, cycle, &compared.ours)).await?;
     let event = Event::of(tx.msp(), Topic::Run).customer(frame.customer.customer()).agent(scope.agent());
     tx.tell(event);

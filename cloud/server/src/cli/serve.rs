@@ -10,15 +10,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Role, open};
 use crate::{
     admin,
+    admission::{Pace, Room},
     clock::{Clock, Entropy},
     config::Config,
     http,
-    ingest::{Looks, Pace, Room},
     installer::Shelf,
     jobs,
     live::Hub,
     mail::Postman,
-    releases::Releases,
+    releases::{Looks, Releases},
     start::StartError,
     state::{AppState, Shutdown, ShutdownSwitch},
     telemetry,

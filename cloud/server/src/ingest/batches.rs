@@ -8,32 +8,31 @@ use rollcall_protocol::{
     chain::{self, ChainHead, Verdict},
     hash::Hash,
     jws::Kind,
-    limits, path,
+    limits, path, scan,
 };
 use rollcall_store::{
     WriteTx,
     agents::{self, Agent, Head},
-    inbox::{self, NewBatch, Waiting},
+    inbox::{self, NewBatch, Part, Waiting},
     jobs::{self, NewJob},
 };
 
 use super::{
     new_key::{self, Left},
-    pace::Errand,
     quarantine::{self, Why},
     refuse::Refused,
     standing::{self, Held},
     told,
     verify::{self, Route, Verified, column, protocol},
 };
-use crate::state::AppState;
+use crate::{admission::Errand, state::AppState};
 
 const ROUTE: Route =
     Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED, errand: Errand::Batch };
 
 pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Json<Receipt>, Refused> {
     let batch: Verified<BatchLink> = verify::verify(&state, &headers, body, ROUTE).await?;
-    check_part(&batch.claims.link.cycle)?;
+    check_part(&batch.claims.link)?;
     let jws = Hash::of(batch.jws.as_bytes());
     let mut tx = state.db.write(&batch.scope).await?;
     let held = standing::hold(&mut tx, &state, &batch).await?;
@@ -48,28 +47,48 @@ pub async fn handle(State(state): State<AppState>, headers: HeaderMap, body: Bod
         Verdict::Gap { expected } => return Err(Refusal::Gap { expected }.into()),
         Verdict::WrongEpoch => return Err(Refusal::Epoch.into()),
     }
-    check_quota(&mut tx, &batch).await?;
+    check_place(&mut tx, &batch, &head).await?;
     store(&mut tx, &state, &batch, &held, jws).await?;
     tx.commit().await?;
     Ok(Json(Receipt { head: head.then(jws) }))
 }
 
-fn check_part(part: &CyclePart) -> Result<(), Refused> {
+fn check_part(link: &BatchLink) -> Result<(), Refused> {
+    let part = &link.cycle;
     let fits = (1..=limits::PARTS).contains(&part.parts) && (1..=part.parts).contains(&part.part);
-    // No store keeps a NUL, and what is acknowledged must be storable.
-    let texts = [&part.domain.dns_name, &part.domain.sid, &part.dc.dns_name];
-    let storable = texts.iter().all(|text| !text.contains('\0')) && told::is_name(&part.domain);
-    if fits && storable && part.items <= limits::ITEMS { Ok(()) } else { Err(Refusal::Malformed.into()) }
+    let is_sound = fits && part.items <= limits::ITEMS && told::is_name(&part.domain) && is_storable(link);
+    if is_sound { Ok(()) } else { Err(Refusal::Malformed.into()) }
 }
 
-/// What an agent sends faster than it is applied waits on its own disk.
-async fn check_quota(tx: &mut WriteTx, batch: &Verified<BatchLink>) -> Result<(), Refused> {
-    let waiting = inbox::count_waiting(tx, &batch.scope, batch.claims.link.cycle.cycle).await?;
+/// No store keeps a NUL, and what is acknowledged must be storable, whichever of its words is stored.
+fn is_storable(link: &BatchLink) -> bool {
+    serde_json::to_vec(link).is_ok_and(|json| scan::check(&json).is_ok())
+}
+
+/// What an agent sends faster than it is applied waits on its own disk; what continues no reading waits nowhere.
+async fn check_place(tx: &mut WriteTx, batch: &Verified<BatchLink>, head: &ChainHead) -> Result<(), Refused> {
+    let part = &batch.claims.link.cycle;
+    let before = match head.seq.checked_sub(1) {
+        Some(seq) => inbox::find_part(tx, &batch.scope, column(head.epoch)?, column(seq)?).await?,
+        None => None,
+    };
+    let waiting = inbox::count_waiting(tx, &batch.scope, part.cycle).await?;
+    if !continues(before, waiting, part) {
+        return Err(Refusal::Malformed.into());
+    }
     if has_room(waiting) { Ok(()) } else { Err(Refusal::Busy { retry_after_seconds: 60 }.into()) }
 }
 
+/// The first part of a new cycle, or the next one of the cycle that the newest batch belongs to: so no cycle has more parts
+/// than it says.
+fn continues(before: Option<Part>, waiting: Waiting, part: &CyclePart) -> bool {
+    let number = i64::from(part.part);
+    let is_next = number == 1 || before == Some(Part { cycle: part.cycle, part: number - 1, parts: part.parts.into() });
+    is_next && waiting.own_parts == number - 1
+}
+
 fn has_room(waiting: Waiting) -> bool {
-    let Waiting { parts, bytes, own_bytes } = waiting;
+    let Waiting { parts, bytes, own_parts: _, own_bytes } = waiting;
     parts < i64::from(limits::WAITING_PARTS) && bytes < limits::WAITING_BYTES && own_bytes < limits::CYCLE_BYTES
 }
 
@@ -119,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_large_cycle_is_not_stopped_by_its_own_parts() {
-        let first = Waiting { parts: 0, bytes: 0, own_bytes: 300 << 20 };
+        let first = Waiting { parts: 0, bytes: 0, own_parts: 700, own_bytes: 300 << 20 };
         assert!(has_room(first), "two million people, nearly all of them here");
         assert!(!has_room(Waiting { own_bytes: limits::CYCLE_BYTES, ..first }));
         assert!(!has_room(Waiting { bytes: limits::WAITING_BYTES, ..first }));

@@ -20,12 +20,11 @@ use serde_json::json;
 
 use super::{
     note::{self, Note},
-    pace::Errand,
     refuse::Refused,
     standing,
     verify::{self, Route, Verified},
 };
-use crate::state::AppState;
+use crate::{admission::Errand, state::AppState};
 
 const ROUTE: Route =
     Route { kind: Kind::Bundle, path: path::BUNDLES, body_limit: limits::BUNDLE, errand: Errand::Rare };

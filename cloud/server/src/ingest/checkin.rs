@@ -30,7 +30,6 @@ use serde_json::json;
 use super::{
     desired,
     new_key::{self, Left},
-    pace::Errand,
     quarantine::{self, Why},
     refuse::Refused,
     restored,
@@ -38,7 +37,7 @@ use super::{
     told, updating,
     verify::{self, Route, Verified, column, protocol},
 };
-use crate::{live::AgentWait, releases::Shelf, state::AppState};
+use crate::{admission::Errand, live::AgentWait, releases::Shelf, state::AppState};
 
 const ROUTE: Route =
     Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE, errand: Errand::CheckIn };
@@ -63,16 +62,19 @@ pub async fn handle(
         tracing::warn!(%error, "a rollout could not be looked at");
     }
     let recorded = record(&state, &verified, &request, &shelf).await?;
-    match request.kind {
-        checkin::Kind::Report => place.take_over(),
-        // Somebody who asks beside the service ends nobody's wait.
-        checkin::Kind::Question => {}
-    }
+    let longest = match request.kind {
+        checkin::Kind::Report => {
+            place.take_over();
+            Duration::from_secs(u64::from(request.wait_seconds)).min(limits::LONG_POLL)
+        }
+        // Somebody who asks beside the service ends nobody's wait, and so has none of their own: nobody would end it.
+        checkin::Kind::Question => Duration::ZERO,
+    };
     let scope = verified.scope;
     // Body and place are for others while this one waits.
     drop(verified);
     if recorded.epoch.is_none() && recorded.desired_version <= request.desired_version {
-        match wait(&state, woken, &place, &request).await {
+        match wait(&state, woken, &place, longest).await {
             Woken::Look => {}
             Woken::TakenOver => {
                 return Ok(Json(CheckinResponse { server_time: state.now(), desired: None, epoch: None }));
@@ -91,8 +93,7 @@ enum Woken {
 }
 
 /// Until something concerns this agent, the time is over, or the program ends.
-async fn wait(state: &AppState, woken: impl Future<Output = ()>, place: &AgentWait, request: &CheckinRequest) -> Woken {
-    let longest = Duration::from_secs(u64::from(request.wait_seconds)).min(limits::LONG_POLL);
+async fn wait(state: &AppState, woken: impl Future<Output = ()>, place: &AgentWait, longest: Duration) -> Woken {
     tokio::select! {
         () = woken => Woken::Look,
         () = tokio::time::sleep(longest) => Woken::Look,
@@ -198,8 +199,8 @@ async fn record_status(
 /// The old epoch's unfinished cycle will never be whole; a full snapshot follows in the new one.
 async fn begin_epoch(tx: &mut WriteTx, state: &AppState, scope: &AgentScope, known: u64) -> Result<Epoch, Refused> {
     let start = Hash::from_bytes(state.entropy.bytes());
-    // No honest agent counts as far as this; one that does must not stop the count.
-    let known = column(known.min(u64::from(u32::MAX)))?;
+    // An agent that was told more, by whomever, must not stop the count.
+    let known = column(known.min(limits::EPOCH))?;
     let number = agents::begin_epoch(tx, scope, *start.as_bytes(), known).await?;
     inbox::abandon_epochs_before(tx, scope, number, state.now()).await?;
     Ok(Epoch { number: protocol(number), start })

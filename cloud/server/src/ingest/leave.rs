@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::{
     note::{self, Note},
-    pace::Errand,
     refuse::Refused,
     standing,
     verify::{self, Route, Verified},
 };
 use crate::{
+    admission::Errand,
     reader::{hand_over, hold_directory},
     state::AppState,
 };

@@ -3,8 +3,6 @@
 mod refuse;
 mod note;
 mod verify;
-mod pace;
-mod room;
 mod standing;
 mod token_trace;
 mod enroll;
@@ -21,12 +19,6 @@ mod leave;
 mod installer;
 mod updates;
 mod updating;
-
-pub use pace::Pace;
-#[cfg(test)]
-pub use pace::Stopwatch;
-pub use room::Room;
-pub use updating::Looks;
 
 use axum::{
     Router,
@@ -69,6 +61,8 @@ mod bundle_tests;
 mod hostile_tests;
 #[cfg(test)]
 mod room_tests;
+#[cfg(test)]
+mod parts_tests;
 #[cfg(test)]
 mod desired_tests;
 #[cfg(test)]

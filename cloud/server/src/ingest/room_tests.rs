@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{body::Body, http::HeaderValue};
 use rollcall_protocol::{
     answer::{Answer, Refusal},
-    checkin::{CheckinResponse, EpochWish},
+    checkin::{CheckinResponse, EpochWish, Kind},
     evidence::Evidence,
     limits,
 };
@@ -14,6 +14,7 @@ use crate::testing::{TestAgent, TestCloud, agent::ask, crowd, stories};
 
 stories! { agents_are_kept_apart_on_postgres: [
     a_newer_check_in_ends_the_one_that_waits,
+    a_question_is_answered_at_once,
     a_second_request_of_an_agent_is_told_to_come_back,
     what_is_not_applied_waits_at_the_agent,
     whoever_asks_without_a_pause_is_told_when_to_come_back,
@@ -38,6 +39,19 @@ async fn a_newer_check_in_ends_the_one_that_waits(cloud: TestCloud) {
 
     assert!(matches!(ended, Answer::Accepted(CheckinResponse { desired: None, .. })), "{ended:?}");
     assert!(begun.elapsed() < Duration::from_secs(50), "it was sent home");
+}
+
+async fn a_question_is_answered_at_once(cloud: TestCloud) {
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let question = agent.checkin_request(&cloud, EpochWish::Keep, |request| {
+        request.kind = Kind::Question;
+        request.wait_seconds = 50;
+        request.desired_version = limits::DESIRED_VERSION;
+    });
+
+    let answered = tokio::time::timeout(Duration::from_secs(40), ask::<CheckinResponse>(&cloud, question)).await;
+
+    assert!(matches!(answered, Ok(Answer::Accepted(CheckinResponse { desired: None, .. }))), "{answered:?}");
 }
 
 async fn a_second_request_of_an_agent_is_told_to_come_back(cloud: TestCloud) {

@@ -18,12 +18,11 @@ use serde_json::json;
 
 use super::{
     note::{self, Note},
-    pace::Errand,
     refuse::Refused,
     standing,
     verify::{self, Route, Verified},
 };
-use crate::state::AppState;
+use crate::{admission::Errand, state::AppState};
 
 const ROUTE: Route =
     Route { kind: Kind::Request, path: path::ROTATE, body_limit: limits::MESSAGE, errand: Errand::Rare };

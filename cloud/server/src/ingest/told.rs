@@ -2,7 +2,7 @@
 //! code that is none. They stand in lists, in health and beside the words of people.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rollcall_domain::heard;
+use rollcall_domain::heard::{self, NAME, cut};
 use rollcall_protocol::{
     catalogue,
     ceiling::{Ceiling, NeverRead},
@@ -12,8 +12,6 @@ use rollcall_protocol::{
     limits,
 };
 
-/// Names of machines, systems, ways and versions. Windows' own bounds lie below.
-const NAME: usize = 256;
 /// Facts about one problem.
 const DETAIL: usize = 2 * 1024;
 /// Problems that are kept; there are not half as many codes an agent may raise at once.
@@ -103,23 +101,9 @@ fn is_code(code: &str) -> bool {
         .is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
-fn cut(text: &mut String, longest: usize) {
-    text.truncate(text.floor_char_boundary(longest));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_cut_between_letters_and_short_ones_are_left() {
-        let mut long = "ä".repeat(NAME);
-        cut(&mut long, 5);
-        assert_eq!(long, "ää");
-        let mut short = "SRV1".to_owned();
-        cut(&mut short, NAME);
-        assert_eq!(short, "SRV1");
-    }
 
     #[test]
     fn a_problem_keeps_a_code_that_looks_like_one_and_no_time_to_come() {

@@ -7,6 +7,7 @@ mod looking;
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::rollout::{UpdateState, place};
 use rollcall_protocol::{
+    catalogue::Area,
     checkin::AgentStatus,
     update::{
         Version,
@@ -23,7 +24,7 @@ use rollcall_store::{
     },
 };
 
-pub use looking::{Looks, look};
+pub use looking::look;
 
 use crate::releases::{Shelf, Supply};
 
@@ -71,7 +72,7 @@ async fn settle(
 ) -> Result<()> {
     let Some(asked) = asked::find_of_agent(tx, scope.agent()).await? else { return Ok(()) };
     let Some(outcome) = judge(running, status, &asked) else { return Ok(()) };
-    let problem = status.problems.iter().find(|problem| problem.code.starts_with("RC-10"));
+    let problem = status.problems.iter().find(|problem| [Area::Update, Area::Agent].contains(&Area::of(&problem.code)));
     let detail = problem.map(|problem| format!("{} {}", problem.code, problem.detail));
     let detail = detail.filter(|_| outcome != UpdateState::Updated);
     if asked::settle(tx, scope, &asked.version, outcome, detail.as_deref(), now).await? {

@@ -26,8 +26,11 @@ use rollcall_store::{
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{pace::Errand, refuse::Refused, room::Turn, standing};
-use crate::state::AppState;
+use super::{refuse::Refused, standing};
+use crate::{
+    admission::{Errand, Turn},
+    state::AppState,
+};
 
 /// A body that does not come in this time holds a connection for nothing.
 const BODY_DEADLINE: Duration = Duration::from_mins(2);
@@ -65,7 +68,7 @@ pub async fn verify<L: DeserializeOwned>(
     let proven = check_signature::<L>(state, jws, route.kind).await?;
     let (Proven { scope, claims, directory, .. }, kid) = check_sender(state, proven, "POST", route.path).await?;
     state.pace.pass(scope.agent(), route.errand)?;
-    let turn = state.room.enter(scope.agent(), &route, told_length(headers))?;
+    let turn = state.room.enter(scope.agent(), route.path, route.body_limit, told_length(headers))?;
     let body = read_body(body, route.body_limit).await?;
     claims.check_body(&BodyDigest::of(&body)).map_err(|_| Refusal::Unauthorized)?;
     Ok(Verified { scope, claims, kid, directory, jws: jws.to_owned(), body, _turn: turn })

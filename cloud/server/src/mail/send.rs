@@ -31,7 +31,8 @@ pub async fn send(state: &AppState, job: &JobScope, id: MailId) -> Result<(), Se
     drop(tx);
     match mail {
         Some(mail) if mail.sent_at.is_none() && mail.tried_at.is_some() => {
-            let cut_off = Setback::new(&catalogue::MAIL_UNKNOWN, "the program ended while it was sent");
+            let cut_off =
+                Setback::new(&catalogue::MAIL_UNKNOWN, "the program, or its database, ended while it was sent");
             Ok(give_up(state, job, id, &cut_off).await?)
         }
         Some(mail) if mail.sent_at.is_none() => carry(state, job, &mail).await,

@@ -76,6 +76,8 @@ async fn draw(
     errors: Vec<FieldError>,
 ) -> Result<PinningPage, PageError> {
     require(signed, Act::ViewCustomers)?;
+    // Before the transaction: a folder on a share may take its time.
+    let shelf = state.releases.shelf(state.now()).await;
     let mut opened = open(state, signed, slug, Place::tab(Tab::Agent, "Updates")).await?;
     opened.frame.notice = notice;
     opened.frame.refresh_without_script = None;
@@ -95,7 +97,6 @@ async fn draw(
         platforms.extend(agent.platform);
     }
     let pinned = pins::find(&mut opened.tx, &opened.scope).await?;
-    let shelf = state.releases.shelf(now).await;
     let mut upcoming = if pinned.is_some() { Vec::new() } else { list_upcoming(&mut opened.tx, &shelf, now).await? };
     upcoming.retain(|one| platforms.contains(&one.platform));
     let mut versions: Vec<String> = match &*shelf {

@@ -10,8 +10,9 @@ use axum::{
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     role::{Act, Reach},
-    rollout::{Delay, Ring, RolloutState, UpdateState, Window},
+    rollout::{Delay, RolloutState, UpdateState, Window},
 };
+use rollcall_protocol::catalogue;
 use rollcall_store::{
     Tx, customers,
     updates::{asked, delay, pins, window},
@@ -177,7 +178,7 @@ fn offer_of(shelf: &Shelf) -> Offer {
             "This cloud has no release folder; agents are updated by other means.".into(),
         ),
         Shelf::Unusable(why) => {
-            offer(Tone::Bad, "RC-8020 Release folder unusable", format!("Nobody is asked to update: {why}."))
+            offer(Tone::Bad, &catalogue::RELEASES.to_string(), format!("Nobody is asked to update: {why}."))
         }
         Shelf::Open(stock) => {
             let newest = stock.versions().first().map_or("none".to_owned(), ToString::to_string);
@@ -218,7 +219,7 @@ fn view_of(shown: Shown, may: May, now: DateTime<Utc>) -> RolloutView {
     });
     RolloutView {
         state,
-        ring: ring_words(rollout.ring),
+        ring: rollout.ring.in_words(),
         since: Moment::new(rollout.ring_since, now),
         version: rollout.version,
         platform: rollout.platform,
@@ -226,14 +227,6 @@ fn view_of(shown: Shown, may: May, now: DateTime<Utc>) -> RolloutView {
         numbers,
         can_pause,
         can_resume,
-    }
-}
-
-fn ring_words(ring: Ring) -> &'static str {
-    match ring {
-        Ring::First => "1 % of the agents, at least one",
-        Ring::Tenth => "10 % of the agents",
-        Ring::All => "all agents",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rollcall_domain::{
     agent::AgentState,
-    ids::{AgentId, CustomerId, DirectoryId},
+    ids::{AgentId, CustomerId, DirectoryId, JobId},
     role::Act,
 };
 use rollcall_protocol::desired::Order;
@@ -10,8 +10,10 @@ use rollcall_store::{
     AgentScope, WriteTx,
     agents::{self, Agent},
     directories, inbox,
+    jobs::{self, NewJob},
 };
 use serde_json::json;
+use uuid::Uuid;
 
 use super::who::{Note, ServiceError, Who};
 use crate::{
@@ -113,6 +115,7 @@ pub async fn revoke(state: &AppState, who: &Who, agent: AgentId) -> Result<(), S
     }
     agents::set_state(&mut tx, &scope, AgentState::Revoked, state.now()).await?;
     hand_over(&mut tx, state.now(), &scope, &before).await?;
+    settle_waiting(&mut tx, state, &scope).await?;
     tell(tx, state, who, &scope, &before, AgentState::Revoked, "agent.revoke").await
 }
 
@@ -130,7 +133,17 @@ pub async fn release(state: &AppState, who: &Who, agent: AgentId) -> Result<(), 
     agents::set_state(&mut tx, &scope, to, now).await?;
     let epoch = agents::begin_epoch(&mut tx, &scope, state.entropy.bytes(), before.epoch).await?;
     inbox::abandon_epochs_before(&mut tx, &scope, epoch, now).await?;
+    settle_waiting(&mut tx, state, &scope).await?;
     tell(tx, state, who, &scope, &before, to, "agent.release").await
+}
+
+/// Whole cycles that came in before the agent was stopped wait without a job: applied once it is released, refused once it
+/// is revoked.
+async fn settle_waiting(tx: &mut WriteTx, state: &AppState, scope: &AgentScope) -> Result<(), ServiceError> {
+    if inbox::count_waiting(tx, scope, Uuid::nil()).await?.parts > 0 {
+        jobs::enqueue(tx, NewJob::apply_cycle(scope, state.mint(JobId::mint), state.now())).await?;
+    }
+    Ok(())
 }
 
 /// One that stood by before the fork stands by after it, unless nobody reads the directory any more.

@@ -1,6 +1,6 @@
 //! Held removals: a human approves exactly the list they saw, or keeps the people.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,7 +17,7 @@ use rollcall_store::{
     directories,
     history::{self, By, NewLine},
     live::{self, Topic},
-    memberships::{self, Held, Membership},
+    memberships::{self, Held},
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -145,11 +145,9 @@ async fn decide_chunk(
     ids: &[AccountId],
 ) -> Result<(), ServiceError> {
     let now = state.now();
-    let mut of_account: HashMap<AccountId, Vec<Membership>> = HashMap::new();
-    for membership in memberships::list_of_accounts(tx, ids).await? {
-        of_account.entry(membership.account_id).or_default().push(membership);
-    }
+    let mut of_account = memberships::list_by_account(tx, ids).await?;
     let mut changed = Vec::with_capacity(ids.len());
+    let mut leaving = Vec::with_capacity(ids.len());
     let mut lines = Vec::with_capacity(ids.len());
     for (id, number) in ids.iter().zip(0_u32..) {
         let mut all = of_account.remove(id).unwrap_or_default();
@@ -160,7 +158,7 @@ async fn decide_chunk(
         let in_directory = all.iter().any(|membership| membership.state == MembershipState::Active);
         let in_snapshot = if in_directory { InSnapshot::Yes } else { InSnapshot::No };
         let after = account::decide_state(all.iter().map(|membership| membership.state));
-        accounts::set_leaving(tx, Leaving { id: *id, state: after, in_snapshot }, now).await?;
+        leaving.push(Leaving { id: *id, state: after, in_snapshot });
         lines.push(NewLine {
             id: HistoryId::from(mint_numbered(now, number, state.entropy.bytes())),
             account: *id,
@@ -177,6 +175,7 @@ async fn decide_chunk(
         });
         changed.push(decided);
     }
+    accounts::set_leaving(tx, &leaving, now).await?;
     memberships::upsert(tx, &changed).await?;
     history::insert(tx, &lines, By { run: None, actor: Some(&who.actor.name) }, now).await?;
     Ok(())

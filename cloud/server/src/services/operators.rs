@@ -92,6 +92,8 @@ pub async fn disable(state: &AppState, who: &Who, own: OperatorId, id: OperatorI
     }
     let now = state.now();
     let mut tx = state.db.write(&who.scope).await?;
+    // Two owners who disable each other at once: the second one counts when the first is done.
+    operators::hold_owners(&mut tx, &who.scope).await?;
     let operator = operators::find(&mut tx, &who.scope, id).await?.ok_or(ServiceError::NotFound)?;
     if operator.role == Role::Owner && operators::count_owners(&mut tx, &who.scope).await? <= 1 {
         return Err(ServiceError::invalid("operator", "The last owner cannot be disabled."));
@@ -104,4 +106,33 @@ pub async fn disable(state: &AppState, who: &Who, own: OperatorId, id: OperatorI
     who.note(&mut tx, now, "operator.disable", None, Note::of(id));
     tx.commit().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TestCloud, stories};
+
+    stories! { operators_are_the_same_on_postgres: [
+        two_owners_who_disable_each_other_leave_one,
+    ] }
+
+    async fn two_owners_who_disable_each_other_leave_one(cloud: TestCloud) {
+        let (state, who) = (&cloud.state, &cloud.who);
+        for round in 0..5 {
+            let invite = async |name: &str| {
+                let email = format!("{name}{round}@msp.example");
+                invite(state, who, &Invitation { name: name.to_owned(), email, role: Role::Owner }).await.unwrap().0
+            };
+            let (ana, ben) = (invite("Ana").await, invite("Ben").await);
+
+            let (by_ana, by_ben) = tokio::join!(disable(state, who, ana, ben), disable(state, who, ben, ana));
+
+            assert_ne!(by_ana.is_ok(), by_ben.is_ok(), "{by_ana:?} {by_ben:?}");
+            let mut tx = cloud.db().read(&who.scope).await.unwrap();
+            assert_eq!(operators::count_owners(&mut tx, &who.scope).await.unwrap(), 1);
+            drop(tx);
+            cloud.run_sql("update operators set role = 'auditor'").await;
+        }
+    }
 }

@@ -41,15 +41,20 @@ pub async fn pause(state: &AppState, who: &Who, target: Target, wish: Wish) -> R
         return Err(ServiceError::invalid("until", "lies in the past"));
     }
     let pause = Pause { at: now, until: wish.until, reason, by: who.actor.name.clone() };
-    set(state, who, target, Some(&pause)).await
+    set(state, who, target, &Turn::Pause(pause)).await
 }
 
 pub async fn resume(state: &AppState, who: &Who, target: Target) -> Result<(), ServiceError> {
-    set(state, who, target, None).await
+    set(state, who, target, &Turn::Resume).await
+}
+
+enum Turn {
+    Pause(Pause),
+    Resume,
 }
 
 /// Row, audit line and the agents' new desired state together: the agents hear of it within about a second.
-async fn set(state: &AppState, who: &Who, target: Target, pause: Option<&Pause>) -> Result<(), ServiceError> {
+async fn set(state: &AppState, who: &Who, target: Target, turn: &Turn) -> Result<(), ServiceError> {
     who.may(Act::Pause)?;
     let now = state.now();
     let mut tx = state.db.write(&who.scope).await?;
@@ -59,26 +64,39 @@ async fn set(state: &AppState, who: &Who, target: Target, pause: Option<&Pause>)
                 return Err(ServiceError::Forbidden { needed: Role::Admin });
             }
             agents::renew_desired_of_msp(&mut tx, &who.scope).await?;
-            msps::set_pause(&mut tx, &who.scope, pause).await?;
+            match turn {
+                Turn::Pause(pause) => msps::set_pause(&mut tx, &who.scope, pause).await?,
+                Turn::Resume => msps::end_pause(&mut tx, &who.scope, now).await?,
+            }
             (None, tx.msp().to_string())
         }
         Target::Customer(id) => {
             let (scope, _) = who.customer(&mut tx, id).await?;
-            customers::set_pause(&mut tx, &scope, pause).await?;
+            match turn {
+                Turn::Pause(pause) => customers::set_pause(&mut tx, &scope, pause).await?,
+                Turn::Resume => customers::end_pause(&mut tx, &scope, now).await?,
+            }
             agents::renew_desired_of_customer(&mut tx, &scope).await?;
             (Some(id), id.to_string())
         }
         Target::Import(id, import) => {
             let (scope, _) = who.customer(&mut tx, id).await?;
-            if !imports::set_pause(&mut tx, &scope, import, pause).await? {
+            let is_there = match turn {
+                Turn::Pause(pause) => imports::set_pause(&mut tx, &scope, import, pause).await?,
+                Turn::Resume => imports::end_pause(&mut tx, &scope, import, now).await?,
+            };
+            if !is_there {
                 return Err(ServiceError::NotFound);
             }
             agents::renew_desired_of_customer(&mut tx, &scope).await?;
             (Some(id), import.to_string())
         }
     };
-    let action = if pause.is_some() { "pause" } else { "resume" };
-    let note = Note { object: Some(object), before: None, after: pause.map(|pause| json!(pause)) };
+    let (action, after) = match turn {
+        Turn::Pause(pause) => ("pause", Some(json!(pause))),
+        Turn::Resume => ("resume", None),
+    };
+    let note = Note { object: Some(object), before: None, after };
     who.note(&mut tx, now, action, customer, note);
     let event = Event { customer, ..Event::of(tx.msp(), Topic::Customer) };
     tx.tell(event);

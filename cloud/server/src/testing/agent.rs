@@ -249,16 +249,21 @@ impl TestAgent {
         let mut sealed = Vec::new();
         for (body, part) in bodies.into_iter().zip(1..) {
             let told = self.part(cloud, kind, base, cycle, (part, parts), body.items);
-            let link = BatchLink { chain: self.head, cycle: told };
-            let claims: BatchClaims = self.claims(cloud, path::BATCHES, &body.bytes, link);
-            let jws = jws::sign(Kind::Batch, &self.key, &claims).unwrap();
-            self.head = self.head.then(Hash::of(jws.as_bytes()));
-            sealed.push(Sealed { jws, body: body.bytes });
+            sealed.push(self.seal_part(cloud, told, body.bytes));
         }
         sealed
     }
 
-    fn part(
+    /// One batch that says this of itself, chained to the one before.
+    pub fn seal_part(&mut self, cloud: &TestCloud, told: CyclePart, body: Vec<u8>) -> Sealed {
+        let link = BatchLink { chain: self.head, cycle: told };
+        let claims: BatchClaims = self.claims(cloud, path::BATCHES, &body, link);
+        let jws = jws::sign(Kind::Batch, &self.key, &claims).unwrap();
+        self.head = self.head.then(Hash::of(jws.as_bytes()));
+        Sealed { jws, body }
+    }
+
+    pub fn part(
         &self,
         cloud: &TestCloud,
         kind: CycleKind,

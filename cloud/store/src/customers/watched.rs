@@ -16,7 +16,8 @@ pub struct Watched {
     /// The agent that reads it.
     pub seen_at: Option<DateTime<Utc>>,
     pub last_good_run_at: Option<DateTime<Utc>>,
-    /// When the oldest import that nobody has paused was made.
+    /// Since when an import has been wanted: the oldest that was never paused since it was made, one that was since the end
+    /// of its pause, whether or not that has come.
     pub wanted_since: Option<DateTime<Utc>>,
     pub last_result: Option<String>,
     pub last_code: Option<String>,
@@ -44,9 +45,8 @@ const WATCHED: &str = "
         (select r.finished_at from runs r
             where r.msp_id = d.msp_id and r.directory_id = d.id and r.result in ('ok', 'partial')
             order by r.id desc limit 1) as last_good_run_at,
-        (select min(i.created_at) from imports i
-            where i.msp_id = d.msp_id and i.directory_id = d.id and i.deleted_at is null
-                and i.paused_at is null) as wanted_since,
+        (select min(case when i.paused_at is null then i.created_at else i.paused_until end) from imports i
+            where i.msp_id = d.msp_id and i.directory_id = d.id and i.deleted_at is null) as wanted_since,
         r.result as last_result, r.reason_code as last_code, r.finished_at as last_run_at
     from directories d
     join agents a on a.msp_id = d.msp_id and a.id = d.agent_id

@@ -36,3 +36,19 @@ pub async fn the_list_is_paged_by_name_and_searched_literally(test: TestDb) {
         assert_eq!(customers::list(&mut tx, &msp, &page).await.unwrap().len(), found, "{search}");
     }
 }
+
+/// What is read together belongs together: a list and its count, instructions and their number.
+pub async fn a_reader_sees_one_moment(test: TestDb) {
+    let db = &test.db;
+    let msp = msp(db, 1).await;
+    customer(db, &msp, 1, "Contoso GmbH").await;
+    let mut tx = db.read(&msp).await.unwrap();
+    assert_eq!(customers::count(&mut tx, &msp).await.unwrap(), 1);
+
+    customer(db, &msp, 2, "Fabrikam GmbH").await;
+
+    assert_eq!(customers::count(&mut tx, &msp).await.unwrap(), 1, "as when it began");
+    drop(tx);
+    let mut tx = db.read(&msp).await.unwrap();
+    assert_eq!(customers::count(&mut tx, &msp).await.unwrap(), 2);
+}

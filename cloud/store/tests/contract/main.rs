@@ -50,6 +50,7 @@ promises![
     audit::the_log_cannot_be_rewritten,
     customers::names_that_sound_alike_get_addresses_of_their_own,
     customers::the_list_is_paged_by_name_and_searched_literally,
+    customers::a_reader_sees_one_moment,
     signing_in::a_session_ends_by_idleness_and_at_last_by_age,
     signing_in::a_disabled_operator_is_out_at_once,
     signing_in::one_name_may_serve_two_tenants_and_each_keeps_its_own,

@@ -4,6 +4,7 @@ use super::{
     attribute::{Attr, Syntax},
     entry::EntryId,
     forest::Forest,
+    index::Index,
     reading::{Links, Reading},
     sid::Sid,
     view::View,
@@ -70,6 +71,29 @@ impl Test {
 
     pub fn matches(&self, forest: &Forest, id: EntryId, view: &View) -> bool {
         self.verdict(forest, id, view) == Some(true)
+    }
+
+    /// The objects that can match, and perhaps more. `None` if only looking at each one tells.
+    pub fn candidates(&self, index: &Index) -> Option<Vec<EntryId>> {
+        match self {
+            Test::And(tests) => tests.iter().filter_map(|test| test.candidates(index)).min_by_key(Vec::len),
+            Test::Or(tests) => {
+                let each: Option<Vec<_>> = tests.iter().map(|test| test.candidates(index)).collect();
+                each.map(|each| each.concat())
+            }
+            Test::Equal(attr, Wanted::Text(text)) => index.find(*attr, text),
+            Test::Equal(attr, Wanted::Number(number)) => index.find(*attr, &number.to_string()),
+            Test::Equal(_, Wanted::Bytes(_) | Wanted::Object { .. })
+            | Test::Not(_)
+            | Test::Undefined
+            | Test::Present(_)
+            | Test::Like(..)
+            | Test::AtLeast(..)
+            | Test::AtMost(..)
+            | Test::AllBits(..)
+            | Test::AnyBit(..)
+            | Test::InChain(..) => None,
+        }
     }
 
     /// Three-valued: `None` where the filter says nothing about the object.

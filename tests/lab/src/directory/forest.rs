@@ -7,10 +7,14 @@ use super::{
     attribute::Attr,
     dn::{self, RelativeName},
     entry::{Entry, EntryId, Life, Values},
+    index::{Index, Worth},
     sid::Sid,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::OnceLock,
+};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -51,6 +55,8 @@ pub struct Landmarks {
 #[derive(Debug, Clone)]
 pub struct Forest {
     entries: Vec<Entry>,
+    /// Made by the first search that needs it.
+    index: OnceLock<Index>,
     by_guid: HashMap<Uuid, EntryId>,
     by_place: HashMap<(Option<EntryId>, String), EntryId>,
     /// DNS name, `lab.example`.
@@ -102,6 +108,7 @@ impl Forest {
         let controller = Controller { name: controller_name.to_owned(), invocation_id: chance.guid(), clock_ahead: 0 };
         let mut forest = Self {
             entries: Vec::new(),
+            index: OnceLock::new(),
             by_guid: HashMap::new(),
             by_place: HashMap::new(),
             domain_name: domain_name.to_owned(),
@@ -134,10 +141,17 @@ impl Forest {
     }
 
     pub(super) fn entry_mut(&mut self, id: EntryId) -> &mut Entry {
+        if self.index.get_mut().is_some_and(|index| index.note_change(id) == Worth::MakingAnew) {
+            self.index.take();
+        }
         &mut self.entries[id.0 as usize]
     }
 
-    pub fn ids(&self) -> impl Iterator<Item = EntryId> + use<> {
+    pub(super) fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(&self.entries))
+    }
+
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = EntryId> + use<> {
         (0..u32::try_from(self.entries.len()).unwrap_or(u32::MAX)).map(EntryId)
     }
 

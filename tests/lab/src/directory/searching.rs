@@ -29,17 +29,32 @@ pub enum Domain {
 
 pub fn find(forest: &Forest, search: &Search, view: &View, domain: Domain) -> Result<Found, Outcome> {
     let base = resolve(forest, &search.base, view)?;
+    let test = Test::compile(&search.filter, forest);
     let candidates = match search.scope {
         Scope::Base => vec![base],
         Scope::OneLevel => forest.entry(base).children.iter().copied().collect(),
-        Scope::Subtree => forest.subtree(base),
+        Scope::Subtree => {
+            let below = forest.subtree(base);
+            match test.candidates(forest.index()) {
+                Some(few) => only(forest, below, &few),
+                None => below,
+            }
+        }
     };
-    let test = Test::compile(&search.filter, forest);
     let visible = |id: &EntryId| view.shows(forest.entry(*id)) && test.matches(forest, *id, view);
     let ids = candidates.into_iter().filter(visible).collect();
     let at_root = base == forest.landmarks.domain && search.scope == Scope::Subtree;
     let references = if at_root && domain == Domain::WithReferences { references(forest) } else { Vec::new() };
     Ok(Found { ids, references })
+}
+
+/// The order of the tree stays.
+fn only(forest: &Forest, below: Vec<EntryId>, few: &[EntryId]) -> Vec<EntryId> {
+    let mut is_one = vec![false; forest.ids().len()];
+    for id in few {
+        is_one[id.0 as usize] = true;
+    }
+    below.into_iter().filter(|id| is_one[id.0 as usize]).collect()
 }
 
 /// What a domain controller adds to a subtree search at the root of its domain.

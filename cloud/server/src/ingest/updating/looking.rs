@@ -3,13 +3,9 @@
 //! A look is a transaction of its own, ahead of the check-in that gave the occasion: it takes the rollout's row first and
 //! agents' rows after it, and a check-in that already held its agent's row would wait for another that waits for it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use chrono::{DateTime, TimeDelta, Utc};
-use rollcall_domain::{
-    ids::MspId,
-    rollout::{Bounds, Member, Next, Ring, RolloutState, Step, Tally, advance, begin as first_cutoff, decide, place},
+use chrono::{DateTime, Utc};
+use rollcall_domain::rollout::{
+    Bounds, Member, Next, RolloutState, Step, Tally, advance, begin as first_cutoff, decide, place,
 };
 use rollcall_protocol::{checkin::AgentStatus, update::Version};
 use rollcall_store::{
@@ -25,33 +21,9 @@ use serde_json::json;
 
 use crate::{
     mail::{self, RolloutStopped},
-    releases::{Shelf, Supply},
+    releases::{LOOK_EVERY, Shelf, Supply},
     state::AppState,
 };
-
-/// How often a rollout is looked at, however many agents check in.
-const LOOK_EVERY: TimeDelta = TimeDelta::minutes(1);
-
-/// When this process last looked at which rollout. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Looks(Arc<Mutex<HashMap<Subject, DateTime<Utc>>>>);
-
-/// Version and platform at one tenant.
-type Subject = (MspId, String, String);
-
-impl Looks {
-    /// Whether it is time; if so, it has been done.
-    fn take(&self, msp: MspId, version: &str, platform: &str, now: DateTime<Utc>) -> bool {
-        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (msp, version.to_owned(), platform.to_owned());
-        if looks.get(&key).is_some_and(|at| now - *at < LOOK_EVERY && now >= *at) {
-            return false;
-        }
-        looks.retain(|_, at| now - *at < LOOK_EVERY);
-        looks.insert(key, now);
-        true
-    }
-}
 
 /// By any agent that checks in: also one that has the version, or whose customer is pinned, shows that the cloud is there.
 pub async fn look(state: &AppState, scope: &AgentScope, status: &AgentStatus, shelf: &Shelf) -> Result<()> {
@@ -153,17 +125,9 @@ async fn tell_of_stop(tx: &mut WriteTx, state: &AppState, rollout: &Rollout) -> 
     let page = format!("{}/updates", state.public_url);
     let reason = rollout.reason.as_deref().unwrap_or_default();
     let version = format!("{} ({})", rollout.version, rollout.platform);
-    let letter = RolloutStopped { version: &version, ring: ring_words(rollout.ring), reason, page: &page }.write()?;
+    let letter = RolloutStopped { version: &version, ring: rollout.ring.in_words(), reason, page: &page }.write()?;
     let about = format!("{version} {}", rollout.looked_at.to_rfc3339());
     mail::tell_managers(tx, state, "rollout_stopped", &about, &letter).await
-}
-
-const fn ring_words(ring: Ring) -> &'static str {
-    match ring {
-        Ring::First => "one agent in a hundred",
-        Ring::Tenth => "one agent in ten",
-        Ring::All => "all agents",
-    }
 }
 
 async fn list_members(tx: &mut Tx, newest: &Version, platform: &str, now: DateTime<Utc>) -> Result<Vec<Member>> {

@@ -1,10 +1,13 @@
 //! A release waits as many days as the MSP says; then the rings, the hours and the pins hold as ever.
 
 use chrono::{DateTime, Utc};
-use rollcall_domain::rollout::Delay;
+use rollcall_domain::rollout::{Delay, Window};
 
 use super::*;
-use crate::services::ServiceError;
+use crate::{
+    services::{ServiceError, updates as acts},
+    testing::stories,
+};
 
 stories! { delays_are_the_same_on_postgres: [
     a_release_reaches_nobody_before_its_day_and_then_one_agent_first,

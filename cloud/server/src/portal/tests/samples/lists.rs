@@ -1,25 +1,18 @@
 //! Samples of the pages that list things of all customers.
 
 use chrono::{NaiveDate, TimeDelta};
-use rollcall_protocol::catalogue;
 
 use super::{
-    cast::{NAMES, ago, chips, frame, healthy, now, runs},
+    cast::{NAMES, ago, chips, frame, healthy, runs},
     draw,
 };
 use crate::portal::{
     agents::{AgentRow, AgentsPage},
-    audit::{AuditPage, AuditRow},
     customers::{AddCustomerPage, CustomerRow, CustomersPage},
     dashboard::{DashboardPage, Need, Tile},
-    delaying::UpcomingRow,
     people::{PeopleList, PeoplePage, PersonRow},
-    person::Fact,
     runs::RunsPage,
-    settings::{KeyRow, Named, NewLink, OperatorRow, SessionRow, SettingsPage},
-    system::{DeadJob, SystemPage},
-    updates::{FailureRow, Numbers, Offer, PinRow, RolloutView, UpdatesPage, VersionRow},
-    view::{DayBars, FieldError, Link, Moment, Pager, Pill, Section, Step, StepState, Tone, Trouble, chart::Day},
+    view::{DayBars, FieldError, Link, Pager, Pill, Section, Step, StepState, Tone, Trouble, chart::Day},
 };
 
 pub fn all() -> Vec<(&'static str, String)> {
@@ -50,27 +43,6 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("runs_none", draw(&RunsPage { runs: vec![], held: vec![], held_total: 0, ..runs_page() })),
         ("agents", draw(&agents())),
         ("agents_none", draw(&AgentsPage { rows: vec![], ..agents() })),
-        ("settings", draw(&settings())),
-        (
-            "settings_new_key",
-            draw(&SettingsPage {
-                new_key: Some("rck_EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE".into()),
-                new_link: Some(NewLink {
-                    to: "Joe Park".into(),
-                    address: "https://rollcall.northwind.example/login/EXAMPLE".into(),
-                    expires: ago(-60),
-                }),
-                ..settings()
-            }),
-        ),
-        (
-            "settings_helpdesk",
-            draw(&SettingsPage { may_manage_keys: false, may_manage_operators: false, ..settings() }),
-        ),
-        ("audit", draw(&audit())),
-        ("audit_none", draw(&AuditPage { rows: vec![], ..audit() })),
-        ("system", draw(&system())),
-        ("system_dead_job", draw(&busy_system())),
     ]
 }
 
@@ -335,242 +307,5 @@ fn agents() -> AgentsPage {
             ),
         ],
         pager: Pager::default(),
-    }
-}
-
-#[expect(clippy::too_many_lines, reason = "one table, read top to bottom")]
-fn settings() -> SettingsPage {
-    SettingsPage {
-        frame: frame("Settings", Section::Settings),
-        errors: vec![],
-        new_key: None,
-        new_link: None,
-        may_manage_keys: true,
-        keys: vec![KeyRow {
-            id: "key_1".into(),
-            name: "RMM script".into(),
-            prefix: "rck_7Qm2".into(),
-            role: "engineer".into(),
-            reach: "all".into(),
-            created: ago(60 * 24 * 9),
-            by: "Ana Ortiz".into(),
-            last_used: Some(ago(6)),
-            state: Pill::new(Tone::Good, "Active"),
-            can_revoke: true,
-        }],
-        customers: vec![Named { id: "cus_1".into(), name: "Contoso Legal LLP".into() }],
-        may_manage_operators: true,
-        operators: vec![
-            OperatorRow {
-                id: "opr_1".into(),
-                name: "Ana Ortiz".into(),
-                email: "ana@northwind.example".into(),
-                role: "owner".into(),
-                reach: "all".into(),
-                state: Pill::new(Tone::Good, "Active"),
-                can_link: false,
-                can_disable: false,
-            },
-            OperatorRow {
-                id: "opr_2".into(),
-                name: "Joe Park".into(),
-                email: "joe@northwind.example".into(),
-                role: "helpdesk".into(),
-                reach: "2 customers".into(),
-                state: Pill::new(Tone::Info, "Invited"),
-                can_link: true,
-                can_disable: true,
-            },
-        ],
-        sessions: vec![
-            SessionRow {
-                id: "a".into(),
-                device: "Firefox on Windows".into(),
-                ip: "203.0.113.7".into(),
-                created: ago(90),
-                seen: ago(0),
-                is_this: true,
-            },
-            SessionRow {
-                id: "b".into(),
-                device: "Safari on iPhone".into(),
-                ip: "198.51.100.20".into(),
-                created: ago(4_000),
-                seen: ago(800),
-                is_this: false,
-            },
-        ],
-    }
-}
-
-fn audit() -> AuditPage {
-    let row =
-        |minutes: i64, actor: &str, action: &str, customer: &str, object: &str, detail: &str, source: &str| AuditRow {
-            at: Moment::exact(now() - TimeDelta::minutes(minutes)),
-            actor: actor.into(),
-            action: action.into(),
-            customer: customer.into(),
-            object: object.into(),
-            detail: detail.into(),
-            source: source.into(),
-            ip: "203.0.113.7".into(),
-        };
-    AuditPage {
-        frame: frame("Audit", Section::Audit),
-        rows: vec![
-            row(
-                3,
-                "Ana Ortiz",
-                "sync_now",
-                "Contoso Legal LLP",
-                "cus_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b21",
-                "",
-                "portal",
-            ),
-            row(
-                50,
-                "RMM script",
-                "create_enrol_token",
-                "Tailspin Toys",
-                "tok_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b21",
-                "",
-                "api",
-            ),
-            row(
-                700,
-                "Joe Park",
-                "pause",
-                "Müller & Söhne GmbH",
-                "cus_0191f2c4-7b1e-7c3a-9c55-0d8f6f1f4b22",
-                "before: running\nafter: paused, Server migration",
-                "portal",
-            ),
-        ],
-        pager: Pager::default(),
-    }
-}
-
-fn busy_system() -> SystemPage {
-    SystemPage {
-        dead: vec![DeadJob {
-            id: "job_0191".into(),
-            kind: "send_mail".into(),
-            since: ago(300),
-            fault: &catalogue::MAIL_UNKNOWN,
-            detail: Some("the program ended while it was sent".into()),
-        }],
-        outlived_restore: 3,
-        ..system()
-    }
-}
-
-fn system() -> SystemPage {
-    SystemPage {
-        frame: frame("System", Section::System),
-        facts: vec![
-            Fact::new("Version", "0.1.0"),
-            Fact::new("Database", "SQLite"),
-            Fact::new("Public address", "https://rollcall.northwind.example").mono(),
-        ],
-        work: vec![
-            Fact::new("Jobs waiting", "0"),
-            Fact::new("Oldest waits", "none"),
-            Fact::new("Planned for later", "2, next 27 Nov, 09:14 UTC"),
-            Fact::new("Given up", "0"),
-        ],
-        outlived_restore: 0,
-        dead: vec![],
-    }
-}
-
-pub fn of_updates() -> Vec<(&'static str, String)> {
-    vec![("updates", draw(&updates())), ("updates_none", draw(&no_updates()))]
-}
-
-fn upcoming() -> UpcomingRow {
-    UpcomingRow {
-        version: "1.4.2".into(),
-        platform: "x86_64-windows".into(),
-        day: "24 Nov 2026".into(),
-        published: ago(7_200),
-    }
-}
-
-fn updates() -> UpdatesPage {
-    UpdatesPage {
-        frame: frame("Updates", Section::Agents),
-        errors: vec![],
-        offer: Offer {
-            tone: Tone::Good,
-            title: "Newest release 1.3.0".into(),
-            detail: "Signed and current until 20 Dec 2026.".into(),
-        },
-        rollouts: vec![
-            RolloutView {
-                version: "1.3.0".into(),
-                platform: "x86_64-windows".into(),
-                state: Pill::new(Tone::Info, "Running").with_icon("refresh-cw"),
-                ring: "10 % of the agents",
-                since: ago(180),
-                why: Some("Agents run it. More are asked when each of them has done so for a day.".into()),
-                numbers: Some(Numbers { asked: 21, updated: 20, taken_back: 1, silent: 0, left_behind: 0 }),
-                can_pause: true,
-                can_resume: false,
-            },
-            RolloutView {
-                version: "1.2.9".into(),
-                platform: "x86_64-windows".into(),
-                state: Pill::new(Tone::Bad, "Stopped by itself"),
-                ring: "1 % of the agents, at least one",
-                since: ago(9_000),
-                why: Some("1 of 2 agents went back or fell silent".into()),
-                numbers: None,
-                can_pause: false,
-                can_resume: false,
-            },
-        ],
-        upcoming: vec![upcoming()],
-        delay_days: 7,
-        most_delay_days: 30,
-        window: Some(("22:00".into(), "05:00".into())),
-        versions: vec![
-            VersionRow { version: "1.2.8".into(), agents: 188 },
-            VersionRow { version: "1.3.0".into(), agents: 20 },
-        ],
-        failures: vec![FailureRow {
-            host: "CL-DC02".into(),
-            href: "#".into(),
-            version: "1.3.0".into(),
-            state: Pill::new(Tone::Bad, "Went back").with_icon("history"),
-            detail: "RC-1050 version 1.3.0: it did not reach the cloud in time".into(),
-            at: Some(ago(35)),
-        }],
-        pins: vec![PinRow {
-            customer: "Contoso Legal LLP".into(),
-            href: "#".into(),
-            version: "1.2.8".into(),
-            by: "Ana Ortiz".into(),
-            at: ago(4_000),
-        }],
-        may_manage: true,
-    }
-}
-
-fn no_updates() -> UpdatesPage {
-    UpdatesPage {
-        offer: Offer {
-            tone: Tone::Calm,
-            title: "No releases here".into(),
-            detail: "This cloud has no release folder; agents are updated by other means.".into(),
-        },
-        rollouts: vec![],
-        upcoming: vec![],
-        delay_days: 0,
-        window: None,
-        versions: vec![],
-        failures: vec![],
-        pins: vec![],
-        may_manage: false,
-        ..updates()
     }
 }

@@ -2,7 +2,13 @@
 
 mod cast;
 mod lists;
+mod administration;
+mod updates;
 mod customer_pages;
+mod import_pages;
+mod person_pages;
+mod run_pages;
+mod agent_pages;
 
 use askama::Template;
 
@@ -17,8 +23,13 @@ use crate::portal::{
 pub fn all() -> Vec<(String, String)> {
     let mut pages = alone();
     pages.extend(lists::all());
-    pages.extend(lists::of_updates());
+    pages.extend(administration::all());
+    pages.extend(updates::all());
     pages.extend(customer_pages::all());
+    pages.extend(import_pages::all());
+    pages.extend(person_pages::all());
+    pages.extend(run_pages::all());
+    pages.extend(agent_pages::all());
     pages.into_iter().map(|(name, html)| (name.to_owned(), html)).collect()
 }
 

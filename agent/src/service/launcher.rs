@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use rollcall_protocol::catalogue;
 
-use super::child::Running;
-use super::choose::{self, Choice, Seen};
-use super::files::Disk;
-use super::ledger::{Installed, Ledger, Why};
-use super::store::Store;
+use super::supervisor;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::lock;
 use crate::identity::Identity;
 use crate::log::Reader;
-use crate::service::{keeping, supervisor};
+use crate::update::child::Running;
+use crate::update::choose::{self, Choice, Seen};
+use crate::update::files::Disk;
+use crate::update::ledger::{Installed, Ledger, Why};
+use crate::update::store::Store;
 use crate::version;
 
 /// What the launcher is told from outside.
@@ -243,8 +244,7 @@ const LINGER: Duration = Duration::from_secs(5);
 pub async fn wait_for_lock(config: &Config) {
     let store = Store::new(&config.data_dir);
     let deadline = tokio::time::Instant::now() + LINGER;
-    while store.remembered().is_some() && keeping::is_locked(&config.data_dir) && tokio::time::Instant::now() < deadline
-    {
+    while store.remembered().is_some() && lock::is_held(&config.data_dir) && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -8,8 +8,6 @@ use rollcall_domain::ids::AgentId;
 use rollcall_protocol::{answer::Refusal, limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::verify::Route;
-
 /// Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Room(Arc<Inner>);
@@ -56,11 +54,17 @@ impl Room {
         take(&self.0.strangers, told, limits::MESSAGE)
     }
 
-    /// Before the body is read; `told` is what the request says of its length.
-    pub fn enter(&self, agent: AgentId, route: &Route, told: Option<usize>) -> Result<Turn, Refusal> {
-        let budget = if route.body_limit > limits::MESSAGE { &self.0.batches } else { &self.0.messages };
-        let bytes = take(budget, told, route.body_limit)?;
-        let place = (agent, route.path);
+    /// Before the body is read. It may have `limit` bytes on this route; `told` is what the request says of its length.
+    pub fn enter(
+        &self,
+        agent: AgentId,
+        route: &'static str,
+        limit: usize,
+        told: Option<usize>,
+    ) -> Result<Turn, Refusal> {
+        let budget = if limit > limits::MESSAGE { &self.0.batches } else { &self.0.messages };
+        let bytes = take(budget, told, limit)?;
+        let place = (agent, route);
         if self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(place) {
             Ok(Turn { room: self.clone(), place, _bytes: bytes })
         } else {
@@ -92,16 +96,18 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_protocol::{jws::Kind, path};
+    use rollcall_protocol::path;
     use uuid::Uuid;
 
     use super::*;
-    use crate::ingest::pace::Errand;
 
-    const CHECKIN: Route =
-        Route { kind: Kind::Request, path: path::CHECKIN, body_limit: limits::MESSAGE, errand: Errand::CheckIn };
-    const BATCH: Route =
-        Route { kind: Kind::Batch, path: path::BATCHES, body_limit: limits::BODY_COMPRESSED, errand: Errand::Batch };
+    fn check_in(room: &Room, number: u128, told: Option<usize>) -> Result<Turn, Refusal> {
+        room.enter(agent(number), path::CHECKIN, limits::MESSAGE, told)
+    }
+
+    fn batch(room: &Room, number: u128, told: Option<usize>) -> Result<Turn, Refusal> {
+        room.enter(agent(number), path::BATCHES, limits::BODY_COMPRESSED, told)
+    }
 
     fn agent(number: u128) -> AgentId {
         Uuid::from_u128(number).into()
@@ -110,23 +116,23 @@ mod tests {
     #[test]
     fn an_agent_has_one_request_of_a_kind_under_way() {
         let room = Room::default();
-        let first = room.enter(agent(1), &CHECKIN, Some(2_000)).unwrap();
-        assert_eq!(room.enter(agent(1), &CHECKIN, Some(1)).err(), Some(Refusal::Busy { retry_after_seconds: SOON }));
-        assert!(room.enter(agent(1), &BATCH, Some(1)).is_ok(), "another kind");
-        assert!(room.enter(agent(2), &CHECKIN, Some(1)).is_ok(), "another agent");
+        let first = check_in(&room, 1, Some(2_000)).unwrap();
+        assert_eq!(check_in(&room, 1, Some(1)).err(), Some(Refusal::Busy { retry_after_seconds: SOON }));
+        assert!(batch(&room, 1, Some(1)).is_ok(), "another kind");
+        assert!(check_in(&room, 2, Some(1)).is_ok(), "another agent");
         drop(first);
-        assert!(room.enter(agent(1), &CHECKIN, Some(1)).is_ok());
+        assert!(check_in(&room, 1, Some(1)).is_ok());
     }
 
     #[test]
     fn bodies_under_way_have_a_budget_and_slow_batches_stop_no_check_in() {
         let room = Room::of(KIB, 8 * KIB, KIB);
-        let first = room.enter(agent(1), &BATCH, None).unwrap();
-        let _second = room.enter(agent(2), &BATCH, None).unwrap();
-        assert_eq!(room.enter(agent(3), &BATCH, Some(1)).err(), Some(Refusal::Busy { retry_after_seconds: LATER }));
-        assert!(room.enter(agent(3), &CHECKIN, Some(1)).is_ok());
+        let first = batch(&room, 1, None).unwrap();
+        let _second = batch(&room, 2, None).unwrap();
+        assert_eq!(batch(&room, 3, Some(1)).err(), Some(Refusal::Busy { retry_after_seconds: LATER }));
+        assert!(check_in(&room, 3, Some(1)).is_ok());
         drop(first);
-        assert!(room.enter(agent(3), &BATCH, Some(1)).is_ok());
+        assert!(batch(&room, 3, Some(1)).is_ok());
     }
 
     #[test]
@@ -134,7 +140,7 @@ mod tests {
         let room = Room::of(KIB, KIB, KIB);
         let slow: Vec<_> = (0..4).map(|_| room.admit_stranger(None).unwrap()).collect();
         assert_eq!(room.admit_stranger(Some(1)).err(), Some(Refusal::Busy { retry_after_seconds: LATER }));
-        assert!(room.enter(agent(1), &CHECKIN, Some(1)).is_ok(), "no agent waits for them");
+        assert!(check_in(&room, 1, Some(1)).is_ok(), "no agent waits for them");
         drop(slow);
         assert!(room.admit_stranger(Some(1)).is_ok());
     }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use rollcall_protocol::catalogue::{self, Fault};
+use rollcall_protocol::catalogue::{self, Area, Fault};
 use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::chain::Epoch;
 use rollcall_protocol::checkin::{
@@ -16,12 +16,17 @@ use rollcall_protocol::update::report::UpdateReport;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use super::machine;
-use super::problems::Problems;
+mod problems;
+
+use crate::config::Config;
 use crate::cycle::concern::Concern;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::folder::{instructions, kept};
+use crate::machine;
 use crate::spool::outgoing::{Acknowledged, Waiting};
+use crate::spool::state::State;
+use problems::Problems;
 
 /// Shared by the tasks of one `run`.
 #[derive(Debug)]
@@ -103,6 +108,16 @@ impl Desk {
         };
         if let Some(report) = &last_cycle {
             desk.remember(report);
+        }
+        desk
+    }
+
+    /// As the last process left it.
+    pub fn open(config: &Config, desired: Option<DesiredState>, state: Option<&State>, now: DateTime<Utc>) -> Self {
+        let obeyed = instructions::in_force(state).version;
+        let desk = Self::new(desired, obeyed, kept::REPORT.find(&config.data_dir), now);
+        if let Some(ceiling) = kept::ceiling(config) {
+            desk.set_ceiling(ceiling);
         }
         desk
     }
@@ -306,9 +321,10 @@ impl Desk {
 
     /// A batch arrived. That another one was set aside stays told until a whole cycle has arrived.
     pub fn clear_sending(&self, acknowledged: Acknowledged) {
+        let is_of_sending = |code: &str| [Area::Line, Area::Exchange].contains(&Area::of(code));
         let is_mended = |code: &str| match acknowledged {
-            Acknowledged::Part => code.starts_with("RC-3") && code != catalogue::BATCH_POISONED.code,
-            Acknowledged::Cycle => code.starts_with("RC-3") || code == catalogue::SPOOL_REBUILT.code,
+            Acknowledged::Part => is_of_sending(code) && code != catalogue::BATCH_POISONED.code,
+            Acknowledged::Cycle => is_of_sending(code) || code == catalogue::SPOOL_REBUILT.code,
         };
         self.shown().problems.clear(|code| is_mended(code) || code == catalogue::NOT_WRITABLE.code);
     }
@@ -317,8 +333,16 @@ impl Desk {
         self.shown().problems.clear(|code| code == fault.code);
     }
 
-    /// Forgets every problem of one kind: all that can be wrong on the way to the cloud begins with `RC-30`.
-    pub fn clear_all(&self, prefix: &str) {
-        self.shown().problems.clear(|code| code.starts_with(prefix));
+    /// The cloud was reached.
+    pub fn clear_line(&self) {
+        self.shown().problems.clear(|code| Area::of(code) == Area::Line);
+    }
+
+    /// Another version is wanted, or none. What became of one that was installed stays told.
+    pub fn clear_wish(&self) {
+        let is_of_an_installed_one = |code: &str| {
+            [catalogue::UPDATE_TAKEN_BACK, catalogue::VERSION_DAMAGED].iter().any(|fault| fault.code == code)
+        };
+        self.shown().problems.clear(|code| Area::of(code) == Area::Update && !is_of_an_installed_one(code));
     }
 }

@@ -8,16 +8,16 @@ use rollcall_protocol::update::Version;
 use rollcall_protocol::update::report::{UpdateOutcome, UpdateReport};
 use tokio::sync::watch;
 
-use super::fetch::{self, Wish};
-use super::files::Disk;
-use super::ledger::Installed;
-use super::pinned::{self, Trustworthy};
-use super::store::Store;
 use crate::cloud::link::Link;
+use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::platform::reason;
-use crate::service::desk::Desk;
+use crate::update::fetch::{self, Wish};
+use crate::update::files::Disk;
+use crate::update::ledger::Installed;
+use crate::update::pinned::{self, Trustworthy};
+use crate::update::store::Store;
 use crate::version;
 
 /// After a refusal the same question would have the same answer for a while.
@@ -120,8 +120,7 @@ async fn fetch_wanted(link: &Link, store: &Store, wanted: &Version) -> Result<In
 
 /// What was wrong with a version is no trouble any more when it is not wanted.
 fn forget_refusal(desk: &Desk) {
-    desk.clear_all("RC-104");
-    desk.clear(&catalogue::UPDATE_TEST_KEYS);
+    desk.clear_wish();
 }
 
 fn refuse(link: &Link, desk: &Desk, wanted: &Version, diagnostic: &Diagnostic) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use rollcall_protocol::catalogue::{self, Area, Fault};
 use rollcall_protocol::checkin::Problem;
 
 use crate::diagnostic::Diagnostic;
@@ -28,16 +29,40 @@ enum Rank {
     Notes,
 }
 
+const NOTES: [Fault; 9] = [
+    catalogue::SPOOL_REBUILT,
+    catalogue::CLOCK_OFF,
+    catalogue::DISK_LOW,
+    catalogue::LEDGER_ALTERED,
+    catalogue::BUNDLE_FAILED,
+    catalogue::CERT_EXPIRING,
+    catalogue::TOO_POWERFUL,
+    catalogue::BIND_NAME_FORM,
+    catalogue::FEW_MAILS,
+];
+const HINDRANCES: [Fault; 3] = [catalogue::ATTRIBUTE_LOST, catalogue::DESIRED_REFUSED, catalogue::BATCH_POISONED];
+
 fn rank(code: &str) -> Rank {
-    match code {
-        "RC-1004" | "RC-1005" | "RC-1021" | "RC-1023" | "RC-1024" | "RC-2121" | "RC-2205" | "RC-2221" | "RC-2305" => {
-            Rank::Notes
-        }
+    let is_among = |faults: &[Fault]| faults.iter().any(|fault| fault.code == code);
+    if is_among(&NOTES) {
+        return Rank::Notes;
+    }
+    if is_among(&HINDRANCES) {
+        return Rank::Hinders;
+    }
+    match Area::of(code) {
         // What became of a newer version of the agent.
-        code if code.starts_with("RC-104") || code.starts_with("RC-105") => Rank::Notes,
-        "RC-2304" | "RC-3105" | "RC-3106" => Rank::Hinders,
-        code if code.starts_with("RC-4") => Rank::Hinders,
-        _ => Rank::Stops,
+        Area::Update => Rank::Notes,
+        Area::Import => Rank::Hinders,
+        Area::Agent
+        | Area::Directory
+        | Area::Line
+        | Area::Exchange
+        | Area::Matching
+        | Area::Vendor
+        | Area::Mail
+        | Area::Request
+        | Area::Operation => Rank::Stops,
     }
 }
 
@@ -53,7 +78,8 @@ impl Problems {
     pub fn fail(&mut self, diagnostic: &Diagnostic, now: DateTime<Utc>) -> DateTime<Utc> {
         let code = diagnostic.fault.code;
         let failure = self.failure.replace(code);
-        self.known.retain(|known, _| *known == code || !(known.starts_with("RC-2") || failure == Some(*known)));
+        self.known
+            .retain(|known, _| *known == code || !(Area::of(known) == Area::Directory || failure == Some(*known)));
         self.raise(diagnostic, now)
     }
 
@@ -61,7 +87,8 @@ impl Problems {
     pub fn conclude(&mut self, left: impl IntoIterator<Item = Diagnostic>, now: DateTime<Utc>) {
         let left = by_code(left);
         let failure = self.failure.take();
-        let is_of_reading = |code: &str| code.starts_with("RC-2") || code.starts_with("RC-4") || failure == Some(code);
+        let is_of_reading =
+            |code: &str| [Area::Directory, Area::Import].contains(&Area::of(code)) || failure == Some(code);
         self.known.retain(|code, _| left.contains_key(code) || !is_of_reading(code));
         for diagnostic in left.values() {
             self.raise(diagnostic, now);
@@ -101,7 +128,6 @@ fn by_code(diagnostics: impl IntoIterator<Item = Diagnostic>) -> BTreeMap<&'stat
 mod tests {
     use super::*;
     use crate::exit::Exit;
-    use rollcall_protocol::catalogue::{self, Fault};
 
     fn told(fault: Fault) -> Diagnostic {
         Diagnostic::new(fault, "a host", Exit::Failed)
