@@ -1,9 +1,10 @@
 //! Who leaves, why, and who does not.
 
 use chrono::TimeDelta;
-use rollcall_agent::cycle::Extent;
 use rollcall_agent::cycle::concern::Concern;
+use rollcall_agent::cycle::{CycleError, Extent};
 use rollcall_agent::directory::method::{Credentials, Method, Tls};
+use rollcall_agent::directory::reader::Incomplete;
 use rollcall_agent::spool::Spool;
 use rollcall_lab::directory::{AccountState, Attr, GroupKind, Person, Setup, Trouble, When, rules::DeletedObjects};
 use rollcall_protocol::desired::{DesiredImport, Pause, Selection, SelectionKind};
@@ -301,6 +302,27 @@ async fn people_whom_only_the_cloud_knows_are_looked_up_on_request() {
     assert_eq!((first.counts.awaiting, second.counts.awaiting), (1, 0));
     assert!(matches!(site.evidence_for(nobody), Some(Evidence::Absent { .. })));
     assert!(site.cloud.departures.iter().all(|departure| departure.import == IMPORT));
+    assert_eq!(site.seen(), site.expected());
+}
+
+// proves: R-3
+#[tokio::test]
+async fn who_is_back_under_a_place_that_is_renamed_at_this_moment_has_not_left() {
+    let mut site = Site::synced(200, &["Staff/Berlin"]).await;
+    let (berlin, sales) = (site.ou("Staff/Berlin"), site.ou("Staff/Berlin/Sales"));
+    let ana = somebody(&site, 0).guid;
+    site.directory.move_to(ana, site.ou("Contractors")).unwrap();
+    site.directory.meanwhile(When::page(1).filtering("objectGUID"), move |forest| {
+        let [berlin, sales, ana] = [berlin, sales, ana].map(|guid| forest.get_guid(guid).unwrap());
+        forest.rename(berlin, "Hauptstadt").unwrap();
+        forest.move_to(ana, sales).unwrap();
+    });
+
+    let error = site.sync().await.unwrap_err();
+    let summary = site.sync().await.unwrap();
+
+    assert!(matches!(error, CycleError::Incomplete(Incomplete::ChangedMeanwhile)), "{error:?}");
+    assert_eq!(summary.counts.departed, 0);
     assert_eq!(site.seen(), site.expected());
 }
 
