@@ -22,6 +22,7 @@ use crate::directory::names::NameServer;
 use crate::directory::people::AttributeList;
 use crate::exit::Exit;
 use crate::platform::private_file;
+use crate::platform::reason;
 
 pub use sign_in::{SignIn, Transport};
 
@@ -253,7 +254,7 @@ impl Config {
     /// Reads the file. A mistake is told with its line and column.
     pub fn read(path: &Path) -> Result<Self, Diagnostic> {
         let text = std::fs::read_to_string(path)
-            .map_err(|error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind())))?;
+            .map_err(|error| unreadable(format!("{} cannot be read: {}", path.display(), reason::of(&error))))?;
         let config = Self::parse(&text).map_err(|mistake| unreadable(format!("{}: {mistake}", path.display())))?;
         Ok(Self { path: Some(path.to_owned()), ..config })
     }
@@ -345,7 +346,8 @@ impl Ldap {
 
 /// A password from a file that nobody else may read, without the line break at its end.
 fn read_secret(path: &Path) -> Result<SecretString, Diagnostic> {
-    let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
+    let cannot =
+        |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), reason::of(&error)));
     if private_file::is_readable_by_others(path).map_err(cannot)? {
         return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
     }
@@ -380,6 +382,20 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert!(config.ldap.is_some_and(|ldap| ldap.address.is_some() && ldap.keytab_file.is_some()));
         assert!(config.cloud.proxy.is_some() && config.cloud.ca_file.is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_unit_lets_the_service_write_where_the_template_says() {
+        let unit = include_str!("../../installer/linux/rollcall-agent.service");
+        let setting = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap();
+        let example = |key: &str| {
+            let line = TEMPLATE.lines().find_map(|line| line.strip_prefix("#: ")?.strip_prefix(key)).unwrap();
+            PathBuf::from(line.trim_matches([' ', '=', '"']))
+        };
+
+        assert_eq!(example("data_dir"), Path::new(setting("ReadWritePaths")));
+        assert_eq!(example("folder"), Path::new("/var/log").join(setting("LogsDirectory")));
     }
 
     #[test]

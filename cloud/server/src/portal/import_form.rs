@@ -155,7 +155,7 @@ async fn find(
     slug: &str,
     id: &str,
 ) -> Result<(CustomerScope, imports::Import), PageError> {
-    let id: ImportId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: ImportId = id.parse()?;
     let (scope, _) = reach::customer_by_slug(state, &signed.who, slug).await?;
     let mut tx = state.db.read(&scope).await?;
     let import = imports::find(&mut tx, &scope, id).await?.ok_or(PageError::NotFound)?;

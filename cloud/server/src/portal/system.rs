@@ -111,7 +111,7 @@ async fn retry(
     Path(job): Path<String>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::RetryJobs)?;
-    let job: JobId = job.parse().map_err(|_| PageError::NotFound)?;
+    let job: JobId = job.parse()?;
     jobs::retry(&state, &signed.who, job).await?;
     Ok(see("/system?done=job-retried"))
 }
