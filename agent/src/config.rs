@@ -22,6 +22,7 @@ use crate::directory::names::NameServer;
 use crate::directory::people::AttributeList;
 use crate::exit::Exit;
 use crate::platform::private_file;
+use crate::platform::reason;
 
 pub use sign_in::{SignIn, Transport};
 
@@ -253,7 +254,7 @@ impl Config {
     /// Reads the file. A mistake is told with its line and column.
     pub fn read(path: &Path) -> Result<Self, Diagnostic> {
         let text = std::fs::read_to_string(path)
-            .map_err(|error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind())))?;
+            .map_err(|error| unreadable(format!("{} cannot be read: {}", path.display(), reason::of(&error))))?;
         let config = Self::parse(&text).map_err(|mistake| unreadable(format!("{}: {mistake}", path.display())))?;
         Ok(Self { path: Some(path.to_owned()), ..config })
     }
@@ -345,7 +346,8 @@ impl Ldap {
 
 /// A password from a file that nobody else may read, without the line break at its end.
 fn read_secret(path: &Path) -> Result<SecretString, Diagnostic> {
-    let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
+    let cannot =
+        |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), reason::of(&error)));
     if private_file::is_readable_by_others(path).map_err(cannot)? {
         return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
     }

@@ -9,6 +9,7 @@ use rollcall_protocol::ceiling::Ceiling;
 use rollcall_protocol::checkin::Problem;
 
 use crate::exit::Exit;
+use crate::platform::reason;
 
 /// Something wrong: which fault it is, and the facts of this case (a host, a page, a result code; never people).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Diagnostic {
 
     /// A file or folder of ours that cannot be read or written.
     pub fn not_writable(path: &Path, error: &std::io::Error) -> Self {
-        Self::new(catalogue::NOT_WRITABLE, format!("{}: {}", path.display(), error.kind()), Exit::Failed)
+        Self::new(catalogue::NOT_WRITABLE, format!("{}: {}", path.display(), reason::of(error)), Exit::Failed)
     }
 
     /// What nobody foresaw.

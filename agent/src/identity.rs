@@ -206,12 +206,9 @@ fn broken(what: &str) -> Diagnostic {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn identity() -> (Identity, PrivateKey) {
-        let key = PrivateKey::from_seed(&[7; 32]);
-        let enrolled = Enrolled {
+impl Enrolled {
+    pub fn example() -> Self {
+        Self {
             agent: Uuid::from_u128(1),
             cloud: Uuid::from_u128(2),
             cloud_key: PrivateKey::from_seed(&[8; 32]).public(),
@@ -219,8 +216,17 @@ mod tests {
             msp: "Northwind IT".into(),
             customer: "Lab".into(),
             at: DateTime::UNIX_EPOCH,
-        };
-        (Identity::new(enrolled, &key), key)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> (Identity, PrivateKey) {
+        let key = PrivateKey::from_seed(&[7; 32]);
+        (Identity::new(Enrolled::example(), &key), key)
     }
 
     #[test]

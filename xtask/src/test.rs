@@ -25,10 +25,10 @@ pub fn run(args: &Args) -> Outcome {
     }
     // The whole-product tests run the programs themselves, so these are built first.
     shell::run(shell::cargo().args(["build", "--locked", "--workspace", "--bins"]))?;
-    // The MSI's tests build it themselves; from here on that is quick.
-    match windows::run(&windows::Args::default()) {
+    // The MSI's tests build it themselves, and so do the unit tests' in Wine; from here on that is quick.
+    match windows::run(&windows::Args::default()).and_then(|()| windows::run(&windows::Args::of_unit_tests())) {
         Err(error) if shell::is_ci() => return Err(error),
-        Err(error) => println!("windows: {error}; tests of the MSI will fail"),
+        Err(error) => println!("windows: {error}; tests of the Windows agent will fail"),
         Ok(()) => {}
     }
     let target = leaks::target_folder()?;

@@ -2,13 +2,16 @@
 //!
 //! The MSI is the same for every customer: nothing is put into it after it was signed, and nothing of a customer before.
 
+mod compiler;
 mod tables;
 mod sign;
 mod winget;
+mod unit_tests;
 
 use crate::pin;
 use crate::shell::{self, Outcome};
 use clap::Args as ClapArgs;
+use compiler::Library;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -39,12 +42,25 @@ pub struct Args {
     download_url: Option<String>,
     #[command(flatten)]
     signing: sign::Signing,
+    /// Builds the agent's unit tests as a Windows program instead, and names it on the last line.
+    #[arg(long)]
+    unit_tests: bool,
+}
+
+impl Args {
+    pub fn of_unit_tests() -> Self {
+        Self { unit_tests: true, ..Self::default() }
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {
+    if args.unit_tests {
+        println!("{}", unit_tests::build()?.display());
+        return Ok(());
+    }
     let version = args.msi_version.clone().unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
     let target = target_folder()?;
-    let exe = args.exe.clone().map_or_else(|| build(&target), Ok)?;
+    let exe = args.exe.clone().map_or_else(build, Ok)?;
     let out = args.out.clone().unwrap_or_else(|| target.join("windows"));
     fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     let signer = sign::Signer::prepare(&args.signing, &out)?;
@@ -72,21 +88,10 @@ pub fn target_folder() -> Outcome<PathBuf> {
     metadata["target_directory"].as_str().map(PathBuf::from).ok_or_else(|| "cargo names no target folder".to_owned())
 }
 
-/// By rustup's target where there is rustup, else by Debian's compiler, which carries the library's sources.
-fn build(target: &Path) -> Outcome<PathBuf> {
-    let wanted = ["build", "--release", "--locked", "--package", "rollcall-agent", "--target", TARGET];
-    if shell::has("rustup") {
-        shell::run(shell::command("rustup").args(["target", "add", TARGET]))?;
-        shell::run(shell::cargo().args(wanted).env(OPTIMISED.0, OPTIMISED.1))?;
-        return strip(&target.join(TARGET).join("release"));
-    }
-    // Its own folder: the two compilers would throw away each other's work.
-    let own = target.join("debian-std");
-    let mut cargo = shell::command("/usr/bin/cargo");
-    cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", &own);
-    cargo.env(OPTIMISED.0, OPTIMISED.1);
-    shell::run(cargo.args(wanted).arg("-Zbuild-std=std,panic_unwind"))?;
-    strip(&own.join(TARGET).join("release"))
+fn build() -> Outcome<PathBuf> {
+    let wanted = ["build", "--release", "--locked", "--package", "rollcall-agent"];
+    shell::run(compiler::cargo(&wanted, Library::Standard)?.env(OPTIMISED.0, OPTIMISED.1))?;
+    strip(&compiler::folder()?.join(TARGET).join("release"))
 }
 
 /// Without symbols it is a third smaller; nobody reads a trace on a customer's server.
@@ -120,6 +125,8 @@ fn package(out: &Path, version: &str, signer: &sign::Signer, msi: &Path) -> Outc
     let source = shell::root().join("installer/windows/rollcall-agent.wxs");
     let unsigned = out.join("unsigned.msi");
     // wixl finds files only below the folder it runs in.
+    let icon = out.join("rollcall-agent.ico");
+    fs::copy(shell::root().join("agent/windows.ico"), &icon).map_err(|error| format!("{}: {error}", icon.display()))?;
     let mut wixl = shell::command("wixl");
     wixl.current_dir(out).args(["--arch", "x64", "--define"]).arg(format!("Version={version}"));
     shell::run(wixl.arg("--output").arg(&unsigned).arg(source))?;

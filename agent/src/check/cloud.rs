@@ -67,7 +67,7 @@ pub async fn check(
 
 /// Name and port, told apart. Behind a proxy both are the proxy's affair.
 async fn check_way(report: &mut Report<'_>, config: &Config, url: &str) {
-    let way_out = Router::new(url, &config.cloud).way_out();
+    let way_out = Router::new(url, &config.cloud).look().await;
     if config.cloud.proxy.is_some() {
         report.add("cloud proxy", Finding::Ok(way_out.to_string()));
     }

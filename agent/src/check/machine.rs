@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::folder::lock;
 use crate::machine;
 use crate::platform::private_file;
+use crate::platform::reason;
 use crate::spool::state::State;
 use crate::spool::{Spool, SpoolError};
 
@@ -46,7 +47,7 @@ fn is_writable(folder: &Path) -> Result<((), String), Diagnostic> {
     match tried {
         Ok(()) => Ok(((), format!("{} is writable", folder.display()))),
         Err(error) => {
-            let detail = format!("{}: {}", folder.display(), error.kind());
+            let detail = format!("{}: {}", folder.display(), reason::of(&error));
             Err(Diagnostic::new(catalogue::NOT_WRITABLE, detail, Exit::Failed))
         }
     }
@@ -56,7 +57,7 @@ fn permissions(folder: &Path) -> Finding {
     match private_file::is_readable_by_others(folder) {
         Ok(false) => Finding::Ok("only the agent's account may look into the data folder".to_owned()),
         Ok(true) => Finding::Warn(Diagnostic::new(catalogue::SECRET_FILE_OPEN, folder.display(), Exit::Attention)),
-        Err(error) => Finding::Fail(Diagnostic::new(catalogue::NOT_WRITABLE, error.kind(), Exit::Failed)),
+        Err(error) => Finding::Fail(Diagnostic::new(catalogue::NOT_WRITABLE, reason::of(&error), Exit::Failed)),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::machine;
 use crate::platform::private_file;
+use crate::platform::reason;
 
 pub async fn run(
     config: Result<Config, Diagnostic>,
@@ -25,7 +26,7 @@ pub async fn run(
     let made = bundle::make(&situation).await?;
     let file = file.map_or_else(|| default_name(clock), Path::to_owned);
     private_file::write_among_others(&file, &made.zip, chance.id(clock.now())).map_err(|error| {
-        Diagnostic::new(catalogue::BUNDLE_FAILED, format!("{}: {}", file.display(), error.kind()), Exit::Failed)
+        Diagnostic::new(catalogue::BUNDLE_FAILED, format!("{}: {}", file.display(), reason::of(&error)), Exit::Failed)
     })?;
     let removed = made.removed.iter().flat_map(|what| ["\n  removed: ", what]).collect::<String>();
     let text = format!("{} ({} bytes){removed}", file.display(), made.zip.len());

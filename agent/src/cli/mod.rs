@@ -64,7 +64,7 @@ async fn command(
         Command::Sync { dry_run } => {
             Box::pin(sync::run(&config?, clock, chance, sync::purpose(*dry_run), output)).await
         }
-        Command::Status => status::run(&config?, output),
+        Command::Status => status::run(&config?, output).await,
         Command::Show { cycle, last } => show::run(&config?, &show::Wanted::read(cycle.as_deref(), *last), output),
         Command::Unenroll { even_unheard } => {
             unenroll::run(&config?, unenroll::Manner::of(*even_unheard), clock, chance, output).await
@@ -149,7 +149,8 @@ mod tests {
         std::fs::write(&file, "").unwrap();
 
         assert!(read_if_there(&folder.path().join("none.toml")).is_ok());
-        // Below a file there is nothing, and asking for it is an error of another kind.
-        assert_eq!(read_if_there(&file.join("agent.toml")).unwrap_err().fault, catalogue::CONFIG_UNREADABLE);
+        assert_eq!(read_if_there(folder.path()).unwrap_err().fault, catalogue::CONFIG_UNREADABLE);
+        // Below a file there is nothing; asking for it is an error of another kind, but on Windows.
+        assert_eq!(read_if_there(&file.join("agent.toml")).is_ok(), cfg!(windows));
     }
 }

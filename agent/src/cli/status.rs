@@ -17,7 +17,7 @@ use crate::folder::{kept, lock};
 use crate::identity::Identity;
 use crate::spool::Spool;
 
-pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
+pub async fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
     let folder = config.data_dir.as_path();
     let identity = Identity::get(folder).map_err(|missing| explain(missing, folder))?;
     let spool = Spool::open_to_look(folder).map_err(|error| Diagnostic::from(&error))?;
@@ -37,7 +37,7 @@ pub fn run(config: &Config, output: &Output) -> Result<Exit, Diagnostic> {
         Some(CycleOutcome::Complete) => "complete".to_owned(),
         Some(CycleOutcome::Incomplete { problem, .. }) => format!("failed: {} {}", problem.code, problem.detail),
     };
-    let way_out = Router::new(&identity.url, &config.cloud).way_out().to_string();
+    let way_out = Router::new(&identity.url, &config.cloud).look().await.to_string();
     let text = format!(
         "Agent     agt_{}\nCustomer  {} ({})\nCloud     {}\nProxy     {way_out}\nService   {}\nDomain    {}\nReached   {}\nLast      {last}\nPeople    {people}\nKept back {}\nWaiting   {} batches, {} bytes",
         identity.agent,

@@ -126,6 +126,8 @@ impl Link {
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Answer<T>, LinkError> {
+        // The client itself cannot wait for a proxy's name without keeping everything else waiting.
+        self.router.look().await;
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(jws).timeout(timeout).body(body);
         let response = request.send().await.map_err(|error| self.classify(&error))?;
         let status = response.status().as_u16();
@@ -173,6 +175,7 @@ impl Link {
         for _ in 0..3 {
             let signer = self.keys.signer();
             let jws = signer.sign_fetch(path, self.stamp())?;
+            self.router.look().await;
             let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(jws).send();
             let host = self.url.clone();
             let response = tokio::time::timeout(idle, request).await.map_err(|_| LinkError::TimedOut { host })?;

@@ -43,12 +43,17 @@ pub enum Told {
     Nothing,
 }
 
-/// The machine's setting comes first: it is the one for services. A script is asked only when it is needed.
+/// The script whose word counts. The machine's setting comes first: it is the one for services.
+pub fn script_to_ask(settings: &Settings) -> Option<&str> {
+    if settings.machine.is_none() { settings.script.as_deref() } else { None }
+}
+
+/// What the settings say of one place.
 pub fn decide(settings: &Settings, place: Place<'_>, ask_script: impl FnOnce(&str) -> ScriptAnswer) -> Told {
     if let Some(machine) = &settings.machine {
         return apply(machine, place, Source::Machine);
     }
-    match settings.script.as_deref().map_or(ScriptAnswer::None, ask_script) {
+    match script_to_ask(settings).map_or(ScriptAnswer::None, ask_script) {
         ScriptAnswer::Through(answer) => return apply(&answer, place, Source::Script),
         ScriptAnswer::Directly => return Told::Directly(Source::Script),
         ScriptAnswer::None => {}

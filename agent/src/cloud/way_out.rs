@@ -37,7 +37,21 @@ impl Router {
         Self { url: url.to_owned(), proxy: settings.proxy.clone(), script: ScriptMemory::new(system::ask_script) }
     }
 
-    /// May take some seconds the first time where the account has a script.
+    /// Waits some seconds the first time where the account has a script.
+    pub async fn look(&self) -> WayOut {
+        match &self.proxy {
+            Some(Proxy::System) if cfg!(windows) => {
+                let settings = system::settings();
+                if let Some(script) = system_proxy::script_to_ask(&settings) {
+                    self.script.answer(script, &self.url).await;
+                }
+            }
+            Some(Proxy::System | Proxy::At(_)) | None => {}
+        }
+        self.way_out()
+    }
+
+    /// As far as is known; a script that was never asked counts as one that says nothing.
     pub fn way_out(&self) -> WayOut {
         match &self.proxy {
             // The environment of a service is nobody's configuration unless the file says so.
@@ -52,7 +66,7 @@ impl Router {
         let parsed = reqwest::Url::parse(&self.url).ok();
         let place = parsed.as_ref().and_then(|url| Some(Place { scheme: url.scheme(), host: url.host_str()? }));
         let Some(place) = place else { return WayOut::NoneSet };
-        match system_proxy::decide(&system::settings(), place, |script| self.script.answer(script, &self.url)) {
+        match system_proxy::decide(&system::settings(), place, |script| self.script.recall(script, &self.url)) {
             Told::Through { proxy, source } => WayOut::OfWindows { proxy, source },
             Told::Directly(source) => WayOut::Excepted(source),
             Told::Nothing => WayOut::NoneSet,

@@ -11,6 +11,7 @@ use crate::directory::method::{Credentials, Method, Tls};
 use crate::exit::Exit;
 use crate::platform::kerberos::{Identity, Tickets};
 use crate::platform::private_file;
+use crate::platform::reason;
 
 /// The one kind of sign-in, where the file names one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -142,7 +143,8 @@ impl Ldap {
 }
 
 fn refuse_if_open(path: &std::path::Path) -> Result<(), Diagnostic> {
-    let cannot = |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), error.kind()));
+    let cannot =
+        |error: std::io::Error| unreadable(format!("{} cannot be read: {}", path.display(), reason::of(&error)));
     if private_file::is_readable_by_others(path).map_err(cannot)? {
         return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
     }

@@ -12,6 +12,13 @@ mod windows;
 /// `sc.exe showsid RollcallAgent` prints it. The same under every account the service may run as.
 pub const SERVICE_SID: &str = "S-1-5-80-1634965499-3083482521-2318770455-3675206821-2644386314";
 
+/// Owner Administrators; protected, so nothing comes down from `ProgramData`; full control for these, inherited below.
+#[cfg(any(windows, test))]
+fn access_list(account: Option<&str>) -> String {
+    let named = ["SY", "BA", SERVICE_SID].into_iter().chain(account);
+    named.fold("O:BAD:P".to_owned(), |list, who| list + "(A;OICI;FA;;;" + who + ")")
+}
+
 /// Closes a folder and everything in it to everybody else.
 pub fn guard(folder: &Path) -> io::Result<()> {
     #[cfg(windows)]
@@ -66,10 +73,19 @@ pub fn is_foreign(folder: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_system_administrators_the_service_and_its_chosen_account_get_in_and_nobody_else() {
+        let list = |account| access_list(account).replace(SERVICE_SID, "SERVICE");
+
+        assert_eq!(list(None), "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;SERVICE)");
+        assert_eq!(list(Some("S-1-5-21-1-2-3-1107")), list(None) + "(A;OICI;FA;;;S-1-5-21-1-2-3-1107)");
+    }
+
+    #[cfg(unix)]
     #[test]
     fn a_guarded_folder_is_closed_and_a_link_is_foreign() {
         let folder = tempfile::tempdir().unwrap();

@@ -144,6 +144,23 @@ pub fn create(path: &Path) -> io::Result<File> {
     private().open(path)
 }
 
+/// The same, gone with the process, however that ends. Here it has no name from the beginning.
+#[cfg(unix)]
+pub fn create_fleeting(path: &Path) -> io::Result<File> {
+    let file = create(path)?;
+    fs::remove_file(path)?;
+    Ok(file)
+}
+
+/// The same, gone with the process, however that ends: Windows removes the file with its last handle.
+#[cfg(not(unix))]
+pub fn create_fleeting(path: &Path) -> io::Result<File> {
+    use std::os::windows::fs::OpenOptionsExt;
+    use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE};
+    use windows_sys::Win32::Storage::FileSystem::{DELETE, FILE_FLAG_DELETE_ON_CLOSE};
+    private().access_mode(GENERIC_READ | GENERIC_WRITE | DELETE).custom_flags(FILE_FLAG_DELETE_ON_CLOSE).open(path)
+}
+
 /// Lets the owner start it.
 #[cfg(unix)]
 pub fn make_executable(path: &Path) -> io::Result<()> {
@@ -169,10 +186,26 @@ pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_fleeting_file_is_gone_with_its_handle_and_can_be_read_until_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("drafts");
+        let mut file = create_fleeting(&path).unwrap();
+        file.write_all(b"somebody").unwrap();
+        let mut read = [0; 4];
+
+        read_at(&file, 4, &mut read).unwrap();
+
+        assert_eq!(&read, b"body");
+        drop(file);
+        assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
     #[test]
     fn a_private_file_is_for_its_owner_alone_and_replaces_the_old_one() {
         let folder = tempfile::tempdir().unwrap();

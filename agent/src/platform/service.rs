@@ -8,7 +8,7 @@ use crate::exit::Exit;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub use windows::configure;
+pub use windows::{configure, start_name};
 
 /// Settings of the service that were refused; a unit file holds them elsewhere.
 #[cfg(not(windows))]

@@ -18,6 +18,7 @@ use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::folder::instructions;
 use crate::identity::Identity;
+use crate::platform::reason;
 
 /// Why the listener gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +139,7 @@ fn take(heard: Heard, folder: &Path, desk: &Desk, link: &Link) {
             if let Err(error) = instructions::save(folder, &text) {
                 // Obeyed all the same: a pause on a full disk must hold. After a restart the cloud is asked again, and
                 // the spool's number keeps older ones out.
-                let detail = format!("the instructions could not be kept: {}", error.kind());
+                let detail = format!("the instructions could not be kept: {}", reason::of(&error));
                 tracing::warn!(%detail, "the folder cannot be written");
                 let unwritable = Diagnostic::new(catalogue::NOT_WRITABLE, detail, crate::exit::Exit::Failed);
                 desk.raise(&unwritable, link.clock.now());

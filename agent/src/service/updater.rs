@@ -12,6 +12,7 @@ use crate::cloud::link::Link;
 use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::platform::reason;
 use crate::update::fetch::{self, Wish};
 use crate::update::files::Disk;
 use crate::update::ledger::Installed;
@@ -85,7 +86,7 @@ async fn try_once(link: &Link, store: &Store, desk: &Desk, wanted: &Version) -> 
     let staged = match fetch_wanted(link, store, wanted).await {
         Ok(installed) => store
             .stage(&mut Disk, &installed)
-            .map_err(|error| Diagnostic::new(catalogue::NOT_WRITABLE, error.kind(), Exit::Failed)),
+            .map_err(|error| Diagnostic::new(catalogue::NOT_WRITABLE, reason::of(&error), Exit::Failed)),
         // It was told when this version started.
         Err(diagnostic) if diagnostic.fault == catalogue::UPDATE_TAKEN_BACK => return false,
         Err(diagnostic) => Err(diagnostic),

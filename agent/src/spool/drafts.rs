@@ -1,4 +1,5 @@
-//! Keeps the records of one reading, one behind the other, in a file that is worth nothing after the cycle.
+//! Keeps the records of one reading, one behind the other, in a file that is worth nothing after the
+//! cycle and goes with the process.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -26,7 +27,7 @@ impl Drafts {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        Ok(Self { file: private_file::create(path)?, written: 0, pending: Vec::new() })
+        Ok(Self { file: private_file::create_fleeting(path)?, written: 0, pending: Vec::new() })
     }
 
     /// Adds a text and says where it begins.

@@ -2,6 +2,8 @@
 
 use rusqlite::{ErrorCode, ffi};
 
+use crate::platform::reason;
+
 /// Why the spool could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
@@ -50,7 +52,7 @@ fn is_of_the_disk(error: ffi::Error) -> bool {
 
 impl From<std::io::Error> for SpoolError {
     fn from(error: std::io::Error) -> Self {
-        Self::Unwritable(error.kind().to_string())
+        Self::Unwritable(reason::of(&error))
     }
 }
 

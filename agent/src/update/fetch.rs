@@ -18,6 +18,7 @@ use super::store::Store;
 use crate::cloud::link::{Link, LinkError, Pieces};
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::platform::reason;
 
 /// Why a version was not fetched.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,7 @@ pub enum FetchError {
     Refused(#[from] Refused),
     #[error("version {0} was tried and taken back")]
     Barred(Version),
-    #[error("{}", .0.kind())]
+    #[error("{}", reason::of(.0))]
     Disk(#[from] io::Error),
 }
 

@@ -247,9 +247,18 @@ async fn only_one_service_runs_in_a_folder() {
     let _service = home.start(&["run"]);
     home.cloud.until("a check-in", |books| !books.checkins.is_empty()).await;
 
-    let (exit, said) = home.agent_json(&["sync"]).await;
+    let identity = std::fs::read(home.path("data/identity.json")).unwrap();
 
-    assert_eq!((exit, said["problem"]["code"].as_str()), (1, Some("RC-1011")));
+    for second in ["sync", "run"] {
+        let (exit, said) = home.agent_json(&[second]).await;
+        assert_eq!((exit, said["problem"]["code"].as_str()), (1, Some("RC-1011")), "{second}");
+    }
+
+    // The first one goes on as if nothing had been there.
+    assert_eq!(std::fs::read(home.path("data/identity.json")).unwrap(), identity);
+    let count = home.expected().len();
+    home.cloud.until("the first cycle", |books| books.people.len() == count).await;
+    assert!(home.cloud.books(|books| books.checkins.iter().all(|said| said.status.problems.is_empty())));
 }
 
 #[tokio::test]

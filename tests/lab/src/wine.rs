@@ -78,7 +78,12 @@ impl Wine {
 
     /// Runs a program of this Windows to its end.
     pub async fn run(&self, arguments: &[&str]) -> Result<Finished, ProgramError> {
-        finish(&mut self.wine(arguments), PATIENCE).await
+        self.run_for(PATIENCE, arguments).await
+    }
+
+    /// The same for one that may take longer.
+    pub async fn run_for(&self, patience: Duration, arguments: &[&str]) -> Result<Finished, ProgramError> {
+        finish(&mut self.wine(arguments), patience).await
     }
 
     /// Starts a program of this Windows; dropping it kills it.

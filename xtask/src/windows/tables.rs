@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What may be set on the command line by an operator, also when Windows asks for elevation in between.
 const PROPERTIES: &str =
-    "WIX_UPGRADE_DETECTED;WIX_DOWNGRADE_DETECTED;ENROLLTOKEN;CLOUDURL;PROXY;SERVICEACCOUNT;KEEPDATA";
+    "WIX_UPGRADE_DETECTED;WIX_DOWNGRADE_DETECTED;ENROLLTOKEN;CLOUDURL;PROXY;SERVICEACCOUNT;FOUNDACCOUNT;KEEPDATA";
 
 /// A deferred action of the system (3090) whose command line is kept out of logs (8192).
 const HIDDEN_ACTION: u32 = 3090 + 8192;
@@ -19,13 +19,16 @@ pub fn complete(msi: &Path) -> Outcome {
         "UPDATE `InstallExecuteSequence` SET `Sequence` = 3450 WHERE `Action` = 'Clear'".to_owned(),
         // The old version goes before the new one comes, within the same transaction: a failure brings it back.
         "UPDATE `InstallExecuteSequence` SET `Sequence` = 1501 WHERE `Action` = 'RemoveExistingProducts'".to_owned(),
+        // A gMSA stays, since Windows knows its password. That of another account nobody tells us; it has to be given anew.
+        set_property("KeepAccount", "SERVICEACCOUNT", "[FOUNDACCOUNT]"),
+        in_sequence("KeepAccount", "NOT SERVICEACCOUNT AND FOUNDACCOUNT >> \"$\"", 1001),
+        set_property("OwnAccount", "SERVICEACCOUNT", r"NT SERVICE\RollcallAgent"),
+        in_sequence("OwnAccount", "NOT SERVICEACCOUNT", 1002),
         // The version that goes is told first by its own program; where there is none, nothing is lost.
         "INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Announce', 98, 'INSTALLDIR', \
          '\"[INSTALLDIR]rollcall-agent.exe\" setup upgrade')"
             .to_owned(),
-        "INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Announce', \
-         'WIX_UPGRADE_DETECTED', 1450)"
-            .to_owned(),
+        in_sequence("Announce", "WIX_UPGRADE_DETECTED", 1450),
         "INSERT INTO `LaunchCondition` (`Condition`, `Description`) VALUES ('VersionNT64', 'The Rollcall Agent needs a \
          64-bit Windows Server 2016 or later.')"
             .to_owned(),
@@ -39,6 +42,18 @@ pub fn complete(msi: &Path) -> Outcome {
     check(msi)
 }
 
+fn set_property(action: &str, property: &str, value: &str) -> String {
+    format!(
+        "INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('{action}', 51, '{property}', '{value}')"
+    )
+}
+
+fn in_sequence(action: &str, condition: &str, at: u32) -> String {
+    format!(
+        "INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('{action}', '{condition}', {at})"
+    )
+}
+
 /// msibuild succeeds also when a statement changed no row.
 fn check(msi: &Path) -> Outcome {
     let expected = [
@@ -47,6 +62,9 @@ fn check(msi: &Path) -> Outcome {
         ("InstallExecuteSequence", "RemoveExistingProducts\t\t1501".to_owned()),
         ("LaunchCondition", "VersionNT64\t".to_owned()),
         ("InstallExecuteSequence", "Announce\tWIX_UPGRADE_DETECTED\t1450".to_owned()),
+        ("InstallExecuteSequence", "KeepAccount\tNOT SERVICEACCOUNT AND FOUNDACCOUNT >> \"$\"\t1001".to_owned()),
+        ("CustomAction", "KeepAccount\t51\tSERVICEACCOUNT\t[FOUNDACCOUNT]".to_owned()),
+        ("CustomAction", "OwnAccount\t51\tSERVICEACCOUNT\tNT SERVICE\\RollcallAgent".to_owned()),
         ("CustomAction", "Announce\t98\tINSTALLDIR\t".to_owned()),
         ("Property", "MsiHiddenProperties\tENROLLTOKEN;".to_owned()),
     ];

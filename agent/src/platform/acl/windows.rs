@@ -24,7 +24,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 use super::{Openness, SERVICE_SID};
-use crate::platform::wide;
+use crate::platform::{service_account, wide};
 
 /// Everybody's groups: whoever is in one of them is not only this service.
 const CROWDS: [WELL_KNOWN_SID_TYPE; 7] = [
@@ -48,9 +48,7 @@ const WRITES: u32 =
     FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_DELETE_CHILD | WRITE_DAC | WRITE_OWNER | GENERIC_WRITE_OR_ALL;
 
 pub fn guard(folder: &Path) -> io::Result<()> {
-    // Owner Administrators; protected, so nothing comes down from ProgramData; full control for three, inherited below.
-    let text = format!("O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;{SERVICE_SID})");
-    let wanted = Descriptor::parse(&text)?;
+    let wanted = Descriptor::parse(&super::access_list(service_account::sid().as_deref()))?;
     let path = wide::of(folder);
     let list = PROTECTED_DACL_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
     set(&path, OWNER_SECURITY_INFORMATION, &wanted)
@@ -119,19 +117,22 @@ pub fn is_foreign(folder: &Path) -> io::Result<bool> {
     let is_system = unsafe {
         IsWellKnownSid(owner, WinLocalSystemSid) != 0 || IsWellKnownSid(owner, WinBuiltinAdministratorsSid) != 0
     };
-    Ok(!(is_system || is_service(owner)? || is_ourselves(owner)?))
+    if is_system || is(owner, SERVICE_SID)? || is_ourselves(owner)? {
+        return Ok(false);
+    }
+    service_account::sid().map_or(Ok(true), |account| Ok(!is(owner, &account)?))
 }
 
-fn is_service(owner: PSID) -> io::Result<bool> {
-    let text = wide::of(SERVICE_SID);
-    let mut service: PSID = ptr::null_mut();
+fn is(owner: PSID, sid: &str) -> io::Result<bool> {
+    let text = wide::of(sid);
+    let mut other: PSID = ptr::null_mut();
     // SAFETY: `text` ends with a zero; what the system hands out is freed after the comparison.
     unsafe {
-        if ConvertStringSidToSidW(text.as_ptr(), &raw mut service) == 0 {
+        if ConvertStringSidToSidW(text.as_ptr(), &raw mut other) == 0 {
             return Err(io::Error::last_os_error());
         }
-        let is_same = EqualSid(owner, service) != 0;
-        LocalFree(service.cast());
+        let is_same = EqualSid(owner, other) != 0;
+        LocalFree(other.cast());
         Ok(is_same)
     }
 }

@@ -126,6 +126,13 @@ pub fn configure() -> Vec<(&'static str, String)> {
     refused.chain(privileges).collect()
 }
 
+/// The account that the service manager starts the service as; `None` where there is no such service.
+pub fn start_name() -> Option<String> {
+    let manager = ServiceManager::local_computer(None::<&str>, ServiceManagerAccess::CONNECT).ok()?;
+    let config = manager.open_service(NAME, ServiceAccess::QUERY_CONFIG).ok()?.query_config().ok()?;
+    Some(config.account_name?.to_string_lossy().into_owned())
+}
+
 fn told(error: &windows_service::Error) -> String {
     if let windows_service::Error::Winapi(error) = error { error.kind().to_string() } else { error.to_string() }
 }

@@ -48,12 +48,16 @@ async fn the_msi_installs_an_agent_that_enrols_reads_survives_an_upgrade_and_lea
     let scope = SambaScope { ous: vec![staff], groups: Vec::new() };
     wait_for_everybody(&site, &samba, &scope).await;
 
-    // when: it is upgraded
+    // when: it is upgraded, after an operator has given it a gMSA
     let identity = site.identity().unwrap();
+    let gmsa = r"LAB\gmsa-rollcall$";
+    let set = site.wine.run(&["reg", "add", SERVICE, "/v", "ObjectName", "/d", gmsa, "/f"]).await.unwrap();
+    assert_eq!(set.code, Some(0), "{}", set.stderr);
     site.install(&second, &[]).await;
 
-    // then: it is the same agent, still reading
+    // then: it is the same agent under the same account, still reading
     assert_eq!(site.identity().unwrap(), identity);
+    assert_eq!(site.wine.registry(SERVICE, "ObjectName").await.unwrap(), gmsa);
     assert_eq!(installed_versions(&site).await, ["0.1.1"]);
     let since = agent["last_seen_at"].as_str().unwrap().to_owned();
     let again = site.agent(|agent| agent["last_seen_at"].as_str().is_some_and(|seen| seen > since.as_str())).await;
@@ -136,10 +140,14 @@ async fn assert_service(site: &Site) {
     assert!(wine.registry(SOURCE, "EventMessageFile").await.unwrap().ends_with("EventCreate.exe"));
     let (code, said) = site.ask_agent(&["status"]).await;
     assert_eq!(code, Some(0), "{said}");
-    // One instance: the running service holds the folder.
-    let (code, said) = site.ask_agent(&["sync"]).await;
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("RC-1011"), "{said}");
+    // One instance: the running service holds the folder, and its identity stays as it is.
+    let identity = site.identity();
+    for second in ["sync", "run"] {
+        let (code, said) = site.ask_agent(&[second]).await;
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("RC-1011"), "{said}");
+    }
+    assert_eq!(site.identity(), identity);
 }
 
 impl Drop for Site {

@@ -5,5 +5,7 @@
 mod site;
 mod installing;
 mod updating;
+mod stopper;
 mod stopping;
 mod describing;
+mod inside;

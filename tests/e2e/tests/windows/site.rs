@@ -109,8 +109,8 @@ impl Site {
         serde_json::from_slice(&fs::read(self.wine.at(HOME).join("identity.json")).ok()?).ok()
     }
 
-    /// The service ends by itself after four seconds whatever it is at; the rest is the busy machine's.
-    pub async fn stop_quickly(&self) {
+    /// The service ends by itself after four seconds whatever it is at; the rest is the busy machine's. How long it took.
+    pub async fn stop_quickly(&self) -> Duration {
         let begun = Instant::now();
         let done = self.wine.run(&["net", "stop", "RollcallAgent"]).await.unwrap();
         assert_eq!(done.code, Some(0), "{}", done.stdout);
@@ -118,6 +118,7 @@ impl Site {
         while !self.wine.run(&["sc", "query", "RollcallAgent"]).await.unwrap().stdout.contains("STOPPED") {
             assert!(begun.elapsed() < Duration::from_secs(15), "not stopped\n{}", self.log());
         }
+        begun.elapsed()
     }
 
     pub async fn start(&self) {
