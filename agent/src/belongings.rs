@@ -7,6 +7,8 @@ use std::path::Path;
 pub const IDENTITY: &str = "identity.json";
 /// An identity that has ended, until everything else is gone.
 pub const ENDED: &str = "identity.ended.json";
+/// An identity that could not be read, as it was before a new token took its place.
+pub const BROKEN: &str = "identity.broken.json";
 pub const PREVIOUS_KEY: &str = "previous-key.json";
 /// The key of an enrolment that was begun.
 pub const ENROLLING: &str = "enrolling.json";
@@ -28,13 +30,23 @@ pub const LOGS: &str = "logs";
 /// Files in which a secret lies.
 pub const SECRETS: [&str; 4] = [IDENTITY, PREVIOUS_KEY, ENROLLING, ENROLMENT];
 
-/// What an agent that has ended forgets beside its spool, its identity, and a token that waits to make it another one.
-const OF_THE_AGENT: [&str; 8] = [DESIRED, REPORT, CEILING, REACHED, REFUSAL, BEGUN, PREVIOUS_KEY, ENROLLING];
+/// What says nothing to another agent in the same folder.
+const OF_THIS_ONE: [&str; 6] = [DESIRED, REPORT, CEILING, REACHED, BEGUN, PREVIOUS_KEY];
+/// What an agent that has ended forgets too, beside its spool, its identity, and a token that waits to make it another one.
+const OF_THE_AGENT: [&str; 3] = [REFUSAL, ENROLLING, BROKEN];
 const OF_THE_FOLDER: [&str; 5] = [IDENTITY, ENDED, ENROLMENT, ROOM, LOCK];
 const FOLDERS: [&str; 2] = [VERSIONS, LOGS];
 
+/// Removes what an agent before this one was told and has told.
+pub fn forget_predecessor(folder: &Path) {
+    for name in OF_THIS_ONE {
+        forget(&folder.join(name));
+    }
+}
+
 /// Removes what belongs to the agent that was.
 pub fn forget_agent(folder: &Path) {
+    forget_predecessor(folder);
     for name in OF_THE_AGENT {
         forget(&folder.join(name));
     }
@@ -72,7 +84,7 @@ mod tests {
     #[test]
     fn everything_of_ours_goes_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let names = OF_THE_AGENT.into_iter().chain(OF_THE_FOLDER).chain(SECRETS);
+        let names = OF_THIS_ONE.into_iter().chain(OF_THE_AGENT).chain(OF_THE_FOLDER).chain(SECRETS);
         for name in names.chain(["desired.new", "somebody's.txt"]) {
             fs::write(folder.path().join(name), "x").unwrap();
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use rand::rngs::{StdRng, SysRng};
@@ -14,28 +15,33 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct Clock {
     here: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// What has passed since this process began, by a clock that nobody can set.
+    steady: Arc<dyn Fn() -> TimeDelta + Send + Sync>,
     /// The cloud's clock minus this one, in milliseconds, as last learned.
     offset: Arc<AtomicI64>,
     vouched: Arc<Mutex<Option<Vouched>>>,
 }
 
-/// A time of the cloud that it has signed, and what this machine's clock said then.
+/// A time that was not before it was so at the cloud, and what the steady clock said then.
 #[derive(Debug, Clone, Copy)]
 struct Vouched {
     cloud: DateTime<Utc>,
-    here: DateTime<Utc>,
+    steady: TimeDelta,
 }
 
 impl Clock {
     /// The machine's clock. Only `main` makes one.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
     pub fn system() -> Self {
-        Self { here: Arc::new(Utc::now), offset: Arc::default(), vouched: Arc::default() }
+        let began = Instant::now();
+        let steady = Arc::new(move || TimeDelta::from_std(began.elapsed()).unwrap_or(TimeDelta::MAX));
+        Self { here: Arc::new(Utc::now), steady, offset: Arc::default(), vouched: Arc::default() }
     }
 
     /// A clock that stands still.
     pub fn fixed(now: DateTime<Utc>) -> Self {
-        Self { here: Arc::new(move || now), offset: Arc::default(), vouched: Arc::default() }
+        let steady = Arc::new(TimeDelta::zero);
+        Self { here: Arc::new(move || now), steady, offset: Arc::default(), vouched: Arc::default() }
     }
 
     /// By this machine: for waits and for what stays here.
@@ -49,16 +55,13 @@ impl Clock {
         now.checked_add_signed(TimeDelta::milliseconds(self.offset_ms())).unwrap_or(now)
     }
 
-    /// Not before this is it at the cloud: by the time it has signed, and what has passed here since. For everything that a
-    /// false time must not bring forward. This machine's own clock, as long as the cloud has signed nothing.
+    /// Not before this is it at the cloud: by the time it has signed, and what has passed in this process since. For
+    /// everything that a false time must not bring forward: a machine's clock is often set right by hours after a start. While
+    /// the machine sleeps it may stand still. This machine's own clock, as long as the cloud has signed nothing.
     pub fn signed_now(&self) -> DateTime<Utc> {
-        let now = self.now();
-        let mut vouched = self.vouched.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = vouched.as_mut() else { return now };
-        known.cloud += (now - known.here).max(TimeDelta::zero());
-        // A clock that was set back goes on from there.
-        known.here = now;
-        known.cloud
+        let vouched = *self.vouched.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = vouched else { return self.now() };
+        known.cloud.checked_add_signed((self.steady)() - known.steady).unwrap_or(known.cloud)
     }
 
     /// How far the signed time lies from the one that was merely told.
@@ -66,9 +69,13 @@ impl Clock {
         self.signed_now() - self.cloud_now()
     }
 
-    /// Instructions that are newer than all before were signed at `cloud` and came when this clock said `here`.
+    /// Instructions that are newer than all before were signed at `cloud` and came when this clock said `here`. What has
+    /// passed since, in an earlier process, only this machine's clock can say.
     pub fn vouch(&self, cloud: DateTime<Utc>, here: DateTime<Utc>) {
-        *self.vouched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vouched { cloud, here });
+        let since = (self.now() - here).max(TimeDelta::zero());
+        let cloud = cloud.checked_add_signed(since).unwrap_or(cloud);
+        let known = Vouched { cloud, steady: (self.steady)() };
+        *self.vouched.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
     }
 
     /// The same instructions came again. Whoever holds them back and shows them later gains no time by it.
@@ -149,46 +156,76 @@ mod tests {
         DateTime::from_timestamp(1_760_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
     }
 
-    /// A clock that stands at the minute in the cell.
-    fn clock() -> (Clock, Arc<AtomicI64>) {
-        let minute = Arc::new(AtomicI64::new(0));
-        let tell = Arc::clone(&minute);
-        let here = Arc::new(move || at(tell.load(Ordering::Relaxed)));
-        (Clock { here, ..Clock::fixed(at(0)) }, minute)
+    /// Minutes that this machine's clock shows, and minutes that have passed.
+    #[derive(Default)]
+    struct Hands {
+        shown: AtomicI64,
+        passed: AtomicI64,
+    }
+
+    impl Hands {
+        fn pass(&self, minutes: i64) {
+            self.passed.fetch_add(minutes, Ordering::Relaxed);
+            self.step(minutes);
+        }
+
+        /// Somebody sets the clock.
+        fn step(&self, minutes: i64) {
+            self.shown.fetch_add(minutes, Ordering::Relaxed);
+        }
+    }
+
+    fn clock() -> (Clock, Arc<Hands>) {
+        let hands = Arc::<Hands>::default();
+        let (shown, passed) = (Arc::clone(&hands), Arc::clone(&hands));
+        let here = Arc::new(move || at(shown.shown.load(Ordering::Relaxed)));
+        let steady = Arc::new(move || TimeDelta::minutes(passed.passed.load(Ordering::Relaxed)));
+        (Clock { here, steady, ..Clock::fixed(at(0)) }, hands)
     }
 
     #[test]
     fn what_an_answer_says_of_the_time_moves_no_signed_time() {
-        let (clock, minute) = clock();
+        let (clock, hands) = clock();
         clock.vouch(at(100), clock.now());
 
         clock.learn(at(9_000));
-        minute.store(5, Ordering::Relaxed);
+        hands.pass(5);
 
         assert_eq!((clock.signed_now(), clock.cloud_now()), (at(105), at(9_005)));
         assert_eq!(clock.signed_offset(), TimeDelta::minutes(105 - 9_005));
     }
 
     #[test]
-    fn a_clock_that_is_set_back_loses_no_more_than_the_moment() {
-        let (clock, minute) = clock();
-        minute.store(50, Ordering::Relaxed);
+    fn a_clock_that_is_set_moves_no_signed_time() {
+        let (clock, hands) = clock();
         clock.vouch(at(100), clock.now());
-        minute.store(60, Ordering::Relaxed);
-        assert_eq!(clock.signed_now(), at(110));
+        hands.pass(10);
 
-        minute.store(2, Ordering::Relaxed);
-        assert_eq!(clock.signed_now(), at(110));
-        minute.store(3, Ordering::Relaxed);
+        for step in [8 * 60, -9 * 60, 8 * 60] {
+            hands.step(step);
+            assert_eq!(clock.signed_now(), at(110));
+        }
 
+        hands.pass(1);
         assert_eq!(clock.signed_now(), at(111));
     }
 
     #[test]
+    fn instructions_that_an_earlier_process_kept_are_as_old_as_this_machine_says_and_never_of_the_future() {
+        let (clock, hands) = clock();
+        hands.step(30);
+
+        clock.vouch(at(100), at(10));
+        assert_eq!(clock.signed_now(), at(120));
+        clock.vouch(at(100), at(90));
+        assert_eq!(clock.signed_now(), at(100));
+    }
+
+    #[test]
     fn the_same_instructions_shown_again_later_set_nothing_back() {
-        let (clock, minute) = clock();
+        let (clock, hands) = clock();
         clock.vouch_again(at(100));
-        minute.store(30, Ordering::Relaxed);
+        hands.pass(30);
 
         clock.vouch_again(at(100));
         assert_eq!(clock.signed_now(), at(130));
@@ -216,8 +253,8 @@ mod tests {
 
     #[test]
     fn before_anything_was_signed_this_machines_clock_counts() {
-        let (clock, minute) = clock();
-        minute.store(7, Ordering::Relaxed);
+        let (clock, hands) = clock();
+        hands.pass(7);
         assert_eq!(clock.signed_now(), at(7));
     }
 }

@@ -384,6 +384,20 @@ mod tests {
         assert!(config.cloud.proxy.is_some() && config.cloud.ca_file.is_some());
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn the_unit_lets_the_service_write_where_the_template_says() {
+        let unit = include_str!("../../installer/linux/rollcall-agent.service");
+        let setting = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap();
+        let example = |key: &str| {
+            let line = TEMPLATE.lines().find_map(|line| line.strip_prefix("#: ")?.strip_prefix(key)).unwrap();
+            PathBuf::from(line.trim_matches([' ', '=', '"']))
+        };
+
+        assert_eq!(example("data_dir"), Path::new(setting("ReadWritePaths")));
+        assert_eq!(example("folder"), Path::new("/var/log").join(setting("LogsDirectory")));
+    }
+
     #[test]
     fn a_password_cannot_stand_in_the_address_of_the_proxy_and_is_not_repeated() {
         let mistake = Config::parse("[cloud]\nproxy = \"http://joe:canary@proxy:3128\"\n").unwrap_err();

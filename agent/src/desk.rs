@@ -114,7 +114,7 @@ impl Desk {
 
     /// As the last process left it.
     pub fn open(config: &Config, desired: Option<DesiredState>, state: Option<&State>, now: DateTime<Utc>) -> Self {
-        let obeyed = instructions::in_force(state).version;
+        let obeyed = instructions::in_force(state, desired.as_ref()).version;
         let desk = Self::new(desired, obeyed, kept::REPORT.find(&config.data_dir), now);
         if let Some(ceiling) = kept::ceiling(config) {
             desk.set_ceiling(ceiling);
@@ -128,6 +128,11 @@ impl Desk {
 
     pub fn watch_desired(&self) -> watch::Receiver<Option<DesiredState>> {
         self.desired.subscribe()
+    }
+
+    /// What is obeyed now.
+    pub fn desired(&self) -> Option<DesiredState> {
+        self.desired.borrow().clone()
     }
 
     /// Instructions older than these are not obeyed.

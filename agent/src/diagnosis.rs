@@ -43,6 +43,7 @@ impl From<&Concern> for Diagnostic {
             Concern::Withheld { .. } => catalogue::PEOPLE_UNREADABLE,
             Concern::GroupUnseen { .. } => catalogue::GROUP_UNSEEN,
             Concern::GroupSilent { .. } => catalogue::GROUP_UNREADABLE,
+            Concern::OtherAccount { .. } => catalogue::OTHER_ACCOUNT,
             Concern::GroupsUnlisted { .. } => catalogue::GROUP_UNLISTED,
         };
         Self::new(fault, concern, Exit::Attention)

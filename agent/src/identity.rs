@@ -109,7 +109,7 @@ impl Identity {
     /// The identity of this installation; `None` before enrolment.
     pub fn find(folder: &Path) -> Result<Option<Self>, Diagnostic> {
         let path = Self::path(folder);
-        let text = match std::fs::read_to_string(&path) {
+        let text = match std::fs::read(&path) {
             Ok(text) => Zeroizing::new(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Diagnostic::not_writable(&path, &error)),
@@ -117,8 +117,25 @@ impl Identity {
         if private_file::is_readable_by_others(&path).map_err(|error| Diagnostic::not_writable(&path, &error))? {
             return Err(Diagnostic::new(catalogue::SECRET_FILE_OPEN, path.display(), Exit::Failed));
         }
-        let damaged = || Diagnostic::new(catalogue::NOT_ENROLLED, "the identity file is damaged", Exit::NotEnrolled);
-        serde_json::from_str(&text).map(Some).map_err(|_| damaged())
+        let identity: Self = serde_json::from_slice(&text).map_err(|_| broken("the identity file is damaged"))?;
+        identity.key.private().and_then(|_| identity.find_next_key())?;
+        Ok(Some(identity))
+    }
+
+    /// Whether there is one that no key comes out of any more: damaged, or sealed by another Windows. One that merely cannot
+    /// be looked at is none of these.
+    pub fn is_broken(folder: &Path) -> bool {
+        Self::find(folder).is_err_and(|told| told.fault == catalogue::NOT_ENROLLED)
+    }
+
+    /// Takes a broken one out of the way of its successor. The last one stays, for whoever wants to know.
+    pub fn set_broken_aside(folder: &Path) -> Result<(), Diagnostic> {
+        if !Self::is_broken(folder) {
+            return Ok(());
+        }
+        tracing::warn!("the identity cannot be opened and is set aside for a new one");
+        private_file::rename(&Self::path(folder), &folder.join(belongings::BROKEN))
+            .map_err(|error| Diagnostic::not_writable(folder, &error))
     }
 
     /// The identity, which every command but `enroll` and `check` needs.
@@ -176,10 +193,30 @@ impl Seed {
     }
 
     fn private(&self) -> Result<PrivateKey, Diagnostic> {
-        let damaged = || Diagnostic::new(catalogue::NOT_ENROLLED, "the key is damaged", Exit::NotEnrolled);
+        let damaged = || broken("the key is damaged");
         let seed = Zeroizing::new(URL_SAFE_NO_PAD.decode(self.0.as_bytes()).map_err(|_| damaged())?);
         let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| damaged())?;
         Ok(PrivateKey::from_seed(seed))
+    }
+}
+
+fn broken(what: &str) -> Diagnostic {
+    let detail = format!("{what}; a new token makes this machine an agent again, unenroll --even-unheard wipes it");
+    Diagnostic::new(catalogue::NOT_ENROLLED, detail, Exit::NotEnrolled)
+}
+
+#[cfg(test)]
+impl Enrolled {
+    pub fn example() -> Self {
+        Self {
+            agent: Uuid::from_u128(1),
+            cloud: Uuid::from_u128(2),
+            cloud_key: PrivateKey::from_seed(&[8; 32]).public(),
+            url: "https://rollcall.example".into(),
+            msp: "Northwind IT".into(),
+            customer: "Lab".into(),
+            at: DateTime::UNIX_EPOCH,
+        }
     }
 }
 
@@ -189,16 +226,7 @@ mod tests {
 
     fn identity() -> (Identity, PrivateKey) {
         let key = PrivateKey::from_seed(&[7; 32]);
-        let enrolled = Enrolled {
-            agent: Uuid::from_u128(1),
-            cloud: Uuid::from_u128(2),
-            cloud_key: PrivateKey::from_seed(&[8; 32]).public(),
-            url: "https://rollcall.example".into(),
-            msp: "Northwind IT".into(),
-            customer: "Lab".into(),
-            at: DateTime::UNIX_EPOCH,
-        };
-        (Identity::new(enrolled, &key), key)
+        (Identity::new(Enrolled::example(), &key), key)
     }
 
     #[test]
@@ -218,5 +246,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
 
         assert_eq!(Identity::get(folder.path()).unwrap_err().exit, Exit::NotEnrolled);
+    }
+
+    #[test]
+    fn an_identity_that_no_key_comes_out_of_is_broken_and_can_be_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!Identity::is_broken(folder.path()));
+        let (identity, _) = identity();
+        identity.save(folder.path()).unwrap();
+        Identity::set_broken_aside(folder.path()).unwrap();
+        assert!(Identity::get(folder.path()).is_ok(), "a sound one stays");
+        let sound = std::fs::read_to_string(Identity::path(folder.path())).unwrap();
+        let other_key = Identity { key: Seed(URL_SAFE_NO_PAD.encode([7; 31])), ..identity };
+
+        let broken = [vec![0; sound.len()], sound.as_bytes()[..40].to_vec(), vec![0xff; 40]];
+        for bytes in broken.into_iter().chain([serde_json::to_vec(&other_key).unwrap()]) {
+            private_file::write(&Identity::path(folder.path()), &bytes).unwrap();
+            assert!(Identity::is_broken(folder.path()), "{bytes:?}");
+        }
+        Identity::set_broken_aside(folder.path()).unwrap();
+
+        assert!(Identity::find(folder.path()).unwrap().is_none());
+        assert!(folder.path().join(belongings::BROKEN).exists());
     }
 }

@@ -2,14 +2,16 @@
 //! uninstallation takes away.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rollcall_protocol::catalogue;
+use rollcall_protocol::enrol::EnrolToken;
+use rollcall_protocol::{catalogue, limits};
 use secrecy::{ExposeSecret, SecretString};
 use toml_edit::{DocumentMut, Item, Table, value};
+use zeroize::Zeroizing;
 
 use crate::belongings;
 use crate::clock::Clock;
@@ -49,13 +51,28 @@ pub fn install(wishes: &Wishes, config_path: &Path, clock: &Clock) -> Result<(),
     private_file::make_folder(&folder)
         .and_then(|()| acl::guard(&folder))
         .map_err(|error| Diagnostic::not_writable(&folder, &error))?;
-    match (&wishes.token, Identity::find(&folder)) {
-        (Some(token), Ok(None)) => {
+    // A broken identity is no agent either, and a token is what replaces it.
+    let is_agent = !matches!(Identity::find(&folder), Ok(None)) && !Identity::is_broken(&folder);
+    match &wishes.token {
+        Some(token) if !is_agent => {
             note(&home.join(BROUGHT), clock)?;
             pending::save(&folder, token.expose_secret(), wishes.cloud_url.clone())
         }
-        (Some(_), Ok(Some(_)) | Err(_)) | (None, _) => Ok(()),
+        Some(_) | None => Ok(()),
     }
+}
+
+/// The token that lies in a file, so that no command line shows it. Whoever calls removes the file; one that holds no token
+/// is somebody else's and an error.
+pub fn read_token(file: &Path) -> Result<SecretString, Diagnostic> {
+    let mut text = Zeroizing::new(String::new());
+    let read = fs::File::open(file).and_then(|file| file.take(limits::JWS as u64 + 5).read_to_string(&mut text));
+    read.map_err(|error| Diagnostic::not_writable(file, &error))?;
+    // Windows PowerShell begins a file with a mark of its encoding.
+    let token = text.trim_start_matches('\u{feff}').trim();
+    let none = || Diagnostic::new(catalogue::TOKEN_REFUSED, format!("{} holds no token", file.display()), Exit::Failed);
+    EnrolToken::peek(token).map_err(|_| none())?;
+    Ok(SecretString::from(token.to_owned()))
 }
 
 /// The template where there is no file yet; what is there stays but for the proxy.
@@ -217,6 +234,41 @@ mod tests {
         assert!(fs::read_to_string(&path).unwrap().contains("# mine"));
         assert!(matches!(pending::find(&config.data_dir), Some(Pending::Waits(_))));
         assert!(!acl::is_open(&config.data_dir).unwrap());
+    }
+
+    #[test]
+    fn a_token_is_read_from_a_file_as_powershell_writes_it_and_nothing_else_is_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        let token = EnrolToken {
+            iss: uuid::Uuid::from_u128(1),
+            url: "https://rollcall.example".into(),
+            customer: uuid::Uuid::from_u128(2),
+            jti: "AAAAAAAAAAAAAAAAAAAAAA".into(),
+            exp: 100,
+        };
+        let token = token.sign(&rollcall_protocol::key::PrivateKey::from_seed(&[1; 32])).unwrap();
+        for text in [token.clone(), format!("\u{feff}{token}\r\n")] {
+            fs::write(&file, text).unwrap();
+            assert_eq!(read_token(&file).unwrap().expose_secret(), token);
+        }
+
+        fs::write(&file, "somebody's letter").unwrap();
+        assert_eq!(read_token(&file).unwrap_err().fault, catalogue::TOKEN_REFUSED);
+        fs::write(&file, vec![0xff; 100]).unwrap();
+        assert_eq!(read_token(&file).unwrap_err().fault, catalogue::NOT_WRITABLE);
+        assert_eq!(read_token(&folder.path().join("none")).unwrap_err().fault, catalogue::NOT_WRITABLE);
+    }
+
+    #[test]
+    fn a_token_over_a_broken_identity_waits_to_replace_it() {
+        let (_folder, path) = prepared();
+        let home = path.parent().unwrap();
+        private_file::write(&Identity::path(home), &[0; 900]).unwrap();
+
+        install(&wishes(Some("eyJ0.a.b"), None), &path, &Clock::fixed(DateTime::UNIX_EPOCH)).unwrap();
+
+        assert!(matches!(pending::find(home), Some(Pending::Waits(_))));
     }
 
     #[test]

@@ -36,7 +36,10 @@ try {
             throw "The download is not signed by $Publisher ($($signed.Status)); nothing was installed."
         }
     }
-    $arguments = @('/i', "`"$msi`"", '/qn', '/norestart', "ENROLLTOKEN=$Token", "CLOUDURL=$Cloud")
+    # Not on a command line, which Windows may log. The installation deletes the file once it has read it.
+    $tokenFile = Join-Path $folder 'token'
+    [IO.File]::WriteAllText($tokenFile, $Token)
+    $arguments = @('/i', "`"$msi`"", '/qn', '/norestart', "ENROLLTOKENFILE=`"$tokenFile`"", "CLOUDURL=$Cloud")
     if ($Proxy) { $arguments += "PROXY=`"$Proxy`"" }
     if ($ServiceAccount) { $arguments += "SERVICEACCOUNT=`"$ServiceAccount`"" }
     $done = Start-Process msiexec.exe -Wait -PassThru -ArgumentList $arguments

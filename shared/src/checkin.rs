@@ -75,7 +75,7 @@ pub struct AgentStatus {
     pub domain: Option<DomainPin>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dc: Option<DcIdentity>,
-    /// How the directory is reached, for people to read: `LDAPS`, `StartTLS`.
+    /// How the directory is reached, for people to read: `Kerberos, sealed (389)`, `password, LDAPS (636)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<String>,
     /// Batches that wait in the spool, and their bytes.

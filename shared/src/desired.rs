@@ -166,6 +166,8 @@ pub enum Disobey {
     NotForMe,
     #[error("older than the one in force")]
     Older,
+    #[error("other words under the number that is in force")]
+    OtherWords,
     #[error("of another domain than the pinned one")]
     OtherDomain,
     #[error("over the limits of the protocol")]
@@ -205,6 +207,11 @@ impl DesiredState {
             return Err(Disobey::OverLimits);
         }
         Ok(state)
+    }
+
+    /// Whether both ask for the same, whenever they were signed.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        Self { issued_at: other.issued_at, ..self.clone() } == *other
     }
 
     fn is_within_limits(&self) -> bool {

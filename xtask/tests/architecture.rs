@@ -90,9 +90,8 @@ fn inside_the_agent_each_module_knows_only_those_above_it() {
         for file in files(&[&format!("agent/src/{module}.rs"), &format!("agent/src/{module}/*.rs")]) {
             let text = fs::read_to_string(root().join(&file)).unwrap();
             let known = modules_known(text.split("#[cfg(test)]").next().unwrap());
-            for later in order[place + 1..].iter().filter(|later| known.contains(**later)) {
-                panic!("{file} knows {later}, which stands below it in agent/src/lib.rs");
-            }
+            let later = order[place + 1..].iter().find(|later| known.contains(**later));
+            assert!(later.is_none(), "{file} knows {later:?}, which stands below it in agent/src/lib.rs");
         }
     }
 }

@@ -101,7 +101,6 @@ mod tests {
     use crate::platform::{private_file, secret};
     use chrono::DateTime;
     use rollcall_protocol::key::PrivateKey;
-    use uuid::Uuid;
 
     #[test]
     fn every_secret_of_this_machine_is_known_and_so_blotted_out() {
@@ -119,16 +118,7 @@ mod tests {
         ))
         .unwrap();
         let (key, next) = (PrivateKey::from_seed(&[7; 32]), PrivateKey::from_seed(&[8; 32]));
-        let enrolled = Enrolled {
-            agent: Uuid::from_u128(1),
-            cloud: Uuid::from_u128(2),
-            cloud_key: PrivateKey::from_seed(&[9; 32]).public(),
-            url: "https://rollcall.example".into(),
-            msp: "Northwind IT".into(),
-            customer: "Lab".into(),
-            at: DateTime::UNIX_EPOCH,
-        };
-        let identity = Identity::new(enrolled, &key).with_next_key(&next);
+        let identity = Identity::new(Enrolled::example(), &key).with_next_key(&next);
         identity.save(folder.path()).unwrap();
         pending::save(folder.path(), "canary-of-the-token", None).unwrap();
         previous_key::keep(folder.path(), identity.agent, &PrivateKey::from_seed(&[10; 32]), DateTime::UNIX_EPOCH);

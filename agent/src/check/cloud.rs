@@ -120,7 +120,8 @@ async fn ask(
     let link = Link::open(config, identity, situation.clock, situation.chance)?;
     let desk = Desk::open(config, stored.clone(), store, situation.clock.now());
     let request = CheckinRequest { kind: Kind::Question, ..desk.request(0, situation.clock.offset_ms()) };
-    let heard = checkin::check_in(&link, identity, &request, instructions::in_force(store)).await;
+    let in_force = instructions::in_force(store, stored.as_ref());
+    let heard = checkin::check_in(&link, identity, &request, in_force).await;
     match heard.map_err(|error| explain(&error, config, identity, situation))?.instructions {
         Instructions::AsBefore => Ok(stored),
         Instructions::New { desired, .. } => Ok(Some(*desired)),

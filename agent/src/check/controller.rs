@@ -217,6 +217,7 @@ async fn sign_in(
     let pinned = store.and_then(|state| state.domain.as_ref());
     match controllers::reach(access, &experience, pinned, situation.chance).await {
         Ok(InReach { reader, domain, .. }) => {
+            kept::REFUSAL.forget(&config.data_dir);
             let how = reader.how();
             for failed in &how.tried {
                 report.add("sign-in", Finding::Warn(named(Some(&failed.method), &failed.error, Exit::Attention)));
@@ -225,6 +226,10 @@ async fn sign_in(
             Some((reader, domain))
         }
         Err(ReachError::Connect(error)) => {
+            if Diagnostic::from(&error).must_not_be_retried() {
+                // The next one who would sign in, a reading, a bundle or a start, must not send it again.
+                kept::note_refusal(config, situation.clock.signed_now());
+            }
             for (method, error) in error.each() {
                 let told = named(method, error, Exit::DirectoryUnreachable);
                 report.add("sign-in", Finding::Fail(explain(access, told)));

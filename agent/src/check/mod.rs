@@ -1,5 +1,5 @@
 //! Tests everything the agent needs, part by part, and says for each failure what mends it. It changes nothing, and it
-//! signs in to the directory once: repeated wrong passwords lock an account.
+//! signs in to the directory once: repeated wrong passwords lock an account. A refusal is kept for whoever comes next.
 //!
 //! In the order of the `mod` lines: what a check can say, this machine, the cloud, the domain controller, the selection.
 

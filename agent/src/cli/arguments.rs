@@ -83,6 +83,9 @@ pub enum Step {
     Install {
         #[arg(long)]
         token: Option<String>,
+        /// In its place: a file with the token, deleted once it is kept
+        #[arg(long)]
+        token_file: Option<String>,
         #[arg(long)]
         cloud_url: Option<String>,
         #[arg(long)]

@@ -25,7 +25,7 @@ pub async fn run(
     let situation = Situation { config: config.as_ref(), clock, chance, caution: Caution::RespectLastRefusal };
     let made = bundle::make(&situation).await?;
     let file = file.map_or_else(|| default_name(clock), Path::to_owned);
-    private_file::write(&file, &made.zip).map_err(|error| {
+    private_file::write_among_others(&file, &made.zip, chance.id(clock.now())).map_err(|error| {
         Diagnostic::new(catalogue::BUNDLE_FAILED, format!("{}: {}", file.display(), reason::of(&error)), Exit::Failed)
     })?;
     let removed = made.removed.iter().flat_map(|what| ["\n  removed: ", what]).collect::<String>();

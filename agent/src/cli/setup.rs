@@ -1,6 +1,7 @@
 //! `setup`: the installer's own steps. Hidden, since nobody calls them by hand.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::arguments::Step;
 use super::output::Output;
@@ -19,13 +20,18 @@ pub fn run(
     output: &Output,
 ) -> Result<Exit, Diagnostic> {
     match step {
-        Step::Install { token, cloud_url, proxy } => {
+        Step::Install { token, token_file, cloud_url, proxy } => {
+            let file = given(token_file.as_deref()).map(PathBuf::from);
+            let told = file.as_deref().map(setup::read_token).transpose()?;
             let wishes = Wishes {
-                token: given(token.as_deref()).map(Into::into),
+                token: given(token.as_deref()).map(Into::into).or(told),
                 cloud_url: given(cloud_url.as_deref()),
                 proxy: given(proxy.as_deref()).map(Into::into),
             };
             setup::install(&wishes, path, clock)?;
+            if let Some(Err(error)) = file.map(|file| fs::remove_file(&file)) {
+                output.notice(format!("the file with the token is still there: {}", error.kind()));
+            }
             // None of these settings is worth a failed installation; `docs/operate` says how to look at them.
             for (what, why) in service::configure() {
                 output.notice(format!("{what}: {why}"));

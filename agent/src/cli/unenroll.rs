@@ -39,7 +39,11 @@ pub async fn run(
     if erasure::is_owed(folder) {
         return finish_earlier(config, clock, *output);
     }
-    let identity = Identity::get(folder)?;
+    let identity = match (Identity::get(folder), manner) {
+        (Ok(identity), _) => identity,
+        (Err(_), Manner::EvenUnheard) if Identity::is_broken(folder) => return wipe_broken(config, clock, *output),
+        (Err(told), Manner::EvenUnheard | Manner::TellFirst) => return Err(told),
+    };
     let _lock = lock::take(folder)?;
     let told = tell(config, &identity, clock, chance).await;
     let is_told = match (told, manner) {
@@ -72,4 +76,13 @@ fn finish_earlier(config: &Config, clock: &Clock, output: Output) -> Result<Exit
     erasure::erase(&config.data_dir, clock.now())?;
     output.result("What was left of an earlier agent is removed.".to_owned(), &serde_json::json!({ "erased": true }));
     Ok(Exit::Ok)
+}
+
+/// Nobody can sign a farewell for it any more, nor say which agent it was.
+fn wipe_broken(config: &Config, clock: &Clock, output: Output) -> Result<Exit, Diagnostic> {
+    let _lock = lock::take(&config.data_dir)?;
+    erasure::erase(&config.data_dir, clock.now())?;
+    let text = "An agent whose identity was damaged is wiped. Retire it in the portal: the cloud does not know yet.";
+    output.result(text.to_owned(), &serde_json::json!({ "erased": true, "cloud_told": false }));
+    Ok(Exit::Attention)
 }

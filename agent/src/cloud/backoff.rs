@@ -19,6 +19,9 @@ pub const STORE: Backoff = Backoff { first: Duration::from_secs(1), cap: Duratio
 /// For answers that come at once and bring nothing: in the end as often as a long poll asks.
 pub const IDLE: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(55), failures: 0 };
 
+/// For a gap that was filled before: filling it may send the whole ledger.
+pub const GAP: Backoff = Backoff { first: Duration::from_mins(1), cap: Duration::from_hours(1), failures: 0 };
+
 impl Backoff {
     /// The wait after one more failure. `fraction` is from 0 up to 1.
     pub fn failed(&mut self, fraction: f64) -> Duration {

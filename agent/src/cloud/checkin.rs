@@ -42,6 +42,8 @@ pub struct InForce<'a> {
     pub domain: Option<&'a DomainPin>,
     /// The newest number that was ever obeyed.
     pub version: u64,
+    /// What is obeyed now; none where it was lost.
+    pub desired: Option<&'a DesiredState>,
 }
 
 /// One check-in; a long poll when the request asks to wait.
@@ -90,7 +92,12 @@ pub fn read(text: String, identity: &Identity, in_force: InForce<'_>) -> Instruc
         domain: in_force.domain,
     };
     match DesiredState::accept(&text, &reader) {
-        Ok(desired) => Instructions::New { desired: Box::new(desired), text },
+        Ok(desired) => match in_force.desired.filter(|known| known.version == desired.version) {
+            None => Instructions::New { desired: Box::new(desired), text },
+            // Shown once more, by the cloud or by whoever kept the answer: no news.
+            Some(known) if known.asks_the_same(&desired) => Instructions::AsBefore,
+            Some(_) => Instructions::Refused(Disobey::OtherWords),
+        },
         Err(disobey) => Instructions::Refused(disobey),
     }
 }
@@ -98,9 +105,12 @@ pub fn read(text: String, identity: &Identity, in_force: InForce<'_>) -> Instruc
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cycle::scope::fixtures;
     use crate::desk::Desk;
+    use crate::identity::Enrolled;
     use chrono::DateTime;
     use rollcall_protocol::hash::Hash;
+    use rollcall_protocol::key::PrivateKey;
 
     #[test]
     fn an_epoch_is_begun_only_by_who_asked_and_only_above_those_that_were_worked_in() {
@@ -114,5 +124,35 @@ mod tests {
         // Whoever was told a number beyond all counting still gets on with the cloud's own count.
         desk.wish_epoch(u64::MAX);
         assert_eq!([7, limits::EPOCH, limits::EPOCH + 1].map(begins), [false, false, true]);
+    }
+
+    #[test]
+    fn instructions_that_are_in_force_are_no_news_and_others_under_their_number_are_refused() {
+        let cloud_key = PrivateKey::from_seed(&[8; 32]);
+        let known = fixtures::desired(Vec::new());
+        let enrolled = Enrolled {
+            agent: known.agent,
+            cloud: known.cloud,
+            cloud_key: cloud_key.public(),
+            url: "https://rollcall.example".into(),
+            msp: "Northwind IT".into(),
+            customer: "Lab".into(),
+            at: DateTime::UNIX_EPOCH,
+        };
+        let identity = Identity::new(enrolled, &PrivateKey::from_seed(&[7; 32]));
+        let shown = |desired: &DesiredState, in_force| {
+            let version = known.version;
+            read(desired.sign(&cloud_key).unwrap(), &identity, InForce { domain: None, version, desired: in_force })
+        };
+        let again = DesiredState { issued_at: DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1), ..known.clone() };
+        let other = DesiredState { imports: vec![fixtures::import(11, &[], &[])], ..known.clone() };
+        let newer = DesiredState { version: known.version + 1, ..other.clone() };
+
+        for same in [&known, &again] {
+            assert!(matches!(shown(same, Some(&known)), Instructions::AsBefore));
+            assert!(matches!(shown(same, None), Instructions::New { .. }), "they were lost");
+        }
+        assert!(matches!(shown(&other, Some(&known)), Instructions::Refused(Disobey::OtherWords)));
+        assert!(matches!(shown(&newer, Some(&known)), Instructions::New { .. }));
     }
 }

@@ -132,7 +132,7 @@ impl Link {
         let response = request.send().await.map_err(|error| self.classify(&error))?;
         let status = response.status().as_u16();
         if status == 407 {
-            return Err(LinkError::Proxy { proxy: self.proxy().unwrap_or_default() });
+            return Err(self.asked_to_sign_in());
         }
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let body = self.read_body(response).await?;
@@ -183,7 +183,7 @@ impl Link {
             match response.status().as_u16() {
                 200 => return Ok(Some(Download { response, idle, link: self.clone() })),
                 404 => return Ok(None),
-                407 => return Err(LinkError::Proxy { proxy: self.proxy().unwrap_or_default() }),
+                407 => return Err(self.asked_to_sign_in()),
                 status => match self.believe(answer::classify::<()>(status, None, &self.read_body(response).await?)) {
                     Answer::Refused(Refusal::Skew { server_time }) => self.clock.learn(server_time),
                     Answer::Refused(Refusal::Unauthorized) if signer.key.id() != self.keys.signer().key.id() => {}
@@ -193,6 +193,15 @@ impl Link {
             }
         }
         Err(LinkError::Refused(Refusal::Skew { server_time: self.clock.cloud_now() }))
+    }
+
+    /// What the status 407 says. Over TLS the proxy that asks us to sign in does so before the tunnel stands; one that says
+    /// so inside it inspects, and may have handed the request on first.
+    fn asked_to_sign_in(&self) -> LinkError {
+        if self.url.starts_with("https:") {
+            return LinkError::Odd { status: 407 };
+        }
+        LinkError::Proxy { proxy: self.proxy().unwrap_or_default() }
     }
 
     async fn read_body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, LinkError> {

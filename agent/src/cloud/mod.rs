@@ -1,6 +1,7 @@
 //! The link to the cloud: outbound HTTPS, signed requests, and answers that are understood or count for nothing.
 
 pub mod backoff;
+pub mod gaps;
 pub mod system_proxy;
 pub mod script_memory;
 pub mod way_out;

@@ -9,6 +9,7 @@ use rollcall_protocol::hash::Hash;
 use rollcall_protocol::path;
 
 use super::backoff;
+use super::gaps::Gap;
 use super::link::{Link, LinkError, REQUEST_TIMEOUT};
 use crate::spool::outgoing::{Acknowledged, Outgoing, Tried};
 use crate::spool::{Spool, SpoolError};
@@ -85,8 +86,10 @@ pub enum Pushed {
     One(Acknowledged),
     /// Nothing waits.
     Empty,
-    /// Earlier batches are to be sent again, from this one.
-    Again(u64),
+    /// One that fills a gap is there; the next is this one.
+    Filled(u64),
+    /// Earlier batches are to be sent again.
+    Missing(Gap),
     /// The place in the chain is worth nothing any more, and why.
     NewEpoch(LinkError),
     Later {
@@ -116,9 +119,9 @@ pub async fn push_one(spool: &mut Spool, link: &Link, resend: Option<u64>) -> Re
         }
     };
     Ok(match decide(&answer, &sent) {
-        Step::Acknowledge if is_from_ledger(spool, &batch)? => Pushed::Again(batch.seq + 1),
+        Step::Acknowledge if is_from_ledger(spool, &batch)? => Pushed::Filled(batch.seq + 1),
         Step::Acknowledge => Pushed::One(spool.acknowledge(&batch, link.clock.now())?),
-        Step::ResendFrom(seq) => Pushed::Again(seq),
+        Step::ResendFrom(from) => Pushed::Missing(Gap { epoch: sent.link.epoch, from, before: sent.link.seq }),
         Step::NewEpoch | Step::SetAside => Pushed::NewEpoch(reason(answer)),
         Step::Wait(pause) => {
             let after = match pause {

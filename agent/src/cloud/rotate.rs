@@ -101,19 +101,9 @@ pub async fn introduce_again(link: &Link, folder: &Path) -> Result<Vouched, Link
 mod tests {
     use super::*;
     use crate::identity::Enrolled;
-    use uuid::Uuid;
 
     fn identity() -> Identity {
-        let enrolled = Enrolled {
-            agent: Uuid::from_u128(1),
-            cloud: Uuid::from_u128(2),
-            cloud_key: PrivateKey::from_seed(&[8; 32]).public(),
-            url: "https://rollcall.example".into(),
-            msp: "Northwind IT".into(),
-            customer: "Lab".into(),
-            at: DateTime::UNIX_EPOCH,
-        };
-        Identity::new(enrolled, &PrivateKey::from_seed(&[7; 32]))
+        Identity::new(Enrolled::example(), &PrivateKey::from_seed(&[7; 32]))
     }
 
     fn day(number: i64) -> DateTime<Utc> {

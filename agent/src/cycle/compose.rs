@@ -17,6 +17,7 @@ use super::evidence::Verdict;
 use super::merged::Merged;
 use super::parts::Parts;
 use super::scope::Scope;
+use super::sight::Sight;
 use crate::directory::structure::Structure;
 use crate::spool::SpoolError;
 use crate::spool::commit::{Compared, CycleWriter, Found, FoundPerson};
@@ -45,6 +46,7 @@ pub struct Decided<'a> {
     pub scope: &'a Scope,
     pub judged: &'a Judged,
     pub stances: &'a BTreeMap<Uuid, Stance>,
+    pub sight: Sight,
     pub kind: CycleKind,
     /// What could not be read of many: the values that the cloud has stay.
     pub losses: &'a Losses,
@@ -55,6 +57,7 @@ pub struct Decided<'a> {
 impl Decided<'_> {
     fn departure(&self, guid: Uuid, import: Uuid, evidence: Evidence) -> Departure {
         let stance = self.stances.get(&import).copied().unwrap_or(Stance::Held);
+        let stance = self.sight.stance(&evidence, stance);
         Departure { guid, import, evidence, stance }
     }
 }

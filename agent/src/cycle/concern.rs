@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::confirm::Judged;
 use super::evidence::{Doubt, Verdict};
 use super::scope::{Scope, Unavailable};
+use super::sight::Sight;
 use super::withheld::Withheld;
 
 /// One thing to look at.
@@ -48,6 +49,10 @@ pub enum Concern {
     GroupSilent {
         memberships: usize,
     },
+    /// People who would leave, and whom another account had read.
+    OtherAccount {
+        memberships: usize,
+    },
     /// Groups that nobody can choose, since they do not say what they are.
     GroupsUnlisted {
         what: &'static str,
@@ -70,6 +75,7 @@ impl Concern {
             | Self::Withheld { .. }
             | Self::GroupUnseen { .. }
             | Self::GroupSilent { .. }
+            | Self::OtherAccount { .. }
             | Self::GroupsUnlisted { .. } => None,
         }
     }
@@ -94,6 +100,10 @@ impl fmt::Display for Concern {
             Self::GroupSilent { memberships } => write!(
                 f,
                 "{memberships} memberships stay: neither these people nor the group that held them show who is in it"
+            ),
+            Self::OtherAccount { memberships } => write!(
+                f,
+                "{memberships} memberships wait for a human: these people were read by another account and are not seen by this one"
             ),
             Self::GroupsUnlisted { what, groups, first } => {
                 write!(f, "{groups} groups cannot be chosen: {what} of the object {first} cannot be read")
@@ -122,6 +132,7 @@ pub fn list(
     withheld: &Withheld,
     unlisted: &BTreeMap<Uuid, &'static str>,
     losses: &Losses,
+    sight: Sight,
 ) -> Vec<Concern> {
     let of_selection = |(why, count): (Unavailable, usize)| match why {
         Unavailable::Gone => Concern::SelectionGone { objects: count },
@@ -147,7 +158,9 @@ pub fn list(
         groups: unlisted.len(),
         first: *first,
     });
-    let of_people = lost.chain(kept_back).chain(unseen).chain(silent);
+    let doubted = Some(sight.doubted(judged)).filter(|count| *count > 0);
+    let other = doubted.map(|memberships| Concern::OtherAccount { memberships });
+    let of_people = lost.chain(kept_back).chain(unseen).chain(silent).chain(other);
     scope.reasons().into_iter().map(of_selection).chain(of_people).chain(unlisted).collect()
 }
 
@@ -171,7 +184,8 @@ mod tests {
         judged.verdicts.insert(id(5), vec![stays(Doubt::Withheld)]);
         judged.verdicts.insert(id(6), vec![stays(Doubt::UnseenGroup), stays(Doubt::Selection)]);
 
-        let told = list(&scope, &judged, &withheld, &BTreeMap::from([(id(9), "groupType")]), &Losses::default());
+        let told =
+            list(&scope, &judged, &withheld, &BTreeMap::from([(id(9), "groupType")]), &Losses::default(), Sight::Same);
 
         let expected = vec![
             Concern::SelectionGone { objects: 2 },

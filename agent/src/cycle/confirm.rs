@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::CycleError;
 use super::evidence::{self, Circumstances, DcContinuity, Live, Looked, Standing, Verdict};
+use super::locate;
 use super::members;
 use super::pace::Pace;
 use super::scope::Scope;
@@ -86,8 +87,10 @@ impl SecondLook<'_> {
             }
         }
         members::hear_groups(reader, self.scope, ended, &mut judged, withheld).await?;
-        // Who was added just now was added by the names of these places.
-        self.scope.barred().check_unmoved(reader).await?;
+        if !ended.is_empty() {
+            // Who was judged or added just now was so by the names of these places.
+            locate::check_unmoved(reader, self.domain, self.scope).await?;
+        }
         Ok(judged)
     }
 

@@ -17,6 +17,7 @@ pub mod pace;
 pub mod confirm;
 mod members;
 pub mod guard;
+pub mod sight;
 pub mod concern;
 pub mod parts;
 pub mod compose;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::batch::{CycleKind, Trigger};
 use rollcall_protocol::desired::DesiredState;
+use rollcall_protocol::hash::Hash;
 use rollcall_protocol::jws::JwsError;
 use rollcall_protocol::loss::Accepted;
 use uuid::Uuid;
@@ -144,6 +146,14 @@ pub struct Reached {
     pub failed: Vec<String>,
 }
 
+impl Reached {
+    fn log_failed(&self) {
+        for failed in &self.failed {
+            tracing::warn!(used = %self.used, %failed, "a better way to the directory failed");
+        }
+    }
+}
+
 impl From<&How> for Reached {
     fn from(how: &How) -> Self {
         Self { used: how.used.clone(), failed: how.tried.iter().map(ToString::to_string).collect() }
@@ -210,9 +220,8 @@ impl Cycle<'_> {
         let InReach { mut reader, domain, host } = reached;
         let host = reading_from.get_or_init(|| host).clone();
         let reached = Reached::from(reader.how());
-        for failed in &reached.failed {
-            tracing::warn!(used = %reached.used, %failed, "a better way to the directory failed");
-        }
+        let account = reader.how().account;
+        reached.log_failed();
         let continuity = continuity(&state, &domain);
         let barred = Barred::locate(&mut reader, &domain, &self.access.never_read).await?;
         let mut scope = Scope::plan(self.desired, self.clock.signed_now()).under(barred);
@@ -257,6 +266,7 @@ impl Cycle<'_> {
             judged,
             withheld,
             asked,
+            account,
         })
     }
 }
@@ -278,6 +288,8 @@ struct Complete {
     judged: Judged,
     withheld: Withheld,
     asked: BTreeSet<Uuid>,
+    /// Who signed in.
+    account: Hash,
 }
 
 /// What a search met in the spool is no matter of the directory: whoever mends the spool must hear it.

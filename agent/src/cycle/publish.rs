@@ -11,6 +11,7 @@ use rollcall_protocol::loss::Loss;
 use super::compose::{self, Counts, Decided};
 use super::evidence::DcContinuity;
 use super::parts::{Parts, Seal, Sealed};
+use super::sight::{self, Sight};
 use super::{Complete, Cycle, CycleError, Extent, Purpose, Summary, Wish, concern, guard, scope};
 use crate::clock;
 use crate::directory::access::Access;
@@ -23,6 +24,7 @@ const FULL_EVERY: TimeDelta = TimeDelta::hours(24);
 /// Decides, writes, signs and commits. A dry run does all of it but the commit.
 pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Result<Summary, CycleError> {
     let plan = Plan::make(cycle, wish, read)?;
+    let sight = Sight::of(read.state.base.account, read.account);
     let stances = guard::decide(&read.scope, &read.survey, &read.judged);
     let accepted = [wish.accepted.as_slice(), &read.state.accepted].concat();
     let is_accepted = |loss: &Loss| accepted.iter().any(|accepted| accepted.covers(loss));
@@ -32,6 +34,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
         scope: &read.scope,
         judged: &read.judged,
         stances: &stances,
+        sight,
         kind: plan.kind,
         losses: &losses,
         asked: &read.asked,
@@ -55,7 +58,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
         Purpose::Publish => {
             writer.note_missed(&read.judged.missing, plan.finished_at, &read.domain.dc)?;
             writer.forget_missed_but(&read.judged.missing)?;
-            let next = plan.next_base(read, &part, rows);
+            let next = plan.next_base(read, &part, rows, &counts);
             writer.commit(&State {
                 chain: Some(sealed.head),
                 domain: Some(read.domain.pin.clone()),
@@ -70,7 +73,7 @@ pub(super) fn publish(cycle: &mut Cycle<'_>, wish: &Wish, read: &Complete) -> Re
         }
     }
     Ok(Summary {
-        concerns: concern::list(&read.scope, &read.judged, &read.withheld, &read.structure.unlisted, &losses),
+        concerns: concern::list(&read.scope, &read.judged, &read.withheld, &read.structure.unlisted, &losses, sight),
         ..summary(access, read, &part, counts, &sealed)
     })
 }
@@ -142,7 +145,7 @@ impl Plan {
         }
     }
 
-    fn next_base(&self, read: &Complete, part: &CyclePart, rows: Option<Hash>) -> Base {
+    fn next_base(&self, read: &Complete, part: &CyclePart, rows: Option<Hash>, counts: &Counts) -> Base {
         let full_at = match self.kind {
             CycleKind::Full => Some(self.finished_at),
             CycleKind::Delta => read.state.base.full_at,
@@ -157,6 +160,7 @@ impl Plan {
             people: part.set.people,
             people_seen: part.people_seen,
             rows,
+            account: Some(sight::next(read.state.base.account, read.account, counts.awaiting + counts.undecided)),
         }
     }
 }

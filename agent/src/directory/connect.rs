@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rollcall_protocol::hash::Hash;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -134,6 +135,8 @@ pub(super) struct Connected {
 pub struct How {
     /// The way that worked, for people to read.
     pub used: String,
+    /// Who signed in: equal for the same account, whatever way it took.
+    pub account: Hash,
     /// What keeps others from reading along, for people to read.
     pub protection: &'static str,
     /// The better ways that failed before.
@@ -151,7 +154,8 @@ pub(super) async fn connect(target: &Target, methods: &[Method]) -> Result<Conne
         }
         match Box::pin(attempt(target, method)).await {
             Ok(wire) => {
-                let how = How { used: method.to_string(), protection: method.protection(), tried };
+                let how =
+                    How { used: method.to_string(), account: method.account(), protection: method.protection(), tried };
                 return Ok(Connected { wire, how });
             }
             Err(error) => {

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use rollcall_protocol::hash::Hash;
 use secrecy::SecretString;
 
 use super::bind::BindRefused;
@@ -64,6 +65,18 @@ impl Method {
             Self::KerberosSealed { .. } => "Kerberos; every buffer is sealed",
             Self::KerberosOverTls { .. } | Self::PasswordOverTls { .. } => {
                 "TLS; the domain controller's certificate is trusted"
+            }
+        }
+    }
+
+    /// Tells one account from another. A secret of it is not in there.
+    pub fn account(&self) -> Hash {
+        match self {
+            Self::KerberosSealed { identity, .. } | Self::KerberosOverTls { identity, .. } => {
+                Hash::of(format!("Kerberos {:?} {:?}", identity.tickets, identity.principal).as_bytes())
+            }
+            Self::PasswordOverTls { credentials, .. } => {
+                Hash::of(format!("password {}", credentials.user.to_lowercase()).as_bytes())
             }
         }
     }
@@ -191,6 +204,17 @@ mod tests {
     fn kerberos() -> Method {
         let tickets = crate::platform::kerberos::Tickets::OwnAccount;
         Method::KerberosSealed { port: 389, identity: Identity { tickets, principal: None, realm: None } }
+    }
+
+    #[test]
+    fn an_account_is_the_same_whatever_way_it_takes_and_another_one_is_not() {
+        let credentials =
+            |user: &str, password: &str| Credentials { user: user.into(), password: password.to_owned().into() };
+        let of = |tls, credentials| Method::PasswordOverTls { tls, port: 636, credentials }.account();
+
+        assert_eq!(of(Tls::Ldaps, credentials("svc", "old")), of(Tls::StartTls, credentials("SVC", "new")));
+        assert_ne!(of(Tls::Ldaps, credentials("svc", "old")), of(Tls::Ldaps, credentials("svd", "old")));
+        assert_ne!(kerberos().account(), password().account());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::spool::state::State;
 /// One that is older than what was obeyed before was put there by somebody else.
 pub fn find(folder: &Path, identity: &Identity, state: Option<&State>) -> Option<DesiredState> {
     let text = std::fs::read_to_string(folder.join(DESIRED)).ok()?;
-    match checkin::read(text, identity, in_force(state)) {
+    match checkin::read(text, identity, in_force(state, None)) {
         Instructions::New { desired, .. } => Some(*desired),
         Instructions::AsBefore => None,
         Instructions::Refused(disobey) => {
@@ -39,9 +39,10 @@ pub fn find_arrival(folder: &Path) -> Option<DateTime<Utc>> {
     Some(std::fs::metadata(folder.join(DESIRED)).ok()?.modified().ok()?.into())
 }
 
-/// What instructions must fit to, as far as the spool knows it.
-pub fn in_force(state: Option<&State>) -> InForce<'_> {
-    InForce { domain: state.and_then(|state| state.domain.as_ref()), version: state.map_or(0, |state| state.obeyed) }
+/// What instructions must fit to, as far as the spool and those that are kept know it.
+pub fn in_force<'a>(state: Option<&'a State>, desired: Option<&'a DesiredState>) -> InForce<'a> {
+    let domain = state.and_then(|state| state.domain.as_ref());
+    InForce { domain, version: state.map_or(0, |state| state.obeyed), desired }
 }
 
 /// Keeps their signed text.

@@ -80,6 +80,12 @@ pub struct Refusal {
     pub insisted_at: Option<DateTime<Utc>>,
 }
 
+/// Keeps that the directory refused this sign-in. When somebody's order insisted on it last stays known.
+pub fn note_refusal(config: &Config, at: DateTime<Utc>) {
+    let insisted_at = REFUSAL.find(&config.data_dir).and_then(|before| before.insisted_at);
+    REFUSAL.save(&config.data_dir, &Refusal { at, sign_in: config.sign_in_mark(), insisted_at });
+}
+
 /// What the file on this machine keeps back: as it took effect in the last reading, or as it is written since.
 pub fn ceiling(config: &Config) -> Option<Ceiling> {
     let (attributes, places) = (config.privacy.attributes().ok()?, config.privacy.never_read().ok()?);

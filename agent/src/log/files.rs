@@ -31,6 +31,11 @@ impl Files {
         Self::bounded(folder, LARGEST)
     }
 
+    /// Whether lines can be written there.
+    pub fn check(folder: &Path) -> io::Result<()> {
+        open(folder).map(drop)
+    }
+
     fn bounded(folder: PathBuf, largest: u64) -> Self {
         Self(Arc::new(Mutex::new(Turn { folder, largest, open: None })))
     }

@@ -6,6 +6,7 @@ mod events;
 
 use std::path::{Path, PathBuf};
 
+use rollcall_protocol::catalogue;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -32,8 +33,9 @@ pub enum Reader {
 /// Begins to log; to be called once.
 pub fn start(settings: &Log, data_dir: &Path, reader: Reader) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    let files = folder(settings, data_dir, reader)
-        .map(|folder| tracing_subscriber::fmt::layer().with_writer(Files::open(folder)).with_ansi(false));
+    let folder = folder(settings, data_dir, reader);
+    let files =
+        folder.clone().map(|folder| tracing_subscriber::fmt::layer().with_writer(Files::open(folder)).with_ansi(false));
     let events = match reader {
         Reader::Terminal => None,
         Reader::Service | Reader::Fetched => EventLog::open().map(events::Layer::new),
@@ -46,6 +48,11 @@ pub fn start(settings: &Log, data_dir: &Path, reader: Reader) {
         .with(files.with_filter(wanted))
         .with(events.with_filter(for_events))
         .init();
+    // Said once, to whoever else hears: each of the lines to come is lost in silence.
+    if let Some((folder, error)) = folder.and_then(|folder| Files::check(&folder).err().map(|error| (folder, error))) {
+        let detail = format!("{}: {}; no log file is written", folder.display(), error.kind());
+        tracing::error!(code = catalogue::NOT_WRITABLE.code, %detail, "the folder of the log cannot be written");
+    }
 }
 
 /// The folder of the files: the one that was asked for, and on Windows never none, since there is no journal.

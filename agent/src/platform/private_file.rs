@@ -2,20 +2,42 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
 
 use super::acl;
 
-/// Writes the file whole: a new file beside it, synced, then put in its place, then the folder synced.
+/// Writes a file of a folder that is ours whole: a new file beside it, synced, then put in its place, then the folder synced.
+/// What a crash left beside it gives way.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);
-    let mut file = private().open(&beside)?;
+    put(path, &beside, bytes)
+}
+
+/// The same where others keep their files: only one of this name gives way. `unique` tells the file beside from theirs.
+pub fn write_among_others(path: &Path, bytes: &[u8], unique: Uuid) -> io::Result<()> {
+    let mut beside = path.to_owned().into_os_string();
+    beside.push(format!(".{unique}.new"));
+    let beside = PathBuf::from(beside);
+    let written = put(path, &beside, bytes);
+    // One that was there before was not made by us, so nothing was written.
+    if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+fn put(path: &Path, beside: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = private().open(beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
-    rename(&beside, path)?;
-    sync_folder(path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?)
+    rename(beside, path)?;
+    // A bare name lies in the current folder.
+    let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    sync_folder(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
 
 /// Puts a file in the place of another.
@@ -195,5 +217,25 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert!(!is_readable_by_others(&path).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_among_those_of_others_takes_no_other_name_than_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let unique = Uuid::from_u128(7);
+        for theirs in ["report.new", "report.zip.new"] {
+            fs::write(path(theirs), b"theirs").unwrap();
+        }
+
+        write_among_others(&path("report.zip"), b"first", unique).unwrap();
+        write_among_others(&path("report.zip"), b"ours", unique).unwrap();
+        fs::write(path(&format!("report.zip.{unique}.new")), b"theirs").unwrap();
+        assert!(write_among_others(&path("report.zip"), b"third", unique).is_err());
+
+        assert_eq!(fs::read(path("report.zip")).unwrap(), b"ours");
+        let names = ["report.new", "report.zip.new", &format!("report.zip.{unique}.new")];
+        assert!(names.iter().all(|name| fs::read(path(name)).unwrap() == b"theirs"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     }
 }

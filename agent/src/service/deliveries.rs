@@ -1,5 +1,7 @@
 //! Sends one batch for the worker, and says when the next try is due: at once, later, in a new epoch, or never.
 
+use std::time::Duration;
+
 use rollcall_protocol::catalogue;
 use rollcall_protocol::desired::Command;
 use tokio::time::Instant;
@@ -26,18 +28,21 @@ impl Worker<'_> {
                 }
             }
             Pushed::Empty => {}
-            Pushed::Again(seq) => self.resend = Some(seq),
+            Pushed::Filled(next) => self.resend = Some(next),
+            Pushed::Missing(gap) => {
+                self.resend = Some(gap.from);
+                if let Some(wait) = self.gaps.wait_before(&gap, self.link.chance.fraction()) {
+                    self.put_off(&LinkError::Refused(gap.told()), wait);
+                }
+            }
             Pushed::NewEpoch(why) => {
                 self.resend = None;
                 self.lose_place(&why);
                 spool.lose_place()?;
             }
             Pushed::Later { after, why } => {
-                let diagnostic = Diagnostic::from(&why);
-                self.desk.raise(&diagnostic, self.link.clock.now());
-                tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "a batch waits");
                 let own = self.backoff.failed(self.link.chance.fraction());
-                self.send_again_at = Some(Instant::now() + after.unwrap_or(own));
+                self.put_off(&why, after.unwrap_or(own));
             }
             Pushed::Stopped(refusal) => {
                 self.desk.raise(&Diagnostic::from(&refusal), self.link.clock.now());
@@ -46,6 +51,13 @@ impl Worker<'_> {
             Pushed::Revoked => return Ok(Some(Ended::Revoked)),
         }
         Ok(None)
+    }
+
+    fn put_off(&mut self, why: &LinkError, wait: Duration) {
+        let diagnostic = Diagnostic::from(why);
+        self.desk.raise(&diagnostic, self.link.clock.now());
+        tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "a batch waits");
+        self.send_again_at = Some(Instant::now() + wait);
     }
 
     /// The first one in a row is nobody's fault; what is refused again and again is told.

@@ -6,6 +6,7 @@ use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::catalogue;
 use rollcall_protocol::enrol::EnrolToken;
 
+use crate::belongings;
 use crate::clock::{Chance, Clock};
 use crate::cloud::enrol;
 use crate::cloud::link::LinkError;
@@ -25,8 +26,12 @@ pub async fn join(token: &str, config: &Config, clock: &Clock, chance: &Chance) 
     let folder = &config.data_dir;
     let _lock = lock::take(folder)?;
     close(folder)?;
-    if Identity::find(folder)?.is_some() {
-        return Err(Diagnostic::new(catalogue::ALREADY_ENROLLED, folder.display(), Exit::Failed));
+    match Identity::find(folder) {
+        Ok(None) => {}
+        Ok(Some(_)) => return Err(Diagnostic::new(catalogue::ALREADY_ENROLLED, folder.display(), Exit::Failed)),
+        // Whoever brings a token for it wants another one.
+        Err(_) if Identity::is_broken(folder) => {}
+        Err(unreadable) => return Err(unreadable),
     }
     if erasure::is_owed(folder) {
         erasure::erase(folder, clock.now())?;
@@ -40,6 +45,8 @@ pub async fn join(token: &str, config: &Config, clock: &Clock, chance: &Chance) 
     let new = asked.map_err(|error| refused(&error, folder))?;
     drop(room);
     spool.begin_epoch(new.epoch).map_err(|error| Diagnostic::from(&error))?;
+    Identity::set_broken_aside(folder)?;
+    belongings::forget_predecessor(folder);
     new.identity.save(folder)?;
     attempt::end(folder);
     Ok(new.identity)

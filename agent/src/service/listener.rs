@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rollcall_protocol::answer::Refusal;
 use rollcall_protocol::checkin::{CheckinRequest, EpochWish};
+use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::{catalogue, limits};
 use tokio::time::Instant;
 
@@ -39,9 +40,11 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
         // on trial has proven itself.
         let wait = if backoff.failures() == 0 && desk.is_answered() { wait } else { 0 };
         let request = desk.request(wait, link.clock.offset_ms());
+        let desired = desk.desired();
+        let in_force = in_force(&request, desk, desired.as_ref());
         let asked_at = Instant::now();
         let answer = tokio::select! {
-            answer = checkin::check_in(link, identity, &request, in_force(&request, desk)) => answer,
+            answer = checkin::check_in(link, identity, &request, in_force) => answer,
             // A wish for a new epoch is answered at once, and an answer that nobody hears would be an epoch in vain.
             () = desk.news.notified(), if request.epoch == EpochWish::Keep => {
                 tokio::time::sleep(BREATH).await;
@@ -84,9 +87,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
                     | LinkError::Setup(_)
                     | LinkError::Signing(_) => {}
                 }
-                let diagnostic = Diagnostic::from(&error);
-                tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "the check-in failed");
-                desk.raise(&diagnostic, link.clock.now());
+                tell(&error, desk, link);
                 tokio::time::sleep(pause(&error, &mut backoff, link)).await;
             }
         }
@@ -100,8 +101,14 @@ fn may_vouch(last: Option<Instant>, now: Instant) -> bool {
     last.is_none_or(|last| now.duration_since(last) >= VOUCH_AGAIN)
 }
 
-fn in_force<'a>(request: &'a CheckinRequest, desk: &Desk) -> InForce<'a> {
-    InForce { domain: request.status.domain.as_ref(), version: desk.newest_obeyed() }
+fn in_force<'a>(request: &'a CheckinRequest, desk: &Desk, desired: Option<&'a DesiredState>) -> InForce<'a> {
+    InForce { domain: request.status.domain.as_ref(), version: desk.newest_obeyed(), desired }
+}
+
+fn tell(error: &LinkError, desk: &Desk, link: &Link) {
+    let diagnostic = Diagnostic::from(error);
+    tracing::warn!(code = diagnostic.fault.code, detail = %diagnostic.detail, "the check-in failed");
+    desk.raise(&diagnostic, link.clock.now());
 }
 
 fn pause(error: &LinkError, backoff: &mut backoff::Backoff, link: &Link) -> Duration {

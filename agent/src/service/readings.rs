@@ -216,6 +216,18 @@ impl Worker<'_> {
         kept::REFUSAL.save(self.folder, &refusal);
     }
 
+    /// A bundle or a check beside the readings may have been refused since the last one.
+    pub(super) fn learn_refusal(&mut self) {
+        let is_news = |told: &Refusal| self.refused.is_none_or(|known| known.at < told.at);
+        let Some(told) = kept::REFUSAL.find(self.folder).filter(is_news) else { return };
+        self.refused = Some(told);
+        self.insisted_at = told.insisted_at;
+        self.last_try = Some(Try { at: told.at, outcome: Outcome::Refused, recipe: None });
+        let detail = "a check or a bundle was refused; it is not tried again before the next reading is due";
+        let refused = Diagnostic::new(catalogue::BIND_REFUSED, detail, Exit::DirectoryUnreachable);
+        self.desk.raise(&refused, self.link.clock.now());
+    }
+
     pub(super) fn sign_in_change(&self) -> SignInChange {
         match self.refused {
             Some(refusal) if refusal.sign_in == self.config.sign_in_mark() => SignInChange::Same,

@@ -68,8 +68,10 @@ async fn until_enrolled(config: &Config, clock: &Clock, chance: &Chance) {
         }
         tokio::time::sleep(pause).await;
     }
-    // The token of an installation over an agent that is enrolled already is of no use.
-    pending::remove(folder);
+    if !Identity::is_broken(folder) {
+        // The token of an installation over an agent that is enrolled already is of no use.
+        pending::remove(folder);
+    }
 }
 
 /// An earlier agent of this folder may not have been able to remove everything; it is tried until it is done.
@@ -83,10 +85,14 @@ async fn erase_what_is_owed(folder: &Path, clock: &Clock, chance: &Chance) {
     }
 }
 
-/// An identity that cannot be read counts: the supervisor tells what is wrong with it. While `enroll` still writes, the
-/// folder is locked.
+/// An identity that cannot be read counts: the supervisor tells what is wrong with it. A broken one does not while a token
+/// waits to replace it. While `enroll` still writes, the folder is locked.
 fn is_enrolled(folder: &Path) -> bool {
-    !matches!(Identity::find(folder), Ok(None)) && !lock::is_held(folder)
+    let is_there = match Identity::find(folder) {
+        Ok(found) => found.is_some(),
+        Err(_) => !(Identity::is_broken(folder) && matches!(pending::find(folder), Some(Pending::Waits(_)))),
+    };
+    is_there && !lock::is_held(folder)
 }
 
 async fn attempt(order: &Order, config: &Config, clock: &Clock, chance: &Chance) -> Result<(), Diagnostic> {
@@ -154,6 +160,23 @@ mod tests {
 
         assert_eq!(ended, Ok(Exit::Ok));
         assert!(!folder.path().join("identity.json").exists());
+    }
+
+    #[tokio::test]
+    async fn a_broken_identity_is_told_unless_a_token_waits_to_replace_it() {
+        let (folder, config, clock, chance) = fixture();
+        crate::platform::private_file::write(&Identity::path(folder.path()), b"{").unwrap();
+        assert!(is_enrolled(folder.path()));
+
+        pending::save(folder.path(), "not.a.token", None).unwrap();
+        assert!(!is_enrolled(folder.path()));
+        let told = run(&config, &LAUNCH, &clock, &chance, std::future::pending()).await.unwrap_err();
+
+        assert_eq!(told.fault, catalogue::NOT_ENROLLED);
+        assert!(
+            matches!(pending::find(folder.path()), Some(Pending::Refused(_))),
+            "why the token was of no use is kept"
+        );
     }
 
     #[test]

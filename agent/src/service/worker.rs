@@ -17,6 +17,7 @@ use super::epochs::EpochPace;
 use super::mending;
 use super::schedule::{self, Next, Outcome, Situation, Try};
 use crate::cloud::backoff::{self, Backoff};
+use crate::cloud::gaps::Gaps;
 use crate::cloud::link::Link;
 use crate::cloud::rotate::{self, Ordered};
 use crate::config::Config;
@@ -73,6 +74,7 @@ pub struct Worker<'a> {
     pub(super) begun: Begun,
     pub(super) done: Vec<Uuid>,
     pub(super) resend: Option<u64>,
+    pub(super) gaps: Gaps,
     pub(super) backoff: Backoff,
     pub(super) epochs: EpochPace,
     /// As it lies on the disk; a rotation changes its key.
@@ -108,6 +110,7 @@ impl<'a> Worker<'a> {
             begun,
             done: Vec::new(),
             resend: None,
+            gaps: Gaps::default(),
             backoff: backoff::CLOUD,
             epochs: EpochPace::default(),
             identity,
@@ -202,6 +205,7 @@ impl<'a> Worker<'a> {
         desired: &mut Wanted,
     ) -> Result<(), SpoolError> {
         let wanted = desired.borrow_and_update().clone();
+        self.learn_refusal();
         // What waits in the spool was read already.
         let seen = State { base: state.newest().clone(), ..state.clone() };
         let now = self.link.clock.cloud_now();

@@ -73,6 +73,9 @@ pub struct Base {
     pub people_seen: u64,
     /// Over every row of the acknowledged people. `None` when there are none.
     pub rows: Option<Hash>,
+    /// Who signed in for it.
+    #[serde(default)]
+    pub account: Option<Hash>,
 }
 
 impl Spool {

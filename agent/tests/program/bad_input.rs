@@ -1,7 +1,7 @@
 //! Every key of the configuration, each with something wrong in it: refused with its code and its place, and nothing on
 //! this machine or at the cloud is changed by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_agent::config::TEMPLATE;
 use rollcall_protocol::catalogue;
@@ -10,8 +10,8 @@ use crate::home::Home;
 
 /// The documented keys with an example of each, from the template that `enroll` writes.
 fn documented() -> BTreeMap<String, toml::Value> {
-    let text: String =
-        TEMPLATE.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+    let example = |line: &'static str| line.strip_prefix("#: ").or_else(|| line.strip_prefix("#| ")).unwrap_or(line);
+    let text: String = TEMPLATE.lines().map(example).collect::<Vec<_>>().join("\n");
     let table: toml::Table = text.parse().unwrap();
     let mut keys = BTreeMap::new();
     for (key, value) in table {
@@ -81,11 +81,33 @@ fn every_documented_key_refuses_every_wrong_kind_of_value_with_its_place() {
     assert!(tried > 80, "only {tried} cases");
 }
 
+/// The keys that the program itself names when it meets one that it does not know.
+fn known(section: Option<&str>) -> BTreeSet<String> {
+    let text = section.map_or_else(|| "no_such_key = 1".to_owned(), |section| format!("[{section}]\nno_such_key = 1"));
+    let mistake = rollcall_agent::config::Config::parse(&text).unwrap_err();
+    let (_, names) = mistake.split_once("expected ").unwrap();
+    let prefix = section.map(|section| format!("{section}.")).unwrap_or_default();
+    names.split('`').skip(1).step_by(2).map(|name| format!("{prefix}{name}")).collect()
+}
+
+#[test]
+fn every_key_that_the_program_knows_is_documented_with_an_example() {
+    let documented: BTreeSet<String> = documented().into_keys().collect();
+    let sections: BTreeSet<&str> = documented.iter().filter_map(|key| Some(key.split_once('.')?.0)).collect();
+
+    let (own, found): (BTreeSet<String>, BTreeSet<String>) =
+        known(None).into_iter().partition(|name| !sections.contains(name.as_str()));
+
+    assert_eq!(found.iter().map(String::as_str).collect::<BTreeSet<_>>(), sections);
+    let inner = sections.iter().flat_map(|section| known(Some(section)));
+    assert_eq!(own.into_iter().chain(inner).collect::<BTreeSet<_>>(), documented);
+}
+
 #[test]
 fn a_key_that_nobody_knows_is_refused_in_every_section() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let home = runtime.block_on(Home::new(5));
-    let sections: std::collections::BTreeSet<String> =
+    let sections: BTreeSet<String> =
         documented().keys().filter_map(|key| key.split_once('.').map(|(section, _)| section.to_owned())).collect();
     let keys = sections.iter().map(|section| format!("{section}.no_such_key")).chain(["no_such_key".to_owned()]);
     for key in keys {

@@ -63,10 +63,12 @@ async fn a_bundle_made_here_helps_and_gives_nobody_away() {
     home.agent(&["sync"]).await;
     write_bad_log(&home);
     let file = home.path("bundle.zip");
+    std::fs::write(home.path("bundle.new"), "somebody's").unwrap();
 
     let (exit, said) = home.agent_json(&["bundle", "--output", file.to_str().unwrap()]).await;
 
     assert_eq!(exit, 0, "{said}");
+    assert_eq!(std::fs::read_to_string(home.path("bundle.new")).unwrap(), "somebody's");
     let text = unpack(&std::fs::read(&file).unwrap());
     assert_clean(&home, &text);
     for helpful in
@@ -138,6 +140,32 @@ async fn an_ordered_bundle_does_not_try_a_password_that_was_just_refused() {
     assert!(text.contains("[SKIP] sign-in"), "{text}");
     assert_clean(&home, &text);
     assert_eq!(home.directory.tally().binds, 1);
+}
+
+#[tokio::test]
+async fn a_password_that_a_bundle_was_refused_with_is_sent_by_no_other_bundle_and_is_told() {
+    let home = Home::enrolled(60).await;
+    home.agent(&["sync"]).await;
+    // As if it had been changed in the directory since.
+    home.write_secret("hunter2-wrong");
+    let before = home.directory.tally().binds;
+    let _service = home.start(&["run"]);
+
+    for bundles in 1..=3 {
+        home.cloud.order(Order::Bundle);
+        home.cloud.until("the bundle", |books| books.bundles.len() == bundles).await;
+    }
+
+    let texts = home.cloud.books(|books| books.bundles.iter().map(|(_, zip)| unpack(zip)).collect::<Vec<_>>());
+    assert!(texts[0].contains("RC-2201"), "{}", texts[0]);
+    assert!(texts[1..].iter().all(|text| text.contains("[SKIP] sign-in")), "{texts:?}");
+    home.cloud
+        .until("it is told", |books| {
+            let told = books.checkins.last().map(|said| &said.status.problems);
+            told.is_some_and(|told| told.iter().any(|problem| problem.code == "RC-2201"))
+        })
+        .await;
+    assert_eq!(home.directory.tally().binds, before + 1);
 }
 
 #[tokio::test]

@@ -92,3 +92,31 @@ async fn without_the_cloud_nothing_is_wiped_unless_it_is_asked_for() {
     assert_eq!((exit, said["cloud_told"].as_bool()), (10, Some(false)), "{said}");
     assert!(!files(&home).contains(&"identity.json".to_owned()));
 }
+
+#[tokio::test]
+async fn a_broken_identity_is_replaced_by_a_new_token_or_wiped_when_that_is_asked_for() {
+    let home = Home::enrolled(40).await;
+    home.agent(&["sync"]).await;
+    let spoil = || {
+        let length = std::fs::metadata(home.path("data/identity.json")).unwrap().len();
+        // As a power cut leaves a file.
+        std::fs::write(home.path("data/identity.json"), vec![0; usize::try_from(length).unwrap()]).unwrap();
+    };
+    spoil();
+    let (exit, said) = home.agent_json(&["unenroll"]).await;
+    assert_eq!((exit, said["problem"]["code"].as_str()), (3, Some("RC-1009")), "{said}");
+
+    let (exit, said) = home.agent_json(&["enroll", "--token", "nonsense"]).await;
+    assert_eq!((exit, said["problem"]["code"].as_str()), (1, Some("RC-3101")), "{said}");
+    assert!(!files(&home).contains(&"identity.broken.json".to_owned()), "a token of no use replaces nothing");
+    let (exit, said) = home.agent_json(&["enroll", "--token", &home.cloud.token()]).await;
+    assert_eq!(exit, 0, "{said}");
+    assert!(files(&home).contains(&"identity.broken.json".to_owned()));
+    assert!(!files(&home).contains(&"desired.jws".to_owned()), "those were for another agent");
+    assert_eq!(home.agent_json(&["status"]).await.0, 0);
+
+    spoil();
+    let (exit, said) = home.agent_json(&["unenroll", "--even-unheard"]).await;
+    assert_eq!((exit, said["cloud_told"].as_bool()), (10, Some(false)), "{said}");
+    assert!(!files(&home).iter().any(|name| name.starts_with("identity")), "{:?}", files(&home));
+}

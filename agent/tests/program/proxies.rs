@@ -7,7 +7,7 @@ use std::time::Duration;
 use rollcall_protocol::answer::{Receipt, Refusal};
 use rollcall_protocol::batch::Trigger;
 use rollcall_protocol::chain::{ChainLink, Epoch};
-use rollcall_protocol::checkin::{CheckinResponse, Phase};
+use rollcall_protocol::checkin::{CheckinRequest, CheckinResponse, Phase};
 use rollcall_protocol::desired::{DesiredState, Order};
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::jws::Unverified;
@@ -210,6 +210,57 @@ async fn a_receipt_that_names_another_batch_lets_nothing_go() {
 
     inspector.tamper(|_, status, body| (status, body));
     synced(&home).await;
+    assert_eq!(home.seen(), home.expected());
+}
+
+/// A receipt lets the agent go on to the batch that it wants to send, and the gap leads it back.
+#[tokio::test]
+async fn a_gap_that_the_proxy_speaks_of_again_and_again_is_not_filled_without_end() {
+    let (home, inspector) = behind_a_proxy(60).await;
+    synced(&home).await;
+    let answers = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&answers);
+    inspector.tamper(move |path, status, body| {
+        if path.ends_with("batches") && count.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            return (409, serde_json::to_vec(&Refusal::Gap { expected: 1 }).unwrap());
+        }
+        (status, body)
+    });
+    let service = home.start(&["run"]);
+    home.cloud.order(Order::SyncNow);
+    let misses = |said: &CheckinRequest| said.status.problems.iter().any(|problem| problem.detail.contains("misses"));
+    home.cloud.until("the gap is told", |books| books.checkins.iter().any(misses)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    drop(service);
+
+    let sent = answers.load(Ordering::Relaxed);
+    assert!((3..=9).contains(&sent), "{sent} batches in two seconds");
+    inspector.tamper(|_, status, body| (status, body));
+    synced(&home).await;
+    assert_eq!(home.seen(), home.expected());
+}
+
+/// The proxy's own sign-in has run out, and it noticed only when the answer came back.
+#[tokio::test]
+async fn a_batch_that_a_proxy_handed_on_before_it_asked_for_a_sign_in_is_not_replaced_by_another() {
+    let (home, inspector) = behind_a_proxy(60).await;
+    synced(&home).await;
+    inspector.tamper(|path, status, body| if path.ends_with("batches") { (407, Vec::new()) } else { (status, body) });
+    let service = home.start(&["run"]);
+    home.cloud.order(Order::SyncNow);
+    home.cloud.until("the batch is taken", |books| books.cycles.len() == 2).await;
+    let is_odd = |said: &CheckinRequest| said.status.problems.iter().any(|problem| problem.code == "RC-3005");
+    home.cloud.until("the odd answer is told", |books| books.checkins.iter().any(is_odd)).await;
+
+    // While it waits somebody moves, and a newer reading is ordered.
+    let somebody = *home.expected().iter().next().unwrap();
+    home.directory.move_to(somebody, home.directory.at("OU=Contractors").unwrap()).unwrap();
+    home.cloud.order(Order::SyncNow);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    drop(service);
+    inspector.tamper(|_, status, body| (status, body));
+    synced(&home).await;
+
     assert_eq!(home.seen(), home.expected());
 }
 

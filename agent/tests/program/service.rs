@@ -260,3 +260,15 @@ async fn only_one_service_runs_in_a_folder() {
     home.cloud.until("the first cycle", |books| books.people.len() == count).await;
     assert!(home.cloud.books(|books| books.checkins.iter().all(|said| said.status.problems.is_empty())));
 }
+
+#[tokio::test]
+async fn a_folder_of_the_log_that_cannot_be_written_is_told() {
+    let home = Home::enrolled(20).await;
+    // A file stands where a folder would have to.
+    home.configure(&format!("[log]\nfolder = {:?}\n", home.path("agent.toml/logs").display().to_string()));
+
+    let _service = home.start(&["service"]);
+
+    home.cloud.until("a check-in all the same", |books| !books.checkins.is_empty()).await;
+    assert!(home.log().contains("RC-1003") && home.log().contains("no log file is written"), "{}", home.log());
+}

@@ -219,7 +219,7 @@ mod tests {
         let late = Watched { last_good_run_at: Some(before), ..read(now) };
         let judge = |wanted_since, resumed_at| {
             let directories = vec![Watched { wanted_since: Some(wanted_since), ..late }];
-            decide(&Facts { directories, resumed_at, ..running(now) }, now).state()
+            decide(&Facts { resumed_at, directories, ..running(now) }, now).state()
         };
         let ago = |hours| now - TimeDelta::hours(hours);
 

@@ -215,7 +215,7 @@ pub async fn abandon_epochs_before(
          where msp_id = $1 and agent_id = $2 and epoch < $3 and applied_at is null
              and not exists (
                  select 1 from inbox last
-                 where last.msp_id = inbox.msp_id and last.agent_id = inbox.agent_id
+                 where last.msp_id = inbox.msp_id and last.agent_id = inbox.agent_id and last.applied_at is null
                      and last.cycle = inbox.cycle and last.part = last.parts)",
         scope.agent().uuid(),
         epoch,

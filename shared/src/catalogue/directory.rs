@@ -79,6 +79,8 @@ faults! {
         ["Allow the agent's account to see that group: List Contents on its OU, Read on the group.", "If the group is nobody's concern, take these people out of it, or switch inner groups off in the import."], event 230;
     GROUP_UNLISTED = "RC-2312", "A group does not say what it is", "A group hides its type or its SID from the agent's account, so nobody can say whether it may be chosen; it is not listed.",
         ["Allow the agent's account to read groupType and objectSid of that group; the detail has its objectGUID.", "Nothing to do if nobody wants to choose it."], event 230;
+    OTHER_ACCOUNT = "RC-2313", "People are not seen by another account", "The agent signed in as another account than the one that had read these people, as after a change of its settings or when Kerberos fails; it may be allowed to see less, so nobody leaves without a human.",
+        ["If Kerberos failed: mend what check says of it, and the people are seen again.", "Allow the account that signs in now to read what the one before could.", "If they are really gone: approve the removals that wait."], event 230;
     OU_UNREADABLE = "RC-2321", "Nothing can be read below the domain's head", "The account signs in but sees no OU, so it would see nobody.",
         ["Give the account List Contents and Read All Properties below the domain's head; Domain Users have both unless somebody took them away."], event 310;
 }

@@ -36,6 +36,18 @@ fn what_is_downloaded_is_checked_before_it_is_installed_and_leaves_nothing_behin
 }
 
 #[test]
+fn the_token_is_on_no_command_line_of_the_scripts() {
+    let [install, rmm] = ["install.ps1", "rmm.ps1"].map(script);
+
+    let arguments = install.lines().find(|line| line.contains("$arguments = @(")).unwrap();
+    assert!(arguments.contains("ENROLLTOKENFILE=") && !arguments.contains("$Token"), "{arguments}");
+    // The script is called within the process, where nothing is logged as a command line.
+    assert!(rmm.contains("& (Join-Path $PSScriptRoot 'install.ps1') @settings"), "{rmm}");
+    let msi = script("rollcall-agent.wxs");
+    assert!(msi.contains("--token-file &quot;[ENROLLTOKENFILE]&quot;"));
+}
+
+#[test]
 fn every_variable_that_the_rmm_script_names_is_a_parameter_of_the_installation() {
     let (rmm, install) = (script("rmm.ps1"), script("install.ps1"));
     let given = rmm.split("$settings.").skip(1).map(|rest| rest.split(' ').next().unwrap());

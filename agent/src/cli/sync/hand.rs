@@ -12,6 +12,7 @@ use rollcall_protocol::{answer, catalogue};
 use crate::clock::{Chance, Clock};
 use crate::cloud::backoff;
 use crate::cloud::checkin::{self, Heard, Instructions};
+use crate::cloud::gaps::Gaps;
 use crate::cloud::link::{Link, LinkError};
 use crate::cloud::push::{self, Pushed};
 use crate::config::Config;
@@ -20,8 +21,7 @@ use crate::desk::Desk;
 use crate::diagnostic::Diagnostic;
 use crate::directory::access::Access;
 use crate::exit::Exit;
-use crate::folder::kept::{self, Refusal};
-use crate::folder::{erasure, instructions};
+use crate::folder::{erasure, instructions, kept};
 use crate::identity::Identity;
 use crate::spool::{Spool, SpoolError};
 
@@ -58,7 +58,8 @@ impl<'a> Hand<'a> {
         let reached = kept::REACHED.find(folder).map(|reached| reached.used);
         desk.set_directory(state.domain.clone(), state.base.dc.clone(), reached);
         let request = desk.request(0, self.link.clock.offset_ms());
-        match checkin::check_in(&self.link, &self.identity, &request, instructions::in_force(Some(&state))).await {
+        let in_force = instructions::in_force(Some(&state), stored.as_ref());
+        match checkin::check_in(&self.link, &self.identity, &request, in_force).await {
             Ok(heard) => self.obey(heard, stored, purpose),
             Err(error) => match (purpose, stored) {
                 (Purpose::DryRun, Some(stored)) => Ok(stored),
@@ -157,11 +158,7 @@ impl<'a> Hand<'a> {
         let folder = self.config.data_dir.as_path();
         match failure {
             None => kept::REFUSAL.forget(folder),
-            Some(told) if told.must_not_be_retried() => {
-                let insisted_at = kept::REFUSAL.find(folder).and_then(|before| before.insisted_at);
-                let at = self.link.clock.signed_now();
-                kept::REFUSAL.save(folder, &Refusal { at, sign_in: self.config.sign_in_mark(), insisted_at });
-            }
+            Some(told) if told.must_not_be_retried() => kept::note_refusal(self.config, self.link.clock.signed_now()),
             Some(_) => {}
         }
     }
@@ -169,6 +166,7 @@ impl<'a> Hand<'a> {
     /// Sends everything that waits, or says why not.
     pub async fn push_all(&mut self) -> Result<(), Diagnostic> {
         let mut backoff = backoff::CLOUD;
+        let mut gaps = Gaps::default();
         let mut resend = None;
         loop {
             let pushed = push::push_one(&mut self.spool, &self.link, resend).await;
@@ -178,7 +176,15 @@ impl<'a> Hand<'a> {
                     backoff.reset();
                     resend = None;
                 }
-                Pushed::Again(seq) => resend = Some(seq),
+                Pushed::Filled(next) => resend = Some(next),
+                Pushed::Missing(gap) => {
+                    resend = Some(gap.from);
+                    let wait = gaps.wait_before(&gap, self.link.chance.fraction());
+                    if gaps.in_vain() >= TRIES {
+                        return Err(Diagnostic::from(&gap.told()));
+                    }
+                    tokio::time::sleep(wait.unwrap_or_default().min(LONGEST_WAIT)).await;
+                }
                 Pushed::NewEpoch(why) => {
                     self.spool.lose_place().map_err(failed)?;
                     let Diagnostic { fault, detail, .. } = Diagnostic::from(&why);

@@ -1,7 +1,8 @@
 //! Decides whether an agent may be heard at this moment: by its own standing and its key's.
 //!
 //! It is looked at before the body is read, and again in the transaction that takes the request: a body may take minutes,
-//! and whoever was revoked meanwhile must change nothing.
+//! and whoever was revoked meanwhile must change nothing. What was taken waits, and is looked at a third time where it is
+//! applied.
 
 use chrono::{DateTime, Utc};
 use rollcall_domain::agent::{AgentState, KeyState};

@@ -168,7 +168,7 @@ async fn show(
     Path(id): Path<String>,
     Query(done): Query<Done>,
 ) -> Result<Response, PageError> {
-    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: AgentId = id.parse()?;
     let (scope, agent) = reach::agent(&state, &signed.who, id).await?;
     let slug = {
         let mut tx = state.db.read(&scope.customer()).await?;
@@ -287,7 +287,7 @@ async fn revoke(
     Form(form): Form<Confirmation>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::RevokeAgent)?;
-    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: AgentId = id.parse()?;
     let (_, agent): (_, store::Agent) = reach::agent(&state, &signed.who, id).await?;
     if !form.confirm.trim().eq_ignore_ascii_case(&agent.hostname) {
         return Err(PageError::Odd(format!("Type {} to confirm.", agent.hostname)));
@@ -317,7 +317,7 @@ async fn accept_clearing(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::DecideHeldRemovals)?;
-    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: AgentId = id.parse()?;
     let meant: Vec<Meant> =
         pairs.iter().filter(|(key, _)| key == "attribute").map(|(_, value)| read_tick(value)).collect();
     if meant.is_empty() {
@@ -333,7 +333,7 @@ async fn release(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::RevokeAgent)?;
-    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: AgentId = id.parse()?;
     agents::release(&state, &signed.who, id).await?;
     Ok(see(&format!("/agents/{id}?done=agent-released")))
 }
@@ -344,7 +344,7 @@ async fn rotate(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::RevokeAgent)?;
-    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: AgentId = id.parse()?;
     agents::rotate_key(&state, &signed.who, id).await?;
     Ok(see(&format!("/agents/{id}?done=key-asked")))
 }

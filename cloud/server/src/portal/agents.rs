@@ -8,7 +8,6 @@ use axum::{
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     agent::{AgentState, is_silent},
-    ids::AgentId,
     role::Act,
 };
 use rollcall_store::{across, agents::Agent};
@@ -93,10 +92,7 @@ async fn show(
         href: Address::new("/agents").with("state", state).address(),
         here: asked.state == state,
     };
-    let is_full = i64::try_from(found.len()).is_ok_and(|count| count >= limit);
-    let last: Option<(String, AgentId)> = found.last().map(|of| (of.row.hostname.clone(), of.row.id));
-    let next = last.filter(|_| is_full).map(|last| cursor::write(&last));
-    let after = Some(asked.after.as_str()).filter(|after| !after.is_empty());
+    let place = |of: &across::Of<Agent>| cursor::write(&(&of.row.hostname, of.row.id));
     Ok(page(&AgentsPage {
         frame,
         here: base.with("after", &asked.after).address(),
@@ -106,12 +102,12 @@ async fn show(
             chip("Offline", "offline"),
             chip("Attention", "attention"),
         ],
+        pager: Pager::of(&base, &asked.after, &found, limit, place),
         rows: found
             .into_iter()
             .filter(|of| matches_filter(&asked.state, &of.row, now))
             .map(|of| row_of(of, now))
             .collect(),
-        pager: Pager::new(&base, after, next.as_deref()),
     }))
 }
 

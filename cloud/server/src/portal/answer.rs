@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
+use rollcall_domain::ids::IdError;
 use rollcall_protocol::catalogue::{self, Fault};
 use rollcall_store::StoreError;
 
@@ -65,6 +66,13 @@ impl From<ServiceError> for PageError {
                 Self::Internal
             }
         }
+    }
+}
+
+/// What is not an id of the right kind does not exist.
+impl From<IdError> for PageError {
+    fn from(IdError { .. }: IdError) -> Self {
+        Self::NotFound
     }
 }
 

@@ -66,12 +66,9 @@ async fn show(
     let lines = audit::list(&mut tx, scope, asked.after.parse().ok(), PAGE).await?;
     let named: HashMap<Uuid, String> =
         customers::list_names(&mut tx, scope, 10_000).await?.into_iter().map(|(id, name)| (id.uuid(), name)).collect();
-    let is_full = i64::try_from(lines.len()).is_ok_and(|count| count >= PAGE);
-    let next = lines.last().filter(|_| is_full).map(|line| line.seq.to_string());
-    let after = Some(asked.after.as_str()).filter(|after| !after.is_empty());
     Ok(page(&AuditPage {
         frame: signed.frame(&mut tx, "Audit", Section::Audit).await?,
-        pager: Pager::new(&Address::new("/audit"), after, next.as_deref()),
+        pager: Pager::of(&Address::new("/audit"), &asked.after, &lines, PAGE, |line| line.seq.to_string()),
         // Who reaches only some customers reads only of those.
         rows: lines
             .into_iter()

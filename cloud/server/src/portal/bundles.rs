@@ -52,7 +52,7 @@ async fn request(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::InstallAgent)?;
-    let id: AgentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: AgentId = id.parse()?;
     bundles::request(&state, &signed.who, id).await?;
     Ok(see(&format!("/agents/{id}?done=bundle")))
 }
@@ -63,8 +63,8 @@ async fn download(
     Path((agent, bundle)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::InstallAgent)?;
-    let agent: AgentId = agent.parse().map_err(|_| PageError::NotFound)?;
-    let bundle: BundleId = bundle.parse().map_err(|_| PageError::NotFound)?;
+    let agent: AgentId = agent.parse()?;
+    let bundle: BundleId = bundle.parse()?;
     let body = bundles::fetch(&state, &signed.who, agent, bundle).await?;
     let name = HeaderValue::from_str(&format!("attachment; filename=\"{bundle}.zip\""));
     let headers = [

@@ -10,7 +10,6 @@ use axum::{
 use chrono::{DateTime, Utc};
 use rollcall_domain::{
     health::{self, Health, State as Standing},
-    ids::CustomerId,
     pause::Pause,
     role::Act,
 };
@@ -127,16 +126,13 @@ async fn show(
     let found = customers::list(&mut tx, scope, &wanted).await?;
     let mut frame = signed.frame(&mut tx, "Customers", Section::Customers).await?;
     frame.live = Some("/events".into());
-    let is_full = i64::try_from(found.len()).is_ok_and(|count| count >= limit);
-    let last: Option<(String, CustomerId)> = found.last().map(|row| (row.customer.name.clone(), row.customer.id));
-    let next = last.filter(|_| is_full).map(|last| cursor::write(&last));
-    let after = Some(asked.after.as_str()).filter(|after| !after.is_empty());
+    let place = |row: &Overview| cursor::write(&(&row.customer.name, row.customer.id));
     Ok(page(&CustomersPage {
         frame,
         here: asked.address().with("after", &asked.after).address(),
         total: customers::count(&mut tx, scope).await?,
         chips: asked.chips(),
-        pager: Pager::new(&asked.address(), after, next.as_deref()),
+        pager: Pager::of(&asked.address(), &asked.after, &found, limit, place),
         rows: found.into_iter().filter_map(|row| row_of(row, &asked.state, msp_pause.as_ref(), now)).collect(),
         q: asked.q,
         filter: asked.state,

@@ -175,7 +175,7 @@ async fn approve(
     Form(form): Form<Verdict>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::DecideHeldRemovals)?;
-    let import: ImportId = form.import.parse().map_err(|_| PageError::NotFound)?;
+    let import: ImportId = form.import.parse()?;
     let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
     let typed = form.count.trim().parse().unwrap_or(0);
     let seen = [Seen::List(form.list), Seen::Count(typed)];
@@ -192,7 +192,7 @@ async fn reject(
     Form(form): Form<Verdict>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::DecideHeldRemovals)?;
-    let import: ImportId = form.import.parse().map_err(|_| PageError::NotFound)?;
+    let import: ImportId = form.import.parse()?;
     let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
     let seen = [Seen::List(form.list)];
     if let Err(error) =

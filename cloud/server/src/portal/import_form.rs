@@ -150,7 +150,7 @@ async fn find(
     slug: &str,
     id: &str,
 ) -> Result<(imports::Import, String), PageError> {
-    let id: ImportId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: ImportId = id.parse()?;
     let (scope, _) = reach::customer_by_slug(state, &signed.who, slug).await?;
     let mut tx = state.db.read(&scope).await?;
     let import = imports::find(&mut tx, &scope, id).await?.ok_or(PageError::NotFound)?;

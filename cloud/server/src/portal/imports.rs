@@ -147,7 +147,7 @@ async fn resume(
 ) -> Result<Response, PageError> {
     require(&signed, Act::Pause)?;
     let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
-    let import = import.parse().map_err(|_| PageError::NotFound)?;
+    let import = import.parse()?;
     pauses::resume(&state, &signed.who, Target::Import(customer.id, import)).await?;
     Ok(see(&format!("/c/{slug}/imports?done=resumed")))
 }

@@ -118,7 +118,7 @@ async fn revoke_token(
 ) -> Result<Response, PageError> {
     require(&signed, Act::InstallAgent)?;
     let (_, customer) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
-    let token = token.parse().map_err(|_| PageError::NotFound)?;
+    let token = token.parse()?;
     tokens::revoke(&state, &signed.who, customer.id, token).await?;
     Ok(see(&format!("/c/{slug}/agent?done=token-revoked")))
 }

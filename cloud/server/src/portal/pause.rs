@@ -79,7 +79,7 @@ async fn show_import(
     signed: SignedIn,
     Path((slug, import)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
-    let subject = Subject::Import(import.parse().map_err(|_| PageError::NotFound)?);
+    let subject = Subject::Import(import.parse()?);
     Ok(page(&draw(&state, &signed, &slug, subject, String::new(), vec![]).await?))
 }
 
@@ -98,7 +98,7 @@ async fn pause_import(
     Path((slug, import)): Path<(String, String)>,
     Form(form): Form<PauseForm>,
 ) -> Result<Response, PageError> {
-    let subject = Subject::Import(import.parse().map_err(|_| PageError::NotFound)?);
+    let subject = Subject::Import(import.parse()?);
     pause(&state, &signed, &slug, subject, form).await
 }
 

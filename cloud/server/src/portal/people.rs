@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use chrono::{DateTime, Utc};
-use rollcall_domain::{account::AccountState, ids::AccountId, role::Act};
+use rollcall_domain::{account::AccountState, role::Act};
 use rollcall_protocol::person::Person;
 use rollcall_store::{
     accounts::{self, Listed},
@@ -120,10 +120,12 @@ impl Asked {
         ]
     }
 
-    fn list(&self, path: &str, rows: Vec<PersonRow>, last: Option<(String, AccountId)>, whose: Whose) -> PeopleList {
-        let is_full = i64::try_from(rows.len()).is_ok_and(|count| count >= PAGE);
-        let next = last.filter(|_| is_full).map(|last| cursor::write(&last));
-        let after = Some(self.after.as_str()).filter(|after| !after.is_empty());
+    fn pager<T>(&self, path: &str, found: &[T], row: impl Fn(&T) -> &Listed) -> Pager {
+        let place = |of: &T| cursor::write(&(&row(of).sort_name, row(of).id));
+        Pager::of(&self.address(path), &self.after, found, PAGE, place)
+    }
+
+    fn list(&self, path: &str, rows: Vec<PersonRow>, pager: Pager, whose: Whose) -> PeopleList {
         let is_filtered = !self.q.trim().is_empty() || self.state().is_some();
         PeopleList {
             path: path.to_owned(),
@@ -131,7 +133,7 @@ impl Asked {
             filter: self.state().map_or("", AccountState::as_str).to_owned(),
             chips: self.chips(path),
             csv: self.address(&format!("{path}.csv")).address(),
-            pager: Pager::new(&self.address(path), after, next.as_deref()),
+            pager,
             empty_title: if is_filtered { "Nobody matches" } else { "Nobody yet" },
             empty_detail: if is_filtered {
                 "Try fewer letters, or another state."
@@ -170,10 +172,10 @@ async fn show_all(
     let now = state.now();
     let mut tx = state.db.read(&signed.who.scope).await?;
     let found = across::list_people(&mut tx, &signed.who.scope, &asked.wanted(PAGE)).await?;
-    let last = found.last().map(|of| (of.row.sort_name.clone(), of.row.id));
+    let pager = asked.pager("/people", &found, |of| &of.row);
     let rows = found.into_iter().map(|of| row_of(of.row, &of.customer_slug, &of.customer_name, now)).collect();
     let frame = signed.frame(&mut tx, "People", Section::People).await?;
-    Ok(page(&PeoplePage { frame, list: asked.list("/people", rows, last, Whose::All) }))
+    Ok(page(&PeoplePage { frame, list: asked.list("/people", rows, pager, Whose::All) }))
 }
 
 async fn show_of_customer(
@@ -184,8 +186,9 @@ async fn show_of_customer(
 ) -> Result<Response, PageError> {
     let mut opened = open(&state, &signed, &slug, Place::tab(Tab::People, "People")).await?;
     let found = accounts::list(&mut opened.tx, &opened.scope, &asked.wanted(PAGE)).await?;
-    let last = found.last().map(|row| (row.sort_name.clone(), row.id));
+    let path = format!("/c/{slug}/people");
+    let pager = asked.pager(&path, &found, |row| row);
     let rows = found.into_iter().map(|row| row_of(row, &slug, "", opened.now)).collect();
-    let list = asked.list(&format!("/c/{slug}/people"), rows, last, Whose::OneCustomers);
+    let list = asked.list(&path, rows, pager, Whose::OneCustomers);
     Ok(page(&CustomerPeoplePage { frame: opened.frame, customer: opened.customer, list }))
 }

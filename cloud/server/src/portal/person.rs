@@ -100,7 +100,7 @@ async fn show(
     signed: SignedIn,
     Path((slug, id)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
-    let id: AccountId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: AccountId = id.parse()?;
     let (scope, _) = reach::customer_by_slug(&state, &signed.who, &slug).await?;
     let account = {
         let mut tx = state.db.read(&scope).await?;

@@ -91,7 +91,7 @@ async fn show(
     Path((slug, id)): Path<(String, String)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
-    let id: RunId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: RunId = id.parse()?;
     let (scope, run) = reach::run(&state, &signed.who, id).await?;
     let heading = format!("Run of {}", run.finished_at.format("%-d %b %Y, %H:%M UTC"));
     let place = Place::tab(Tab::Runs, &heading).below("Runs", format!("/c/{slug}/runs"));
@@ -102,8 +102,6 @@ async fn show(
     let after: Option<HistoryId> = asked.after.parse().ok();
     let lines = history::list_of_run(&mut opened.tx, &scope, id, after, PAGE).await?;
     let aside = runs::list_set_aside(&mut opened.tx, id).await?;
-    let is_full = i64::try_from(lines.len()).is_ok_and(|count| count >= PAGE);
-    let next = lines.last().filter(|_| is_full).map(|line| line.line.id.to_string());
     let base = Address::new(format!("/c/{slug}/runs/{id}"));
     let is_failed = run.result == RunResult::Failed;
     Ok(page(&RunPage {
@@ -117,7 +115,7 @@ async fn show(
         } else {
             "Count and digest of the set were compared."
         },
-        pager: Pager::new(&base, after.map(|_| asked.after.as_str()), next.as_deref()),
+        pager: Pager::of(&base, &asked.after, &lines, PAGE, |line| line.line.id.to_string()),
         set_aside: group(aside),
         steps: steps(&run),
         facts: facts(&run),

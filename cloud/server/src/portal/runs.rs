@@ -131,11 +131,8 @@ impl Asked {
         ]
     }
 
-    fn pager(&self, path: &str, last: Option<RunId>, count: usize) -> Pager {
-        let after = Some(self.after.as_str()).filter(|after| !after.is_empty());
-        let is_full = i64::try_from(count).is_ok_and(|count| count >= PAGE);
-        let next = last.filter(|_| is_full).map(|id| id.to_string());
-        Pager::new(&self.address(path), after, next.as_deref())
+    fn pager<T>(&self, path: &str, rows: &[T], id: impl Fn(&T) -> RunId) -> Pager {
+        Pager::of(&self.address(path), &self.after, rows, PAGE, |row| id(row).to_string())
     }
 }
 
@@ -163,7 +160,7 @@ async fn show_all(
         held_total: held.iter().map(|at| at.people).sum(),
         held: held.iter().take(8).map(review).collect(),
         chips: asked.chips("/runs"),
-        pager: asked.pager("/runs", found.last().map(|of| of.row.id), found.len()),
+        pager: asked.pager("/runs", &found, |of| of.row.id),
         runs: found.iter().map(|of| row_of(&of.row, &of.customer_slug, &of.customer_name, now)).collect(),
         runs_of_all: true,
     }))
@@ -181,7 +178,7 @@ async fn show_of_customer(
     Ok(page(&CustomerRunsPage {
         here: asked.address(&path).with("after", &asked.after).address(),
         chips: asked.chips(&path),
-        pager: asked.pager(&path, found.last().map(|run| run.id), found.len()),
+        pager: asked.pager(&path, &found, |run| run.id),
         runs: found.iter().map(|run| row_of(run, &slug, "", opened.now)).collect(),
         runs_of_all: false,
         frame: opened.frame,

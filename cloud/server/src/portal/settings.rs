@@ -283,7 +283,7 @@ async fn revoke_key(
     Path(key): Path<String>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::ManageApiKeys)?;
-    let key: ApiKeyId = key.parse().map_err(|_| PageError::NotFound)?;
+    let key: ApiKeyId = key.parse()?;
     key_acts::revoke(&state, &signed.who, key).await?;
     Ok(see("/settings?done=key-revoked"))
 }
@@ -316,7 +316,7 @@ async fn renew_link(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::ManageOperators)?;
-    let id: OperatorId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: OperatorId = id.parse()?;
     let new_link = Some(operator_acts::renew_link(&state, &signed.who, id).await?);
     respond(&state, &signed, Extra { new_link, ..Extra::default() }).await
 }
@@ -327,7 +327,7 @@ async fn disable(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::ManageOperators)?;
-    let id: OperatorId = id.parse().map_err(|_| PageError::NotFound)?;
+    let id: OperatorId = id.parse()?;
     operator_acts::disable(&state, &signed.who, signed.known.operator.id, id).await?;
     Ok(see("/settings?done=operator-disabled"))
 }

@@ -109,7 +109,7 @@ async fn retry(
     Path(job): Path<String>,
 ) -> Result<Response, PageError> {
     require(&signed, Act::ViewSystem)?;
-    let job: JobId = job.parse().map_err(|_| PageError::NotFound)?;
+    let job: JobId = job.parse()?;
     let now = state.now();
     let mut tx = state.db.write(&signed.who.scope).await?;
     if !work::revive(&mut tx, job, now).await? {

@@ -31,6 +31,7 @@ pub struct When {
     page: u32,
     reads: Reads,
     asks: Option<String>,
+    filters: Option<String>,
     times: Times,
 }
 
@@ -49,18 +50,23 @@ enum Times {
 impl When {
     /// In this page, counted from 1, of every one-level or subtree search.
     pub fn page(page: u32) -> Self {
-        Self { page, reads: Reads::Lists, asks: None, times: Times::Always }
+        Self { page, reads: Reads::Lists, asks: None, filters: None, times: Times::Always }
     }
 
     /// In every read of a single object.
     pub fn single_read() -> Self {
-        Self { page: 1, reads: Reads::SingleObjects, asks: None, times: Times::Always }
+        Self { page: 1, reads: Reads::SingleObjects, asks: None, filters: None, times: Times::Always }
     }
 
     /// Only in searches whose base, filter or list of attributes holds this text: `805306368` for people, `member;range=1500`
     /// for the second part of a long membership.
     pub fn asking(self, text: &str) -> Self {
         Self { asks: Some(text.to_owned()), ..self }
+    }
+
+    /// Only in searches whose filter holds this text: `objectGUID` for people who are looked for one by one.
+    pub fn filtering(self, text: &str) -> Self {
+        Self { filters: Some(text.to_owned()), ..self }
     }
 
     /// The first time only.
@@ -75,7 +81,9 @@ impl When {
                 || search.attributes.iter().any(|name| name.contains(text))
                 || search.base.contains(text)
         };
-        self.page == page && self.reads == reads && self.asks.as_ref().is_none_or(asked)
+        let filtered = |text: &String| contains(&search.filter_bytes, text.as_bytes());
+        let is_it = self.asks.as_ref().is_none_or(asked) && self.filters.as_ref().is_none_or(filtered);
+        self.page == page && self.reads == reads && is_it
     }
 }
 

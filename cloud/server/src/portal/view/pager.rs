@@ -7,9 +7,15 @@ pub struct Pager {
 }
 
 impl Pager {
-    /// `base` is the address with its filters but without `after`.
-    pub fn new(base: &Query, after: Option<&str>, next: Option<&str>) -> Self {
-        Self { first: after.map(|_| base.address()), next: next.map(|cursor| base.with("after", cursor).address()) }
+    /// `base` is the address with its filters but without `after`, where this page begins. More follow it if its rows are
+    /// as many as `limit` allows; `cursor` says where one of them stands.
+    pub fn of<T>(base: &Query, after: &str, rows: &[T], limit: i64, cursor: impl FnOnce(&T) -> String) -> Self {
+        let is_full = i64::try_from(rows.len()).is_ok_and(|count| count >= limit);
+        let next = rows.last().filter(|_| is_full).map(cursor);
+        Self {
+            first: (!after.is_empty()).then(|| base.address()),
+            next: next.map(|cursor| base.with("after", &cursor).address()),
+        }
     }
 }
 
@@ -58,9 +64,16 @@ mod tests {
     fn an_address_keeps_its_filters_and_encodes_what_was_typed() {
         let people = Query::new("/people").with("q", "Søren & \"Co\"").with("state", "held").with("state", "");
 
-        let pager = Pager::new(&people, Some("abc"), Some("x+y"));
+        let pager = Pager::of(&people, "abc", &["x+y"], 1, ToString::to_string);
 
         assert_eq!(pager.first.as_deref(), Some("/people?q=S%C3%B8ren%20%26%20%22Co%22"));
         assert_eq!(pager.next.as_deref(), Some("/people?q=S%C3%B8ren%20%26%20%22Co%22&after=x%2By"));
+    }
+
+    #[test]
+    fn a_page_that_is_not_full_is_the_last_and_one_without_a_beginning_the_first() {
+        let pager = Pager::of(&Query::new("/people"), "", &["x"], 2, ToString::to_string);
+
+        assert_eq!((pager.first, pager.next), (None, None));
     }
 }
