@@ -13,6 +13,22 @@ words! {
     }
 }
 
+/// Whose answer a job waits for. Workers wait for one of them each, so that one which is silent keeps no other job waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counterpart {
+    Database,
+    MailRelay,
+}
+
+impl JobKind {
+    pub const fn counterpart(self) -> Counterpart {
+        match self {
+            Self::ApplyCycle | Self::DropBundles => Counterpart::Database,
+            Self::SendMail => Counterpart::MailRelay,
+        }
+    }
+}
+
 words! {
     pub enum JobState {
         Ready = "ready",

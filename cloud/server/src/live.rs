@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rollcall_domain::ids::{AgentId, MspId};
+use rollcall_domain::{
+    ids::{AgentId, MspId},
+    job::Counterpart,
+};
 use rollcall_store::live::{Event, Topic};
 use tokio::sync::{Notify, broadcast};
 
@@ -18,7 +21,29 @@ pub struct Hub(Arc<Inner>);
 struct Inner {
     agents: Mutex<HashMap<AgentId, Arc<Place>>>,
     tenants: Mutex<HashMap<MspId, broadcast::Sender<Event>>>,
-    jobs: Notify,
+    jobs: Idle,
+}
+
+/// Where workers wait for a job, by whose answer they will wait for next.
+#[derive(Debug, Default)]
+struct Idle {
+    database: Notify,
+    relay: Notify,
+}
+
+impl Idle {
+    const fn with(&self, counterpart: Counterpart) -> &Notify {
+        match counterpart {
+            Counterpart::Database => &self.database,
+            Counterpart::MailRelay => &self.relay,
+        }
+    }
+
+    /// News of a job does not say of which kind it is, and a look is cheap.
+    fn wake_one_of_each(&self) {
+        self.database.notify_one();
+        self.relay.notify_one();
+    }
 }
 
 /// Where the check-ins of one agent wait.
@@ -49,7 +74,7 @@ impl Hub {
                     waiting.news.notify_waiters();
                 }
             }
-            Topic::Job => self.0.jobs.notify_one(),
+            Topic::Job => self.0.jobs.wake_one_of_each(),
             Topic::Agent | Topic::Run | Topic::Customer => {}
         }
         if let Some(pages) = lock(&self.0.tenants).get(&event.msp) {
@@ -62,7 +87,7 @@ impl Hub {
         for waiting in lock(&self.0.agents).values() {
             waiting.news.notify_waiters();
         }
-        self.0.jobs.notify_one();
+        self.0.jobs.wake_one_of_each();
     }
 
     /// To be taken before looking whether something is new, so that nothing is missed between.
@@ -78,9 +103,9 @@ impl Hub {
         tenants.entry(msp).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
     }
 
-    /// Until a job becomes due. One worker is woken per job.
-    pub async fn wait_for_job(&self) {
-        self.0.jobs.notified().await;
+    /// Until a job becomes due. One worker with this counterpart is woken per job.
+    pub async fn wait_for_job(&self, counterpart: Counterpart) {
+        self.0.jobs.with(counterpart).notified().await;
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_domain::{
     ids::{JobId, MailId, MspId},
-    job::JobKind,
+    job::{Counterpart, JobKind},
 };
 use serde_json::Value;
 use sqlx::types::Json;
@@ -89,20 +89,35 @@ struct ClaimedRow {
     fence: i64,
 }
 
-/// The next tenant after `last` that has due work, around the ring: so no tenant waits for another's thousand jobs.
-pub async fn find_next_tenant(db: &Db, last: MspId, now: DateTime<Utc>) -> Result<Option<Tenant>> {
+/// The next tenant after `last` that has due work with this counterpart, around the ring: so no tenant waits for another's
+/// thousand jobs.
+pub async fn find_next_tenant(
+    db: &Db,
+    counterpart: Counterpart,
+    last: MspId,
+    now: DateTime<Utc>,
+) -> Result<Option<Tenant>> {
     let mut tx = db.system_read().await?;
     let row: Option<(Uuid,)> = either!(&mut tx.inner, c => sqlx::query_as(
         "select msp_id
          from jobs
-         where (state = 'ready' and due_at <= $1) or (state = 'running' and lease_until < $1)
+         where ((state = 'ready' and due_at <= $1) or (state = 'running' and lease_until < $1))
+             and (kind = 'send_mail') = $3
          order by case when msp_id > $2 then 0 else 1 end, msp_id
          limit 1",
     )
     .bind(now)
     .bind(last.uuid())
+    .bind(is_mail(counterpart))
     .fetch_optional(c))?;
     Ok(row.map(|(msp,)| Tenant(msp.into())))
+}
+
+const fn is_mail(counterpart: Counterpart) -> bool {
+    match counterpart {
+        Counterpart::Database => false,
+        Counterpart::MailRelay => true,
+    }
 }
 
 /// A tenant with due work. Good for claiming, and for nothing else.
@@ -123,9 +138,15 @@ impl Scope for Tenant {
     }
 }
 
-/// Takes the oldest due job of this tenant whose lane is free. A younger job of the lane may run already, where an older
+/// Takes the oldest due job of this tenant and counterpart whose lane is free. A younger job of the lane may run already, where an older
 /// one was committed late; that one is waited for. `None`: another worker was quicker.
-pub async fn claim(db: &Db, tenant: Tenant, now: DateTime<Utc>, lease: TimeDelta) -> Result<Option<Claimed>> {
+pub async fn claim(
+    db: &Db,
+    tenant: Tenant,
+    counterpart: Counterpart,
+    now: DateTime<Utc>,
+    lease: TimeDelta,
+) -> Result<Option<Claimed>> {
     let mut tx = db.write(&tenant).await?;
     // The only difference of the two texts: on PostgreSQL two workers must not wait for one another's choice.
     let sql = match db.engine {
@@ -133,7 +154,7 @@ pub async fn claim(db: &Db, tenant: Tenant, now: DateTime<Utc>, lease: TimeDelta
         Engine::Postgres(_) => CLAIM_POSTGRES,
     };
     let lease_until = now + lease;
-    let row = fetch_optional!(tx, ClaimedRow, sql, now, lease_until)?;
+    let row = fetch_optional!(tx, ClaimedRow, sql, now, lease_until, is_mail(counterpart))?;
     tx.commit().await?;
     Ok(row.map(|row| Claimed {
         scope: JobScope::new(tenant.0, row.id.into(), row.fence),
@@ -153,6 +174,7 @@ macro_rules! claim {
                  select j.id
                  from jobs j
                  where j.msp_id = $1
+                     and (j.kind = 'send_mail') = $4
                      and ((j.state = 'ready' and j.due_at <= $2) or (j.state = 'running' and j.lease_until < $2))
                      and not exists (
                          select 1

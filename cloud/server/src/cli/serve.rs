@@ -24,9 +24,6 @@ use crate::{
     telemetry,
 };
 
-/// Two run what waits for the database, and there is little else to wait for.
-const WORKERS: usize = 2;
-
 pub async fn run(config: &Config, roles: &[Role], clock: Clock, entropy: Entropy) -> Result<(), StartError> {
     let db = open::open_database(config).await?;
     // Before anything is changed: a server that runs keeps the tables it knows.
@@ -77,7 +74,7 @@ async fn serve_web(door: http::Door, roles: &[Role], state: &AppState) {
 
 async fn work(roles: &[Role], state: &AppState) {
     if roles.contains(&Role::Worker) {
-        jobs::run_workers(state.clone(), WORKERS).await;
+        jobs::run_workers(state.clone()).await;
     }
 }
 

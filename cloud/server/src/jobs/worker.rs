@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use rollcall_domain::{ids::MspId, job};
+use rollcall_domain::{
+    ids::MspId,
+    job::{self, Counterpart},
+};
 use rollcall_protocol::catalogue;
 use rollcall_store::{
     JobScope, StoreError,
@@ -26,33 +29,41 @@ use crate::{
 /// Longest time without a look, in case a wake-up was lost or a lease ran out elsewhere.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// Two run what waits for the database, and there is little else to wait for.
+const WITH_DATABASE: usize = 2;
+
+/// One brings mail away: letters may wait for one another where the relay is slow, and nothing else waits for a relay.
+const WITH_RELAY: usize = 1;
+
 /// Runs workers until shutdown; each ends the job it is at.
-pub async fn run_workers(state: AppState, workers: usize) {
+pub async fn run_workers(state: AppState) {
     if let Err(error) = jobs::release_all_on_start(&state.db, state.now()).await {
         tracing::error!(%error, "jobs of the last start could not be released; their leases run out by themselves");
     }
-    let tasks = (0..workers).map(|_| replace_when_lost(state.clone()));
+    let with = |counterpart, workers| std::iter::repeat_n(counterpart, workers);
+    let workers = with(Counterpart::Database, WITH_DATABASE).chain(with(Counterpart::MailRelay, WITH_RELAY));
+    let tasks = workers.map(|counterpart| replace_when_lost(state.clone(), counterpart));
     futures_util::future::join_all(tasks).await;
 }
 
 /// A job that panics ends by itself, see [`attempt`]; a worker that does is replaced, so that there are always as many.
-async fn replace_when_lost(state: AppState) {
-    while let Err(error) = tokio::spawn(work(state.clone())).await {
+async fn replace_when_lost(state: AppState, counterpart: Counterpart) {
+    while let Err(error) = tokio::spawn(work(state.clone(), counterpart)).await {
         tracing::error!(%error, "a worker was lost");
         metrics::counter!("rollcall_workers_lost_total").increment(1);
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-async fn work(state: AppState) {
+async fn work(state: AppState, counterpart: Counterpart) {
     let mut last = MspId::from(Uuid::nil());
     while !state.shutdown.has_begun() {
-        match claim_next(&state, &mut last).await {
+        match claim_next(&state, counterpart, &mut last).await {
             Ok(Some(claimed)) => run(&state, claimed).await,
-            Ok(None) => rest(&state).await,
+            Ok(None) => rest(&state, counterpart).await,
             Err(error) => {
                 tracing::error!(%error, "no job could be claimed");
-                rest(&state).await;
+                rest(&state, counterpart).await;
             }
         }
     }
@@ -60,17 +71,19 @@ async fn work(state: AppState) {
 
 /// Runs whatever is due, and ends when nothing is.
 pub async fn run_due(state: &AppState) -> Result<(), StoreError> {
-    let mut last = MspId::from(Uuid::nil());
-    while let Some(claimed) = claim_next(state, &mut last).await? {
-        run(state, claimed).await;
+    for counterpart in [Counterpart::Database, Counterpart::MailRelay] {
+        let mut last = MspId::from(Uuid::nil());
+        while let Some(claimed) = claim_next(state, counterpart, &mut last).await? {
+            run(state, claimed).await;
+        }
     }
     Ok(())
 }
 
 /// Until a job becomes due, a while has passed, or the program ends.
-async fn rest(state: &AppState) {
+async fn rest(state: &AppState, counterpart: Counterpart) {
     tokio::select! {
-        () = state.hub.wait_for_job() => {}
+        () = state.hub.wait_for_job(counterpart) => {}
         () = tokio::time::sleep(LOOK_EVERY) => {}
         () = state.shutdown.begun() => {}
     }
@@ -78,15 +91,19 @@ async fn rest(state: &AppState) {
 
 /// Around the ring from `last`, until there is a job or every due tenant was tried once: what is due may stand in a lane
 /// that is blocked, and no other tenant waits for that.
-async fn claim_next(state: &AppState, last: &mut MspId) -> Result<Option<Claimed>, StoreError> {
+async fn claim_next(
+    state: &AppState,
+    counterpart: Counterpart,
+    last: &mut MspId,
+) -> Result<Option<Claimed>, StoreError> {
     let now = state.now();
     let mut tried = HashSet::new();
-    while let Some(tenant) = jobs::find_next_tenant(&state.db, *last, now).await? {
+    while let Some(tenant) = jobs::find_next_tenant(&state.db, counterpart, *last, now).await? {
         if !tried.insert(tenant.msp()) {
             return Ok(None);
         }
         *last = tenant.msp();
-        if let Some(claimed) = jobs::claim(&state.db, tenant, now, job::LEASE).await? {
+        if let Some(claimed) = jobs::claim(&state.db, tenant, counterpart, now, job::LEASE).await? {
             return Ok(Some(claimed));
         }
     }
@@ -174,7 +191,8 @@ mod tests {
         assert!(first.msp() < second.msp());
         // The first tenant's older job waits for its next try, and the younger one behind it is due.
         enqueue(&cloud, first, 7).await;
-        let failed = claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
+        let failed =
+            claim_next(&cloud.state, Counterpart::Database, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
         let mut tx = cloud.db().write(&failed.scope).await.unwrap();
         jobs::retry(&mut tx, &failed.scope, cloud.now() + TimeDelta::hours(1), "the disk was full").await.unwrap();
         tx.commit().await.unwrap();
@@ -195,7 +213,7 @@ mod tests {
     async fn a_job_that_ends_the_program_each_time_is_given_up(cloud: TestCloud) {
         enqueue(&cloud, &cloud.who.scope, 7).await;
         for _ in 0..job::MAX_ATTEMPTS {
-            let claimed = claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap();
+            let claimed = claim_next(&cloud.state, Counterpart::Database, &mut MspId::from(Uuid::nil())).await.unwrap();
             assert!(claimed.is_some(), "nobody is left to put it back, and its lease ran out");
             cloud.pass(job::LEASE + TimeDelta::seconds(1));
         }
@@ -205,13 +223,15 @@ mod tests {
         let dead = dead(&cloud).await;
         assert_eq!(dead[0].last_error.as_deref(), Some("RC-4012"));
         cloud.pass(TimeDelta::hours(1));
-        assert!(claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().is_none());
+        assert!(
+            claim_next(&cloud.state, Counterpart::Database, &mut MspId::from(Uuid::nil())).await.unwrap().is_none()
+        );
     }
 
     /// Begun as often as it may be, and never ended: whatever ran it died.
     async fn die_trying(cloud: &TestCloud) {
         for _ in 0..job::MAX_ATTEMPTS {
-            claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
+            claim_next(&cloud.state, Counterpart::Database, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
             cloud.pass(job::LEASE + TimeDelta::seconds(1));
         }
     }
@@ -239,13 +259,14 @@ mod tests {
     async fn a_job_that_was_cut_off_often_is_not_the_first_after_a_start(cloud: TestCloud) {
         enqueue(&cloud, &cloud.who.scope, 7).await;
         for _ in 0..3 {
-            claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
+            claim_next(&cloud.state, Counterpart::Database, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
             cloud.pass(job::LEASE + TimeDelta::seconds(1));
             jobs::release_all_on_start(cloud.db(), cloud.now()).await.unwrap();
         }
         enqueue(&cloud, &cloud.who.scope, 8).await;
 
-        let first = claim_next(&cloud.state, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
+        let first =
+            claim_next(&cloud.state, Counterpart::Database, &mut MspId::from(Uuid::nil())).await.unwrap().unwrap();
 
         assert_eq!(first.attempts, 1, "the other one");
     }

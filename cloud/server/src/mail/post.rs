@@ -1,6 +1,6 @@
 //! Hands one letter to the relay, and says what is known of it afterwards.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
@@ -10,6 +10,10 @@ use rollcall_protocol::catalogue;
 use rollcall_store::mails::Mail;
 
 use crate::{config::Relay, setback::Setback, start::StartError};
+
+/// Longest wait for a relay that has to say that it is there, from the first packet to its last word. Once a letter has
+/// begun to leave it is waited for longer: to hang up then is not to know.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// Who brings the mail away. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -52,10 +56,11 @@ impl Postman {
     /// Whether the relay answers at all: as long as it does not, nothing has begun to leave.
     pub async fn greet(&self) -> Result<(), Setback> {
         let Some(route) = &self.0 else { return Err(relay("ROLLCALL_SMTP_URL is not set")) };
-        match route.transport.test_connection().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(relay("the relay does not answer")),
-            Err(error) => Err(relay(why(&error))),
+        match tokio::time::timeout(GREETING, route.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(relay("the relay does not answer")),
+            Ok(Err(error)) => Err(relay(why(&error))),
+            Err(_) => Err(relay("the relay said nothing in time")),
         }
     }
 

@@ -8,18 +8,20 @@ use rollcall_domain::{
     job,
     role::{Reach, Role},
 };
+use rollcall_protocol::answer::Answer;
 use rollcall_store::{
     Scope as _,
     jobs::{self, NewJob},
     mails, operators,
     work::{self, Dead},
 };
+use uuid::Uuid;
 
 use super::{
     relay::{Mood, Relay},
     *,
 };
-use crate::testing::{TestCloud, stories};
+use crate::testing::{TestAgent, TestCloud, crowd, stories};
 
 stories! { every_story_of_the_mail_holds_on_postgres: [
     whoever_may_manage_updates_is_told_once,
@@ -29,6 +31,7 @@ stories! { every_story_of_the_mail_holds_on_postgres: [
     a_mail_of_a_program_that_ended_while_sending_waits_for_a_human,
     a_worker_that_lost_the_job_while_the_relay_was_silent_sends_nothing,
     without_a_relay_nothing_is_kept,
+    a_silent_relay_keeps_no_cycle_waiting,
 ] }
 
 fn letter() -> Letter {
@@ -184,8 +187,12 @@ async fn a_worker_that_lost_the_job_while_the_relay_was_silent_sends_nothing(mut
     set_up(&mut cloud, &silent).await;
     tell(&cloud, "1.4.0").await;
     cloud.pass(TimeDelta::hours(1));
-    let tenant = jobs::find_next_tenant(cloud.db(), cloud.who.scope.msp(), cloud.now()).await.unwrap().unwrap();
-    let first = jobs::claim(cloud.db(), tenant, cloud.now(), job::LEASE).await.unwrap().unwrap();
+    let tenant = jobs::find_next_tenant(cloud.db(), job::Counterpart::MailRelay, cloud.who.scope.msp(), cloud.now())
+        .await
+        .unwrap()
+        .unwrap();
+    let first =
+        jobs::claim(cloud.db(), tenant, job::Counterpart::MailRelay, cloud.now(), job::LEASE).await.unwrap().unwrap();
     let mail = serde_json::from_value(first.payload["mail"].clone()).unwrap();
     let (slow, scope) = (cloud.state.clone(), first.scope);
     let slow = tokio::spawn(async move { send(&slow, &scope, mail).await });
@@ -199,6 +206,38 @@ async fn a_worker_that_lost_the_job_while_the_relay_was_silent_sends_nothing(mut
 
     assert!(matches!(late, Err(SendError::Store(_))), "{late:?}");
     assert_eq!((silent.mails().len(), relay.mails().len()), (0, 1));
+}
+
+async fn a_silent_relay_keeps_no_cycle_waiting(mut cloud: TestCloud) {
+    let relay = Relay::open(Mood::Silent).await;
+    set_up(&mut cloud, &relay).await;
+    let mut agent = TestAgent::enrol(&cloud, 1).await;
+    let import = cloud.import(Uuid::from_u128(0x0f)).await;
+    for version in 0..10 {
+        tell(&cloud, &format!("1.{version}.0")).await;
+    }
+    cloud.pass(TimeDelta::seconds(1));
+    let parts = agent.read_full(&cloud, crowd(3, import), 1);
+    assert!(matches!(agent.push(&cloud, &parts[0]).await, Answer::Accepted(_)));
+
+    tokio::spawn(crate::jobs::run_workers(cloud.state.clone()));
+
+    // All ten letters are older, and each would be waited for longer than this by any number of workers up to three.
+    let applied = async {
+        while cloud.runs().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), applied).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_relay_that_says_nothing_is_soon_left_alone() {
+    let relay = Relay::open(Mood::Silent).await;
+
+    let greeted = tokio::time::timeout(Duration::from_secs(30), relay.postman().greet()).await;
+
+    assert!(greeted.unwrap().is_err_and(|setback| setback.to_string().contains("RC-6101")));
 }
 
 async fn without_a_relay_nothing_is_kept(cloud: TestCloud) {

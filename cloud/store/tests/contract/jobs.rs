@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use rollcall_domain::{
     ids::{JobId, MspId},
-    job::JobKind,
+    job::{Counterpart, JobKind},
 };
 use rollcall_store::{
     Db, MspScope, Scope as _, StoreError,
@@ -31,8 +31,8 @@ async fn enqueue(db: &Db, msp: &MspScope, number: u128, lane: u128) {
 }
 
 async fn claim(db: &Db, last: MspId, seconds: i64) -> Option<Claimed> {
-    let tenant = jobs::find_next_tenant(db, last, at(seconds)).await.unwrap()?;
-    jobs::claim(db, tenant, at(seconds), LEASE).await.unwrap()
+    let tenant = jobs::find_next_tenant(db, Counterpart::Database, last, at(seconds)).await.unwrap()?;
+    jobs::claim(db, tenant, Counterpart::Database, at(seconds), LEASE).await.unwrap()
 }
 
 fn number(claimed: &Claimed) -> u128 {

@@ -105,8 +105,25 @@ async fn a_cycle_whose_job_was_given_up_leaves_none_behind(cloud: TestCloud) {
         agent.push(&cloud, &sealed).await;
         cloud.pass(TimeDelta::seconds(1));
     }
-    let tenant = jobs::find_next_tenant(cloud.db(), cloud.who.scope.msp(), cloud.now()).await.unwrap().unwrap();
-    let first = jobs::claim(cloud.db(), tenant, cloud.now(), TimeDelta::minutes(1)).await.unwrap().unwrap();
+    let tenant = jobs::find_next_tenant(
+        cloud.db(),
+        rollcall_domain::job::Counterpart::Database,
+        cloud.who.scope.msp(),
+        cloud.now(),
+    )
+    .await
+    .unwrap()
+    .unwrap();
+    let first = jobs::claim(
+        cloud.db(),
+        tenant,
+        rollcall_domain::job::Counterpart::Database,
+        cloud.now(),
+        TimeDelta::minutes(1),
+    )
+    .await
+    .unwrap()
+    .unwrap();
     let mut tx = cloud.db().write(&first.scope).await.unwrap();
     jobs::bury(&mut tx, &first.scope, "the disk was full").await.unwrap();
     tx.commit().await.unwrap();

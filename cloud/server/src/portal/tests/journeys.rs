@@ -244,8 +244,12 @@ async fn whoever_may_send_a_mail_again_is_told_that_it_may_have_arrived() {
     let job = NewJob::send_mail(cloud.state.mint(JobId::mint), cloud.state.mint(MailId::mint), cloud.now());
     jobs::enqueue(&mut tx, job).await.unwrap();
     tx.commit().await.unwrap();
-    let tenant = jobs::find_next_tenant(cloud.db(), cloud.who.scope.msp(), cloud.now()).await.unwrap().unwrap();
-    let claimed = jobs::claim(cloud.db(), tenant, cloud.now(), job::LEASE).await.unwrap().unwrap();
+    let tenant = jobs::find_next_tenant(cloud.db(), job::Counterpart::Database, cloud.who.scope.msp(), cloud.now())
+        .await
+        .unwrap()
+        .unwrap();
+    let claimed =
+        jobs::claim(cloud.db(), tenant, job::Counterpart::Database, cloud.now(), job::LEASE).await.unwrap().unwrap();
     let mut tx = cloud.db().write(&claimed.scope).await.unwrap();
     jobs::bury(&mut tx, &claimed.scope, "RC-6103: the line to the relay broke").await.unwrap();
     tx.commit().await.unwrap();
