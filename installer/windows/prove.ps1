@@ -23,9 +23,15 @@ function Get-Sids([string] $path) {
     (Get-Acl $path).Access | ForEach-Object { $_.IdentityReference.Translate([Security.Principal.SecurityIdentifier]).Value } | Sort-Object -Unique
 }
 
+$account = (Get-CimInstance Win32_Service -Filter "Name='$name'").StartName
+$allowed = @($system, $administrators, $service)
+# An account that was chosen for the service, such as a gMSA, is named beside it.
+if ($account -and ($account -notmatch '^(NT SERVICE|NT AUTHORITY)\\|^LocalSystem$')) {
+    $allowed += (New-Object Security.Principal.NTAccount($account -replace '^\.\\', "$env:COMPUTERNAME\")).Translate([Security.Principal.SecurityIdentifier]).Value
+}
+
 Test-That 'W-1 the service SID is the one that the access list names' { [bool] ((sc.exe showsid $name) -match $service) }
 Test-That 'W-2 the service runs under its own account, delayed automatic' {
-    $account = (Get-CimInstance Win32_Service -Filter "Name='$name'").StartName
     [bool] ((sc.exe qc $name) -match 'DELAYED') -and ($account -match 'NT SERVICE|\$$')
 }
 Test-That 'W-3 it restarts after 1, 5 and 15 minutes, also after an error it reported' {
@@ -36,11 +42,11 @@ Test-That 'W-4 its token holds one privilege and its SID' {
     $privileges = (sc.exe qprivs $name) -join ' '
     ($privileges -match 'SeChangeNotifyPrivilege') -and ($privileges -notmatch 'SeImpersonate|SeDebug|SeBackup') -and [bool] ((sc.exe qsidtype $name) -match 'UNRESTRICTED')
 }
-Test-That 'W-5 SYSTEM, Administrators and the service may open the data folder, and nobody else' {
-    (Get-Acl $folder).AreAccessRulesProtected -and (-not (Compare-Object (Get-Sids $folder) @($system, $administrators, $service)))
+Test-That 'W-5 SYSTEM, Administrators, the service and its account may open the data folder, and nobody else' {
+    (Get-Acl $folder).AreAccessRulesProtected -and (-not (Compare-Object (Get-Sids $folder) $allowed))
 }
 Test-That 'W-6 files inside inherit that' {
-    -not (Compare-Object (Get-Sids (Join-Path $folder 'identity.json')) @($system, $administrators, $service))
+    -not (Compare-Object (Get-Sids (Join-Path $folder 'identity.json')) $allowed)
 }
 Test-That 'W-7 the key is sealed, and opens for the service and for an administrator' {
     $null = Invoke-Agent status

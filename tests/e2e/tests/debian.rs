@@ -9,7 +9,7 @@ use rollcall_lab::world::{Agent, AgentSetup, Binding, Cloud, CloudSetup, Finishe
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 const HOME: &str = "/var/lib/rollcall-agent";
@@ -60,7 +60,7 @@ struct Site {
 }
 
 impl Site {
-    async fn found(lower: &Path, brought: &Path) -> Self {
+    async fn found(machine: Debian, brought: &Path) -> Self {
         let directory = Directory::start(&Plan::new(20, 1), Setup::default()).unwrap();
         let binding = Binding::to_directory(&directory, &brought.join("ca.pem")).unwrap();
         let cloud = Cloud::start(&CloudSetup::default()).await.unwrap();
@@ -68,7 +68,7 @@ impl Site {
         let made = api.post("/customers", &json!({"name": "Alder & Finch"})).await.unwrap();
         let agent = Agent::prepare(&AgentSetup::new(binding)).unwrap();
         let customer = Customer { id: made["id"].as_str().unwrap().to_owned(), api, agent };
-        Self { machine: Debian::over(lower, brought).unwrap(), cloud, customer, directory }
+        Self { machine, cloud, customer, directory }
     }
 
     async fn must(&self, arguments: &[&str]) -> String {
@@ -106,6 +106,19 @@ impl Site {
         self.must(&["install", "-m", "0644", "/tmp/brought/ca.pem", "/etc/rollcall-agent/ca.pem"]).await;
     }
 
+    /// Asks until the answer is this one.
+    async fn until(&self, what: &str, asking: &[&str], answer: &str) {
+        let mut said = String::new();
+        for _ in 0..150 {
+            said = self.machine.run(asking).await.unwrap().stdout;
+            if said.trim() == answer {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("{what}: {said}");
+    }
+
     async fn identity(&self) -> String {
         self.must(&["cat", "/var/lib/rollcall-agent/identity.json"]).await
     }
@@ -136,7 +149,7 @@ async fn lives_and_dies(lower: &Path) {
     let folder = tempfile::tempdir().unwrap();
     let first = pack(folder.path(), "0.1.0").await;
     let second = pack(folder.path(), "0.1.1").await;
-    let site = Site::found(lower, folder.path()).await;
+    let site = Site::found(Debian::over(lower, folder.path()).unwrap(), folder.path()).await;
 
     // when: the package is installed
     site.install(&first).await;
@@ -186,6 +199,64 @@ async fn lives_and_dies(lower: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_package_runs_as_its_own_account_keeps_its_identity_over_upgrades_and_leaves_nothing_when_purged() {
     lives_and_dies(Path::new("/")).await;
+}
+
+/// What the unit says is what systemd does.
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_starts_confines_restarts_and_stops_the_service() {
+    // given: a machine with a running systemd, and the package
+    let folder = tempfile::tempdir().unwrap();
+    let package = pack(folder.path(), "0.1.0").await;
+    let site = Site::found(Debian::boot(Path::new("/"), folder.path()).unwrap(), folder.path()).await;
+    site.until("systemd", &["systemctl", "is-active", "lab.target"], "active").await;
+    site.install(&package).await;
+    let state = |property: &'static str| ["systemctl", "show", "--value", "--property", property, UNIT];
+    site.until("the service, waiting for an identity", &["systemctl", "is-active", UNIT], "active").await;
+
+    // when: the machine is enrolled
+    site.configure().await;
+    let token = site.customer.token().await.unwrap();
+    site.agent(&["enroll", "--token", &token]).await;
+
+    // then: the service reads, as its own account, without a right of its own
+    site.customer
+        .until("the first reading", async || Ok(site.customer.runs().await?.into_iter().next()))
+        .await
+        .unwrap();
+    let process = site.must(&state("MainPID")).await.trim().to_owned();
+    let owner = site.must(&["ps", "-o", "user:20=", "-p", &process]).await;
+    assert_eq!(owner.trim(), "rollcall-agent");
+    let status = site.must(&["cat", &format!("/proc/{process}/status")]).await;
+    for (line, value) in
+        [("CapEff", "0000000000000000"), ("CapBnd", "0000000000000000"), ("NoNewPrivs", "1"), ("Seccomp", "2")]
+    {
+        let is = status.lines().find_map(|text| text.strip_prefix(line)).map(|text| text.trim_matches([':', '\t']));
+        assert_eq!(is, Some(value), "{line}: {status}");
+    }
+    let mounts = site.must(&["cat", &format!("/proc/{process}/mounts")]).await;
+    let is_writable =
+        |place: &str| mounts.lines().any(|line| line.contains(&format!(" {place} ")) && line.contains(" rw,"));
+    assert!(!is_writable("/") && is_writable(HOME), "{mounts}");
+
+    // then: killed it comes back, told to stop it ends within five seconds
+    site.must(&[
+        "sh",
+        "-c",
+        "mkdir /run/systemd/system/$0.d && printf '[Service]\\nRestartSec=1\\n' > /run/systemd/system/$0.d/soon.conf",
+        UNIT,
+    ])
+    .await;
+    site.must(&["systemctl", "daemon-reload"]).await;
+    site.must(&["kill", "-KILL", &process]).await;
+    site.until("a restart", &state("NRestarts"), "1").await;
+    site.until("the service", &["systemctl", "is-active", UNIT], "active").await;
+    let before = Instant::now();
+    site.must(&["systemctl", "stop", UNIT]).await;
+    assert!(before.elapsed() < Duration::from_secs(5), "{:?}", before.elapsed());
+    assert_eq!(site.must(&state("Result")).await.trim(), "success");
+    let journal = site.must(&["journalctl", "--no-pager", "--unit", UNIT]).await;
+    assert!(journal.contains("Stopped"), "{journal}");
+    drop(site.cloud);
 }
 
 /// The same where nothing but Debian's essentials was installed: `ROLLCALL_DEBIAN_ROOT` names such a folder, made by
