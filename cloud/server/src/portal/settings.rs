@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     services::{
+        ServiceError,
         api_keys::{self as key_acts, KeyWish},
         operators::{self as operator_acts, Invitation},
         sign_in::Link,
@@ -258,13 +259,26 @@ async fn make_key(
     let role: Role = form.role.parse().map_err(|_| PageError::Odd("There is no such role.".to_owned()))?;
     let customer = Some(form.customer.as_str()).filter(|text| !text.is_empty()).map(str::parse).transpose();
     let customer: Option<CustomerId> = customer.map_err(|_| PageError::NotFound)?;
-    let lifetime = form.days.parse().ok().and_then(TimeDelta::try_days);
-    let extra = match key_acts::create(&state, &signed.who, KeyWish { name: form.name, role, customer, lifetime }).await
-    {
+    let made = match read_lifetime(&form.days) {
+        Ok(lifetime) => {
+            key_acts::create(&state, &signed.who, KeyWish { name: form.name, role, customer, lifetime }).await
+        }
+        Err(unreadable) => Err(unreadable),
+    };
+    let extra = match made {
         Ok(made) => Extra { new_key: Some(made.key), ..Extra::default() },
         Err(error) => Extra { errors: on_page(field_errors(error)?, "key-name"), ..Extra::default() },
     };
     respond(&state, &signed, extra).await
+}
+
+/// Days; an empty text is for ever. What cannot be read must not become a key for ever.
+fn read_lifetime(days: &str) -> Result<Option<TimeDelta>, ServiceError> {
+    if days.is_empty() {
+        return Ok(None);
+    }
+    let lifetime = days.parse().ok().filter(|days| *days > 0).and_then(TimeDelta::try_days);
+    lifetime.map(Some).ok_or_else(|| ServiceError::invalid("days", "give whole days"))
 }
 
 /// The page has two forms; each error leads to the one it belongs to.
@@ -360,6 +374,12 @@ fn hash_of(hex: &str) -> Option<SecretHash> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_lives_for_ever_only_if_that_was_said() {
+        assert!(matches!(read_lifetime(""), Ok(None)));
+        assert!(["1d", "0", "-3", " "].iter().all(|odd| read_lifetime(odd).is_err()));
+    }
 
     #[test]
     fn a_browser_is_named_as_people_call_it() {
