@@ -10,7 +10,7 @@ mod together;
 mod unsent;
 mod damage;
 mod mangled;
-pub mod departures;
+mod departures;
 mod appearances;
 mod ceiling;
 mod withheld;

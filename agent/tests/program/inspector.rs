@@ -45,6 +45,26 @@ impl Inspector {
         inspector
     }
 
+    /// The same proxy behind TLS of its own, as `https://localhost:` and this port.
+    pub async fn secured(&self) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let names = ServerNames { dns: vec!["localhost".to_owned()], addresses: Vec::new() };
+        let acceptor = TlsAcceptor::from(self.authority.issue(&names, Flavour::Good).unwrap().server_config().unwrap());
+        let plain = self.address;
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let mut inside = acceptor.accept(stream).await?;
+                    let mut behind = TcpStream::connect(plain).await?;
+                    tokio::io::copy_bidirectional(&mut inside, &mut behind).await
+                });
+            }
+        });
+        port
+    }
+
     /// From now on answers are changed like this.
     pub fn tamper(&self, tamper: impl FnMut(&str, u16, Vec<u8>) -> (u16, Vec<u8>) + Send + 'static) {
         *self.tamper.lock().unwrap() = Box::new(tamper);

@@ -68,6 +68,24 @@ async fn an_inspecting_proxy_that_asks_for_a_sign_in_is_a_way_out() {
     assert_eq!(home.seen(), home.expected());
 }
 
+/// The password for the proxy does not travel in the clear then.
+#[tokio::test]
+async fn a_proxy_with_tls_of_its_own_is_a_way_out_if_its_authority_is_named() {
+    let (home, inspector) = behind_a_proxy(40).await;
+    let port = inspector.secured().await;
+    let [password, ca] = ["proxy-password", "proxy-ca.pem"].map(|file| home.path(file).display().to_string());
+    let cloud = format!(
+        "[cloud]\nproxy = \"https://localhost:{port}\"\nproxy_user = \"joe\"\nproxy_password_file = {password:?}\n"
+    );
+
+    home.configure(&cloud);
+    fails_with(&home, "RC-3003").await;
+    home.configure(&format!("{cloud}ca_file = {ca:?}\n"));
+    synced(&home).await;
+
+    assert_eq!(home.seen(), home.expected());
+}
+
 #[tokio::test]
 async fn a_proxy_that_refuses_the_sign_in_is_named_without_the_password() {
     let (home, _inspector) = behind_a_proxy(20).await;

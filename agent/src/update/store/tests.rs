@@ -219,6 +219,27 @@ fn cut_the_power(folders: Folders) {
     }
 }
 
+/// Otherwise who holds the news back could serve an agent what it has already refused.
+// proves: R-15
+#[test]
+fn a_power_cut_at_any_step_forgets_nothing_that_was_seen_before() {
+    let seen = |number| Remembered { root: "root".into(), timestamp: number, snapshot: number, targets: number };
+    for (seed, folders) in (0..400_u32).zip([Folders::Synced, Folders::Journalled].into_iter().cycle()) {
+        let (_folder, store) = machine();
+        store.remember(&mut Doomed::never(), &seen(1)).unwrap();
+        let mut doomed = Doomed::after(seed % 8, folders);
+        let done = store.remember(&mut doomed, &seen(2)).is_ok();
+        doomed.lose(&mut StdRng::seed_from_u64(seed.into()));
+
+        let kept = store.remembered();
+
+        assert!(
+            kept == Some(seen(2)) || (kept == Some(seen(1)) && !(done && folders == Folders::Synced)),
+            "{seed}: {kept:?}"
+        );
+    }
+}
+
 #[test]
 fn a_program_that_changed_on_the_disk_is_not_sound() {
     let (_folder, store) = machine();
