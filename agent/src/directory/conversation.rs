@@ -160,7 +160,7 @@ struct Outlet {
     given: u32,
 }
 
-const PIECE_BYTES: usize = 192 * 1024;
+const PIECE_BYTES: usize = 64 * 1024;
 
 impl Outlet {
     async fn give(&mut self, entry: Entry) -> Result<(), Incomplete> {

@@ -211,8 +211,9 @@ impl fmt::Debug for DirectoryReader {
     }
 }
 
-/// Pieces that may wait for the sink: about a page, so that it has work while the server makes the next one.
-const PIECES: usize = 8;
+/// Pieces that may wait for the sink: more than a page, so that it has work while the server makes the next one. Fewer and
+/// larger ones cost a tenth of the time.
+const PIECES: usize = 24;
 
 struct Found<S> {
     sink: S,
