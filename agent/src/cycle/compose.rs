@@ -41,7 +41,7 @@ pub struct Counts {
 }
 
 /// Everything that was decided before the first byte is written.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Decided<'a> {
     pub scope: &'a Scope,
     pub judged: &'a Judged,
@@ -287,6 +287,8 @@ pub fn write_strangers(
     counts: &mut Counts,
     strangers: &[Uuid],
 ) -> Result<(), CycleError> {
+    // Other eyes than these saw them: those before a spool was lost, or of the agent that read here before.
+    let decided = &Decided { sight: Sight::Other, ..*decided };
     for guid in strangers {
         let Some(verdicts) = decided.judged.verdicts.get(guid) else { continue };
         // While every import stands still, nobody can say anything of them.

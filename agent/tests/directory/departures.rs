@@ -1,5 +1,7 @@
 //! Who leaves, why, and who does not.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use rollcall_agent::cycle::Extent;
 use rollcall_lab::directory::{Attr, GroupKind, Person, Setup, Trouble, When, rules::DeletedObjects};
@@ -297,6 +299,9 @@ async fn people_whom_only_the_cloud_knows_are_looked_up_on_request() {
     assert_eq!(told, vec![outside.guid]);
     assert_eq!((first.counts.awaiting, second.counts.awaiting), (1, 0));
     assert!(matches!(site.evidence_for(nobody), Some(Evidence::Absent { .. })));
+    let stances: BTreeMap<_, _> = site.cloud.departures.iter().map(|gone| (gone.guid, gone.stance)).collect();
+    let expected = [(nobody, Stance::Held), (outside.guid, Stance::Apply)];
+    assert_eq!(stances, expected.into(), "this agent never saw nobody, and may not be allowed to");
     assert!(site.cloud.departures.iter().all(|departure| departure.import == IMPORT));
     assert_eq!(site.seen(), site.expected());
 }
