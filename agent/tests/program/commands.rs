@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use rollcall_protocol::answer::Refusal;
+
 use crate::home::Home;
 use rollcall_lab::dns::Dns;
 
@@ -143,4 +145,16 @@ async fn a_dc_name_that_does_not_resolve_is_told_as_such() {
 
     let code = said["problem"]["code"].as_str();
     assert!(exit == 5 && matches!(code, Some("RC-2101" | "RC-2109")), "{said}");
+}
+
+/// As when a service was killed a moment ago, with its request under way.
+#[tokio::test]
+async fn a_sync_by_hand_waits_while_its_place_at_the_cloud_is_taken() {
+    let home = Home::enrolled(20).await;
+    home.cloud.books(|books| books.refuse_checkins.push_back(Refusal::Busy { retry_after_seconds: 1 }));
+
+    let (exit, said) = home.agent_json(&["sync"]).await;
+
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(home.seen(), home.expected());
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rollcall_protocol::batch::Trigger;
-use rollcall_protocol::checkin::{CycleOutcome, CycleReport};
+use rollcall_protocol::checkin::{CheckinRequest, CycleOutcome, CycleReport};
 use rollcall_protocol::desired::DesiredState;
 use rollcall_protocol::{answer, catalogue};
 
 use crate::clock::{Chance, Clock};
 use crate::cloud::backoff;
-use crate::cloud::checkin::{self, Heard, Instructions};
+use crate::cloud::checkin::{self, Heard, InForce, Instructions};
 use crate::cloud::gaps::Gaps;
 use crate::cloud::link::{Link, LinkError};
 use crate::cloud::push::{self, Pushed};
@@ -59,13 +59,27 @@ impl<'a> Hand<'a> {
         desk.set_directory(state.domain.clone(), state.base.dc.clone(), reached);
         let request = desk.request(0, self.link.clock.offset_ms());
         let in_force = instructions::in_force(Some(&state), stored.as_ref());
-        match checkin::check_in(&self.link, &self.identity, &request, in_force).await {
+        match self.ask(&request, in_force).await {
             Ok(heard) => self.obey(heard, stored, purpose),
             Err(error) => match (purpose, stored) {
                 (Purpose::DryRun, Some(stored)) => Ok(stored),
                 (Purpose::DryRun | Purpose::Publish, _) => Err(self.refused(&error)),
             },
         }
+    }
+
+    /// Somebody of the same name may be at the cloud for a moment longer, as a service that was just killed.
+    async fn ask(&self, request: &CheckinRequest, in_force: InForce<'_>) -> Result<Heard, LinkError> {
+        for _ in 1..TRIES {
+            match checkin::check_in(&self.link, &self.identity, request, in_force).await {
+                Err(LinkError::Refused(answer::Refusal::Busy { retry_after_seconds })) => {
+                    let wait = backoff::spread(retry_after_seconds, self.link.chance.fraction());
+                    tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+                }
+                answer => return answer,
+            }
+        }
+        checkin::check_in(&self.link, &self.identity, request, in_force).await
     }
 
     fn refused(&mut self, error: &LinkError) -> Diagnostic {
