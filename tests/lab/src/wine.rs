@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_mins(4);
 const RANDOM: &str = "#include <windows.h>\n#include <ntsecapi.h>\n\
                       BOOL WINAPI ProcessPrng(PBYTE p, SIZE_T n) { return SystemFunction036(p, (ULONG)n); }\n";
 
+/// How a program ended, told by Windows; the file says why Unix does not always know.
+const LAUNCH: &str = include_str!("wine/launch.c");
+
 #[derive(Debug)]
 pub struct Wine {
     folder: TempDir,
@@ -34,11 +37,8 @@ impl Wine {
     pub async fn install() -> Result<Self, ProgramError> {
         let wine = Self { folder: tempfile::tempdir().map_err(io)?, environment: Vec::new(), resolver: None };
         wine.must(wine.wine(&["wineboot", "-i"])).await?;
-        fs::write(wine.folder.path().join("random.c"), RANDOM).map_err(io)?;
-        let library = wine.at(r"windows\system32\bcryptprimitives.dll");
-        let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
-        compiler.arg("-shared").arg("-o").arg(library).arg(wine.folder.path().join("random.c")).arg("-ladvapi32");
-        wine.must(compiler).await?;
+        wine.compile(RANDOM, r"windows\system32\bcryptprimitives.dll", &["-shared"]).await?;
+        wine.compile(LAUNCH, "launch.exe", &[]).await?;
         wine.must(wine.wine(&["winecfg", "-v", "win10"])).await?;
         // The service manager that came up before the library did would start no program that needs it.
         // It may have ended by itself; then this fails, and well.
@@ -56,6 +56,15 @@ impl Wine {
         let mut command = self.as_private(program, arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().await.map(drop).map_err(io)
+    }
+
+    /// Makes a program or a library of this text and puts it on drive C:.
+    async fn compile(&self, text: &str, to: &str, flags: &[&str]) -> Result<(), ProgramError> {
+        let source = self.folder.path().join("source.c");
+        fs::write(&source, text).map_err(io)?;
+        let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
+        compiler.args(flags).arg("-o").arg(self.at(to)).arg(source).arg("-ladvapi32");
+        self.must(compiler).await
     }
 
     /// Where a file of drive C: lies in truth: `ProgramData\Rollcall`.
@@ -83,7 +92,7 @@ impl Wine {
 
     /// The same for one that may take longer.
     pub async fn run_for(&self, patience: Duration, arguments: &[&str]) -> Result<Finished, ProgramError> {
-        finish(&mut self.wine(arguments), patience).await
+        finish(&mut self.wine(&[&[r"C:\launch.exe"], arguments].concat()), patience).await
     }
 
     /// Starts a program of this Windows; dropping it kills it.

@@ -103,6 +103,8 @@ async fn a_token_waits_while_the_cloud_is_away_and_an_uninstallation_keeps_what_
     assert!(identity["key"].as_str().unwrap().starts_with("dpapi:"));
 
     // when: it is removed with its data kept, and installed again
+    // Windows' installer waits until a service has stopped before it takes the program away; Wine's does not.
+    site.stop_quickly().await;
     let done = site.wine.msiexec(&["/x", &site.wine.seen(&msi), "/qn", "KEEPDATA=1"]).await.unwrap();
     assert_eq!(done.code, Some(0));
     assert!(!site.wine.at(EXE).exists());

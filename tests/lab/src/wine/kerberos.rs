@@ -1,10 +1,9 @@
 //! Tickets for the programs of this Windows: those of the machine underneath, by Wine's own Kerberos.
 
-use super::{Wine, io};
+use super::Wine;
 use crate::world::ProgramError;
 use std::fs;
 use std::path::Path;
-use tokio::process::Command;
 
 /// Makes Wine's Kerberos seal as Windows' does; the file says what differs.
 const PACKAGE: &str = include_str!("labkerberos.c");
@@ -13,11 +12,7 @@ const PACKAGES: &str = r"HKLM\System\CurrentControlSet\Control\Lsa";
 impl Wine {
     /// From now on programs have the Kerberos package that a Windows has.
     pub async fn install_kerberos(&self) -> Result<(), ProgramError> {
-        let source = self.folder.path().join("labkerberos.c");
-        fs::write(&source, PACKAGE).map_err(io)?;
-        let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
-        compiler.arg("-shared").arg("-o").arg(self.at(r"windows\system32\labkerberos.dll")).arg(source);
-        self.must(compiler).await?;
+        self.compile(PACKAGE, r"windows\system32\labkerberos.dll", &["-shared"]).await?;
         self.must(self.wine(&["reg", "delete", &format!(r"{PACKAGES}\Kerberos"), "/f"])).await?;
         self.must(self.wine(&["reg", "add", &format!(r"{PACKAGES}\labkerberos"), "/f"])).await
     }
