@@ -27,8 +27,8 @@ pub enum LinkError {
     NameUnknown { host: String },
     #[error("TLS to {host}: {why}")]
     Tls { host: String, why: String },
-    #[error("the proxy {proxy} did not let us through")]
-    Proxy { proxy: String },
+    #[error("the proxy {proxy} {why}")]
+    Proxy { proxy: String, why: String },
     #[error("{host} cannot be reached: {why}")]
     Unreachable { host: String, why: String },
     #[error("the connection to {host} broke: {why}")]
@@ -61,6 +61,8 @@ impl LinkError {
         }
     }
 }
+
+const CLOSED: &str = "did not let us through";
 
 /// Where the cloud is and who asks.
 #[derive(Debug, Clone)]
@@ -201,7 +203,7 @@ impl Link {
         if self.url.starts_with("https:") {
             return LinkError::Odd { status: 407 };
         }
-        LinkError::Proxy { proxy: self.proxy().unwrap_or_default() }
+        LinkError::Proxy { proxy: self.proxy().unwrap_or_default(), why: CLOSED.to_owned() }
     }
 
     async fn read_body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, LinkError> {
@@ -247,7 +249,8 @@ impl Link {
             }
             let is_about_a_proxy = text.contains("tunnel") || text.contains("proxy");
             if let Some(proxy) = is_about_a_proxy.then(|| self.proxy()).flatten() {
-                return LinkError::Proxy { proxy };
+                let why = tls_reason_below(inner, &proxy).map(|why| format!("cannot be used: {why}"));
+                return LinkError::Proxy { proxy, why: why.unwrap_or_else(|| CLOSED.to_owned()) };
             }
             if let Some(io) = inner.downcast_ref::<std::io::Error>()
                 && io.get_ref().is_none()
@@ -283,13 +286,17 @@ impl Pieces for Download {
     }
 }
 
+/// What is below an error of the way to the proxy is about the proxy.
+fn tls_reason_below(error: &(dyn Error + 'static), host: &str) -> Option<String> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| tls_reason(error, host))
+}
+
+/// An error of the system may wrap another.
 fn tls_reason(error: &(dyn Error + 'static), host: &str) -> Option<String> {
     if let Some(reason) = error.downcast_ref::<rustls::Error>() {
         return Some(TlsRefused::to_string(&tls::classify(host, &std::io::Error::other(reason.clone()))));
     }
-    let io = error.downcast_ref::<std::io::Error>()?;
-    let reason = io.get_ref()?.downcast_ref::<rustls::Error>()?;
-    Some(tls::classify(host, &std::io::Error::other(reason.clone())).to_string())
+    tls_reason(error.downcast_ref::<std::io::Error>()?.get_ref()?, host)
 }
 
 fn check_url(url: &str) -> Result<(), LinkError> {

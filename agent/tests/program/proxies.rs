@@ -48,10 +48,11 @@ fn configure(home: &Home, inspector: &Inspector, change: &str) {
     home.configure(&format!("[cloud]\n{}\n", lines.join("\n")));
 }
 
-async fn fails_with(home: &Home, code: &str) {
+async fn fails_with(home: &Home, code: &str) -> Value {
     let (exit, said) = home.agent_json(&["sync"]).await;
     assert_eq!((exit, said["problem"]["code"].as_str()), (4, Some(code)), "{said}");
     assert!(!said.to_string().contains(PASSWORD));
+    said
 }
 
 async fn synced(home: &Home) {
@@ -79,7 +80,8 @@ async fn a_proxy_with_tls_of_its_own_is_a_way_out_if_its_authority_is_named() {
     );
 
     home.configure(&cloud);
-    fails_with(&home, "RC-3003").await;
+    let said = fails_with(&home, "RC-3003").await;
+    assert!(said.to_string().contains("is not trusted by this machine"), "{said}");
     home.configure(&format!("{cloud}ca_file = {ca:?}\n"));
     synced(&home).await;
 
@@ -244,12 +246,12 @@ async fn a_gap_that_the_proxy_speaks_of_again_and_again_is_not_filled_without_en
         }
         (status, body)
     });
-    let service = home.start(&["run"]);
+    let mut service = home.start(&["run"]);
     home.cloud.order(Order::SyncNow);
     let misses = |said: &CheckinRequest| said.status.problems.iter().any(|problem| problem.detail.contains("misses"));
     home.cloud.until("the gap is told", |books| books.checkins.iter().any(misses)).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    drop(service);
+    service.kill().await.unwrap();
 
     let sent = answers.load(Ordering::Relaxed);
     assert!((3..=9).contains(&sent), "{sent} batches in two seconds");
@@ -264,7 +266,7 @@ async fn a_batch_that_a_proxy_handed_on_before_it_asked_for_a_sign_in_is_not_rep
     let (home, inspector) = behind_a_proxy(60).await;
     synced(&home).await;
     inspector.tamper(|path, status, body| if path.ends_with("batches") { (407, Vec::new()) } else { (status, body) });
-    let service = home.start(&["run"]);
+    let mut service = home.start(&["run"]);
     home.cloud.order(Order::SyncNow);
     home.cloud.until("the batch is taken", |books| books.cycles.len() == 2).await;
     let is_odd = |said: &CheckinRequest| said.status.problems.iter().any(|problem| problem.code == "RC-3005");
@@ -275,7 +277,7 @@ async fn a_batch_that_a_proxy_handed_on_before_it_asked_for_a_sign_in_is_not_rep
     home.directory.move_to(somebody, home.directory.at("OU=Contractors").unwrap()).unwrap();
     home.cloud.order(Order::SyncNow);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    drop(service);
+    service.kill().await.unwrap();
     inspector.tamper(|_, status, body| (status, body));
     synced(&home).await;
 

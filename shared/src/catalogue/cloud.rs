@@ -6,7 +6,7 @@ faults! {
     CLOUD_TLS = "RC-3002", "TLS to the cloud intercepted or untrusted", "The cloud's certificate is not trusted here, as happens behind an inspecting proxy.",
         ["Except the cloud's address from inspection.", "Or name the proxy's CA in cloud.ca_file."], event 400;
     PROXY_REFUSED = "RC-3003", "Proxy refused", "The HTTP proxy did not let the agent through.",
-        ["Check cloud.proxy and the proxy's rules.", "If it asks for a sign-in: set cloud.proxy_user and cloud.proxy_password_file."], event 400;
+        ["Check cloud.proxy and the proxy's rules.", "If it asks for a sign-in: set cloud.proxy_user and cloud.proxy_password_file.", "If it speaks TLS itself and is not trusted: set cloud.ca_file."], event 400;
     CLOUD_UNREACHABLE = "RC-3004", "Cloud not reachable", "The cloud does not answer, or answers that it is not available.",
         ["Nothing is lost: what was read waits in the spool.", "Check the way out on port 443."], event 400;
     CLOUD_ODD_ANSWER = "RC-3005", "Something else answers for the cloud", "An answer came that the cloud would not give, such as a proxy's page.",

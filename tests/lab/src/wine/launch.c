@@ -5,7 +5,10 @@
  * took with it, until Wine's server kills it a moment later: its end is then a signal to whoever started it from
  * outside. What it ended with is known to Windows all the same, and this one, which has no threads, asks Windows.
  */
+#include <stdio.h>
 #include <windows.h>
+
+enum { TRIES = 25, NOT_STARTED = 127 };
 
 int main(void)
 {
@@ -14,11 +17,19 @@ int main(void)
     PROCESS_INFORMATION program;
     BOOL quoted = FALSE;
     DWORD code;
+    int tries;
 
     for (; *rest && (quoted || *rest != ' '); rest++)
         if (*rest == '"') quoted = !quoted;
     while (*rest == ' ') rest++;
-    if (!CreateProcessW(NULL, rest, NULL, NULL, TRUE, 0, NULL, NULL, &begin, &program)) return 127;
+    /* Right after an installation Wine now and then starts nothing; what did not start may be started again. */
+    for (tries = 1; !CreateProcessW(NULL, rest, NULL, NULL, TRUE, 0, NULL, NULL, &begin, &program); tries++) {
+        if (tries == TRIES) {
+            fprintf(stderr, "launch: not started, error %lu\n", GetLastError());
+            return NOT_STARTED;
+        }
+        Sleep(200);
+    }
     WaitForSingleObject(program.hProcess, INFINITE);
     GetExitCodeProcess(program.hProcess, &code);
     return code;
