@@ -84,10 +84,13 @@ async fn a_token_waits_while_the_cloud_is_away_and_an_uninstallation_keeps_what_
     let token = site.customer.token().await.unwrap();
     site.cloud.kill().await.unwrap();
 
-    // when: the agent is installed with a token and a proxy-less way out
-    site.install(&msi, &[&format!("ENROLLTOKEN={token}")]).await;
+    // when: the agent is installed with a token that no command line shows
+    let file = site.wine.at("token.txt");
+    fs::write(&file, &token).unwrap();
+    site.install(&msi, &[r"ENROLLTOKENFILE=C:\token.txt"]).await;
 
     // then: the installation stands, the token waits unreadable, and the status says so
+    assert!(!file.exists(), "nobody needs it any more");
     let waiting = fs::read_to_string(site.wine.at(HOME).join("enrolment.json")).unwrap();
     assert!(waiting.contains("dpapi:") && !waiting.contains(&token), "{waiting}");
     let (code, said) = site.ask_agent(&["status"]).await;
