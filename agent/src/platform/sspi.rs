@@ -33,8 +33,9 @@ const NO_HANDLE: SecHandle = SecHandle { dwLower: 0, dwUpper: 0 };
 
 /// A security context and what it was made with.
 pub struct Context {
-    credentials: Credentials,
+    /// Before the credentials it was made with, so that it goes before them.
     established: Option<Established>,
+    credentials: Credentials,
     /// The longest token of the handshake, in bytes.
     largest_token: usize,
     /// `ldap/dc1.lab.example`, as wide characters with a zero at the end.
@@ -81,8 +82,8 @@ impl Context {
             Purpose::InsideTls { binding } => (ISC_REQ_MUTUAL_AUTH, binding.as_deref().map(channel_bindings)),
         };
         Ok(Self {
-            credentials: own_credentials(&request.service)?,
             established: None,
+            credentials: own_credentials(&request.service)?,
             largest_token: largest_token(&request.service)?,
             target: wide::of(format!("ldap/{}", request.service.host)),
             service: request.service.clone(),

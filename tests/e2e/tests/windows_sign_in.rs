@@ -34,8 +34,11 @@ async fn reads_the_same(site: &WindowsSite, used: &str) {
 
 async fn fails_with(site: &WindowsSite, codes: &[&str], what: &str) {
     let done = site.ask(&["sync", "--json"]).await.unwrap();
-    let said = done.stdout + &done.stderr;
-    assert!(done.code != Some(0) && codes.iter().any(|code| said.contains(code)), "{what}: {codes:?}: {said}");
+    let (code, said) = (done.code, done.stdout + &done.stderr);
+    assert!(
+        code != Some(0) && codes.iter().any(|code| said.contains(code)),
+        "{what}: ended with {code:?}, not by one of {codes:?}: {said}"
+    );
 }
 
 // proves: M-3

@@ -10,6 +10,9 @@
 
 enum { TRIES = 25, NOT_STARTED = 127 };
 
+/* From here on it is no program that says how it ended, but Windows: the least of the error statuses. */
+#define BROKEN 0xc0000000ul
+
 int main(void)
 {
     WCHAR *rest = GetCommandLineW();
@@ -32,5 +35,6 @@ int main(void)
     }
     WaitForSingleObject(program.hProcess, INFINITE);
     GetExitCodeProcess(program.hProcess, &code);
+    if (code >= BROKEN) fprintf(stderr, "launch: ended by exception %08lx\n", code);
     return code;
 }
