@@ -117,6 +117,22 @@ pub async fn count_known_before(tx: &mut Tx, directory: DirectoryId, at: DateTim
     Ok(per_import(rows))
 }
 
+/// Who is in an import, a deleted one too; of a hundred thousand more the rest comes when these have left.
+pub async fn list_active_guids(tx: &mut Tx, import: ImportId) -> Result<Vec<Uuid>> {
+    let rows: Vec<(Uuid,)> = fetch_all!(
+        tx,
+        (Uuid,),
+        "select a.object_guid
+         from memberships m
+         join accounts a on a.msp_id = m.msp_id and a.id = m.account_id
+         where m.msp_id = $1 and m.import_id = $2 and m.state = 'active'
+         order by a.object_guid
+         limit 100000",
+        import.uuid(),
+    )?;
+    Ok(rows.into_iter().map(|(guid,)| guid).collect())
+}
+
 /// A removal that waits for a human.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Held {

@@ -1,7 +1,8 @@
 //! Makes accounts of a cycle: one reading of a directory, applied whole in one transaction.
 //!
 //! Read it in the order of the `mod` lines: load the cycle, check that it continues what we have, apply people (with what
-//! vanished from many of them left as it was), then departures under the guard, replace the structure, compare the set, write the run.
+//! vanished from many of them left as it was), then departures under the guard, those from deleted imports among them,
+//! replace the structure, compare the set, write the run.
 
 mod cycle;
 mod storable;
@@ -9,6 +10,7 @@ mod record;
 mod diff;
 mod people;
 mod vanished;
+mod ended;
 mod departures;
 mod structure;
 mod waiting;

@@ -66,6 +66,8 @@ pub struct Tally {
     pub counts: Counts,
     /// Newcomers per import: an import that still gains people is not empty.
     pub joined: HashMap<ImportId, u64>,
+    /// Imports in which the cycle shows somebody.
+    pub peopled: HashSet<ImportId>,
     pub set_aside: Vec<SetAside>,
     /// Everybody a full snapshot showed.
     pub seen: HashSet<Uuid>,
@@ -297,6 +299,7 @@ fn decide_memberships(
             tally.set_aside(0, Some(person.guid), format!("names import {import}, which this directory does not have"));
             continue;
         }
+        tally.peopled.insert(import);
         let old = before.iter().position(|membership| membership.import_id == import).map(|at| before.swap_remove(at));
         let was = old.as_ref().map(|old| old.state);
         states.push(MembershipState::Departed.after(Event::Read));

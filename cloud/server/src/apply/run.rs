@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 use super::{
     cycle::{self, Cycle, Unfit},
-    departures, order,
+    departures, ended, order,
     people::{self, Frame, Tally, Touched},
     reason::{self, Sets},
     refuse, set,
@@ -171,9 +171,10 @@ async fn apply_cycle(
     let frame = load_frame(tx, state, scope, directory, cycle, vanished).await?;
     let members = memberships::count(tx, directory.id).await?;
     let mut tally = Tally::default();
-    let rest = apply_people(tx, &frame, &mut tally, scope, cycle).await?;
+    let mut rest = apply_people(tx, &frame, &mut tally, scope, cycle).await?;
     frame.vanished.check(&tally.lost, cycle).map_err(ApplyError::Vanished)?;
     vanished::settle(tx, state, scope, &frame, cycle, &tally).await?;
+    rest.departures.extend(ended::departures(tx, &frame, &tally, &rest.departures).await?);
     departures::apply(tx, &frame, &mut tally, &members, &rest.departures).await?;
     if cycle.told.structure == StructurePart::Included {
         structure_store::replace(tx, directory.id, &rest.nodes).await?;

@@ -3,6 +3,7 @@
 mod people;
 mod holds;
 mod snapshots;
+mod ended;
 mod batches;
 mod standing;
 
