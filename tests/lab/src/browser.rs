@@ -133,6 +133,8 @@ fn capabilities(profile: &std::path::Path) -> Value {
         "--disable-component-update",
         "--disable-sync",
         "--no-proxy-server",
+        // By a pipe, so that it ends when chromedriver does, in whatever way.
+        "--remote-debugging-pipe",
         &profile,
     ];
     json!({ "capabilities": { "alwaysMatch": {
