@@ -227,10 +227,10 @@ impl Desk {
         self.news.notify_one();
     }
 
-    /// The cloud wants nothing of this agent until a human has decided.
-    pub fn stop(&self) {
+    /// The cloud wants nothing of this agent until a human has decided. Answers whether that is news.
+    pub fn stop(&self) -> bool {
         let obeyed = self.desired.borrow().as_ref().map_or(0, |desired| desired.version);
-        self.standing.send_if_modified(|standing| match standing {
+        let is_news = self.standing.send_if_modified(|standing| match standing {
             Standing::Good => {
                 *standing = Standing::Stopped { obeyed };
                 true
@@ -238,9 +238,11 @@ impl Desk {
             Standing::Stopped { .. } => false,
         });
         self.news.notify_one();
+        is_news
     }
 
     pub fn release(&self) {
+        self.clear(&catalogue::AGENT_CLONED);
         self.standing.send_replace(Standing::Good);
     }
 

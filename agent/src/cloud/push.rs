@@ -43,11 +43,20 @@ pub enum Pause {
     Own,
 }
 
-/// What was sent: its place in the chain, and the hash of exactly these bytes.
+/// What was sent: its place in the chain, the hash of exactly these bytes, and whose signature they bear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sent {
     pub link: ChainLink,
     pub hash: Hash,
+    pub by: Key,
+}
+
+/// Which key signed a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    Present,
+    /// One that was changed since.
+    Replaced,
 }
 
 /// Decides by the answer alone.
@@ -61,6 +70,8 @@ pub fn decide(answer: &Answer<Receipt>, sent: &Sent) -> Step {
             Refusal::Gap { expected } if *expected < link.seq => Step::ResendFrom(*expected),
             Refusal::Gap { .. } | Refusal::Epoch => Step::NewEpoch,
             Refusal::Fork | Refusal::Quarantined => Step::Stop(refusal.clone()),
+            // A cloud that was restored from before the change lacks a batch whose key it takes no more, and will not again.
+            Refusal::Unauthorized if sent.by == Key::Replaced => Step::NewEpoch,
             Refusal::Unauthorized | Refusal::Token { .. } => Step::Wait(Pause::Own),
             Refusal::Revoked { .. } => Step::Wipe,
             Refusal::Skew { server_time } => Step::LearnClock(*server_time),
@@ -107,7 +118,8 @@ pub async fn push_one(spool: &mut Spool, link: &Link, resend: Option<u64>) -> Re
         let lost = |expected| Pushed::NewEpoch(LinkError::Refused(Refusal::Gap { expected }));
         return Ok(resend.map_or(Pushed::Empty, lost));
     };
-    let sent = Sent { link: batch.link(), hash: Hash::of(batch.jws.as_bytes()) };
+    let by = if batch.key == link.keys.signer().key.id() { Key::Present } else { Key::Replaced };
+    let sent = Sent { link: batch.link(), hash: Hash::of(batch.jws.as_bytes()), by };
     let before = spool.mark_tried(&batch)?;
     let answer = match link.post(path::BATCHES, &batch.jws, batch.body.clone(), REQUEST_TIMEOUT).await {
         Ok(answer) => answer,
@@ -168,7 +180,7 @@ mod tests {
 
     fn sent() -> Sent {
         let link = ChainLink { seq: 5, ..Epoch { number: 2, start: Hash::of(b"start") }.head() };
-        Sent { link, hash: Hash::of(b"x") }
+        Sent { link, hash: Hash::of(b"x"), by: Key::Present }
     }
 
     fn receipt(epoch: u64, seq: u64) -> Answer<Receipt> {
@@ -201,6 +213,14 @@ mod tests {
     #[test]
     fn two_copies_of_one_agent_wait_for_a_human() {
         assert_eq!(decide(&Answer::Refused(Refusal::Fork), &sent()), Step::Stop(Refusal::Fork));
+    }
+
+    #[test]
+    fn a_refused_key_waits_to_be_vouched_for_and_one_that_was_replaced_is_given_up() {
+        let unknown = Answer::Refused(Refusal::Unauthorized);
+
+        assert_eq!(decide(&unknown, &sent()), Step::Wait(Pause::Own));
+        assert_eq!(decide(&unknown, &Sent { by: Key::Replaced, ..sent() }), Step::NewEpoch);
     }
 
     #[test]

@@ -35,7 +35,8 @@ use crate::spool::snapshot::Missed;
 pub struct Judged {
     /// Per person, what becomes of each membership.
     pub verdicts: HashMap<Uuid, Vec<(Uuid, Verdict)>>,
-    /// People of whom the directory says that there is no such object.
+    /// People of whom the directory says that there is no such object, and those whom this reading alone has not found
+    /// where the cloud says they are.
     pub missing: HashSet<Uuid>,
     /// People who show no group that they are in: there is none, or it is hidden.
     pub in_no_group: HashSet<Uuid>,
@@ -83,7 +84,13 @@ impl SecondLook<'_> {
                 if matches!(&looked, Looked::Live(live) if live.member_of.is_empty()) {
                     judged.in_no_group.insert(person.guid);
                 }
-                judged.verdicts.insert(person.guid, self.judge_one(spool, person, &looked, entry.as_ref())?);
+                let verdicts = self.judge_one(spool, person, &looked, entry.as_ref())?;
+                // One reading has not found them where the cloud says; the next on this controller may judge.
+                if verdicts.iter().any(|(import, verdict)| *verdict == Verdict::Wait && person.hearsay.contains(import))
+                {
+                    judged.missing.insert(person.guid);
+                }
+                judged.verdicts.insert(person.guid, verdicts);
             }
         }
         members::hear_groups(reader, self.scope, ended, &mut judged, withheld).await?;
@@ -102,16 +109,18 @@ impl SecondLook<'_> {
         entry: Option<&Entry>,
     ) -> Result<Vec<(Uuid, Verdict)>, CycleError> {
         let missed = spool.find_missed(person.guid)?;
-        let circumstances = Circumstances {
+        let circumstances = |is_hearsay| Circumstances {
             dc: &self.domain.dc,
             continuity: self.continuity,
             missed: missed.as_ref(),
+            is_hearsay,
             now: self.clock.cloud_now(),
             second_reading_after: self.second_reading_after,
             waited: missed.as_ref().and_then(|missed| self.waited(missed)),
         };
         let mut verdicts = Vec::new();
         for before in &person.memberships {
+            let circumstances = circumstances(person.hearsay.contains(&before.import));
             let verdict = evidence::judge(self.scope, before, looked, &circumstances);
             if let (Verdict::StillHeld(via), Some(entry)) = (&verdict, entry) {
                 self.add(spool, before.import, via, entry)?;

@@ -84,6 +84,9 @@ pub struct Circumstances<'a> {
     pub dc: &'a DcIdentity,
     pub continuity: DcContinuity,
     pub missed: Option<&'a Missed>,
+    /// Only the cloud says that the import holds the person: no reading of ours has seen them in it, on whatever domain
+    /// controller, so that nobody knows whether this one lags behind the one that has.
+    pub is_hearsay: bool,
     pub now: DateTime<Utc>,
     /// How far apart two readings must be to count as two.
     pub second_reading_after: TimeDelta,
@@ -111,25 +114,29 @@ pub fn judge(scope: &Scope, before: &InImport, looked: &Looked, circumstances: &
             Place::Unknown(doubt) => return Verdict::Stay(doubt),
         },
     };
+    // A tombstone is one on every controller.
+    let is_certain = !circumstances.is_hearsay || evidence == Evidence::Deleted;
     match circumstances.continuity {
-        DcContinuity::Same => Verdict::Depart(evidence),
-        DcContinuity::Changed => Verdict::Wait,
+        DcContinuity::Same if is_certain || first_missed(circumstances).is_some() => Verdict::Depart(evidence),
+        DcContinuity::Same | DcContinuity::Changed => Verdict::Wait,
     }
 }
 
 /// One "no such object" may be a lagging replica or a lost permission; two complete readings on the same, unrestored
 /// domain controller count, and only far enough apart: what lags lags for longer than a moment.
 fn judge_absent(circumstances: &Circumstances<'_>) -> Verdict {
-    match (circumstances.continuity, circumstances.missed) {
-        (DcContinuity::Same, Some(missed))
-            if missed.was_on(circumstances.dc)
-                && circumstances.now - missed.first_missed_at >= circumstances.second_reading_after
-                && circumstances.waited.is_none_or(|waited| waited >= circumstances.second_reading_after) =>
-        {
-            Verdict::Depart(Evidence::Absent { first_missed_at: missed.first_missed_at })
-        }
+    match (circumstances.continuity, first_missed(circumstances)) {
+        (DcContinuity::Same, Some(first_missed_at)) => Verdict::Depart(Evidence::Absent { first_missed_at }),
         (DcContinuity::Same | DcContinuity::Changed, _) => Verdict::Wait,
     }
+}
+
+/// When an earlier reading of this very domain controller missed the person, if that was long enough ago.
+fn first_missed(circumstances: &Circumstances<'_>) -> Option<DateTime<Utc>> {
+    let missed = circumstances.missed.filter(|missed| missed.was_on(circumstances.dc))?;
+    let is_apart = circumstances.now - missed.first_missed_at >= circumstances.second_reading_after
+        && circumstances.waited.is_none_or(|waited| waited >= circumstances.second_reading_after);
+    is_apart.then_some(missed.first_missed_at)
 }
 
 /// Where a live account is, seen from one import.
@@ -237,7 +244,7 @@ mod tests {
     ) -> Circumstances<'a> {
         let second_reading_after = TimeDelta::minutes(5);
         let now = DateTime::UNIX_EPOCH + second_reading_after;
-        Circumstances { dc, continuity, missed, now, second_reading_after, waited: None }
+        Circumstances { dc, continuity, missed, is_hearsay: false, now, second_reading_after, waited: None }
     }
 
     fn was_via(number: u128) -> InImport {
@@ -247,6 +254,22 @@ mod tests {
     fn judged(looked: &Looked, continuity: DcContinuity, missed: Option<&Missed>) -> Verdict {
         let scope = scope(vec![import(11, &[ou(21), ou(22)], &[31])]);
         judge(&scope, &was_via(21), looked, &circumstances(&dc(), continuity, missed))
+    }
+
+    #[test]
+    fn where_only_the_cloud_knows_of_a_membership_two_readings_judge_and_a_tombstone_at_once() {
+        let (scope, dc) = (scope(vec![import(11, &[ou(21)], &[])]), dc());
+        let missed =
+            Missed { first_missed_at: DateTime::UNIX_EPOCH, ntds_guid: dc.ntds_guid, invocation_id: dc.invocation_id };
+        let judged = |looked: &Looked, missed| {
+            let known = circumstances(&dc, DcContinuity::Same, missed);
+            judge(&scope, &was_via(21), looked, &Circumstances { is_hearsay: true, ..known })
+        };
+        let outside = live("CN=Ana,OU=Alumni,DC=lab");
+
+        assert_eq!(judged(&outside, None), Verdict::Wait, "this controller may lag behind the one that showed them");
+        assert!(matches!(judged(&outside, Some(&missed)), Verdict::Depart(Evidence::LeftScope { .. })));
+        assert_eq!(judged(&Looked::Tombstone, None), Verdict::Depart(Evidence::Deleted));
     }
 
     #[test]

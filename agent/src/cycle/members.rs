@@ -165,6 +165,10 @@ mod tests {
     }
 
     fn before(via: u128) -> Vec<Ended> {
-        vec![Ended { guid: id(1), memberships: vec![InImport { import: id(11), via: vec![id(via)] }] }]
+        vec![Ended {
+            guid: id(1),
+            memberships: vec![InImport { import: id(11), via: vec![id(via)] }],
+            hearsay: HashSet::new(),
+        }]
     }
 }

@@ -1,6 +1,6 @@
 //! Decides, after everybody was read, who must be looked at a second time; and counts each import before the cycle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rollcall_protocol::hash::Hash;
 use rollcall_protocol::loss::Tally;
@@ -33,6 +33,8 @@ pub struct Survey {
 pub struct Ended {
     pub guid: Uuid,
     pub memberships: Vec<InImport>,
+    /// The imports among them of which the cloud alone may know that they hold the person.
+    pub hearsay: HashSet<Uuid>,
 }
 
 /// Compares the reading with the acknowledged snapshot. `asked` are people the cloud wants to hear about.
@@ -55,8 +57,10 @@ pub fn take(spool: &Spool, scope: &Scope, asked: &BTreeSet<Uuid>) -> Result<Surv
         survey.compare(spool, scope, &row)
     })?;
     survey.strangers = unheard.into_iter().collect();
-    let strangers = survey.strangers.iter();
-    survey.ended.extend(strangers.map(|guid| Ended { guid: *guid, memberships: every_import(scope) }));
+    let memberships = every_import(scope);
+    let hearsay: HashSet<Uuid> = memberships.iter().map(|membership| membership.import).collect();
+    let stranger = |guid: &Uuid| Ended { guid: *guid, memberships: memberships.clone(), hearsay: hearsay.clone() };
+    survey.ended.extend(survey.strangers.iter().map(stranger));
     Ok(survey)
 }
 
@@ -88,9 +92,11 @@ impl Survey {
         let is_over = |membership: &&InImport| !after.iter().any(|still| still.import == membership.import);
         let mut memberships: Vec<InImport> = before.iter().filter(is_over).cloned().collect();
         let is_known = |import: Uuid| before.iter().chain(&after).any(|membership| membership.import == import);
-        memberships.extend(asked.into_iter().filter(|membership| !is_known(membership.import)));
+        let unknown: Vec<InImport> = asked.into_iter().filter(|membership| !is_known(membership.import)).collect();
+        let hearsay = unknown.iter().map(|membership| membership.import).collect();
+        memberships.extend(unknown);
         if !memberships.is_empty() {
-            self.ended.push(Ended { guid: row.guid, memberships });
+            self.ended.push(Ended { guid: row.guid, memberships, hearsay });
         }
     }
 }

@@ -37,13 +37,14 @@ pub async fn join(token: &str, config: &Config, clock: &Clock, chance: &Chance) 
         erasure::erase(folder, clock.now())?;
     }
     let (mut spool, _) = Spool::open(folder, clock.now()).map_err(|error| Diagnostic::from(&error))?;
-    spool.wipe().map_err(|error| Diagnostic::from(&error))?;
     let token = token.trim();
     let key = attempt::begin(folder, token, chance)?;
     let room = Room::take(folder)?;
     let asked = enrol::enrol(token, key, &config.cloud, machine::facts(), clock, chance).await;
     let new = asked.map_err(|error| refused(&error, folder))?;
     drop(room);
+    // What an identity that is broken has left goes only when it has a successor.
+    spool.wipe().map_err(|error| Diagnostic::from(&error))?;
     spool.begin_epoch(new.epoch).map_err(|error| Diagnostic::from(&error))?;
     Identity::set_broken_aside(folder)?;
     belongings::forget_predecessor(folder);

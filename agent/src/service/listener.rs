@@ -34,6 +34,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
     let mut backoff = backoff::CLOUD;
     let mut vouched_at: Option<Instant> = None;
     let mut breather = Breather::default();
+    let mut has_stopped = false;
     loop {
         let wait = u32::try_from(limits::LONG_POLL.as_secs()).unwrap_or(55);
         // The first answer, and the first after a failure, should come at once: the portal shows us again, and a version
@@ -54,8 +55,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
         match answer {
             Ok(heard) => {
                 backoff.reset();
-                desk.heard(&request.done);
-                desk.clear_line();
+                taken(&request, desk, &mut has_stopped);
                 let breath = breather.after(&request, &heard, asked_at.elapsed(), link.chance.fraction());
                 take(heard, folder, desk, link);
                 tokio::time::sleep(breath).await;
@@ -63,7 +63,7 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
             Err(LinkError::Refused(Refusal::Revoked { .. })) => return Ended::Revoked,
             Err(error) => {
                 match error {
-                    LinkError::Refused(Refusal::Quarantined | Refusal::Fork) => desk.stop(),
+                    LinkError::Refused(Refusal::Quarantined | Refusal::Fork) => has_stopped |= desk.stop(),
                     LinkError::Refused(Refusal::Unauthorized) if may_vouch(vouched_at, Instant::now()) => {
                         vouched_at = Some(Instant::now());
                         match rotate::introduce_again(link, folder).await {
@@ -91,6 +91,17 @@ pub async fn listen(link: &Link, identity: &Identity, folder: &Path, desk: &Desk
                 tokio::time::sleep(pause(&error, &mut backoff, link)).await;
             }
         }
+    }
+}
+
+/// What a check-in that the cloud took is the end of. `has_stopped`: whether an earlier one stopped this agent. A cloud
+/// that takes check-ins has no quarantine: a proxy invented it, or it is over. What stopped a batch is another matter, on
+/// which a human decides.
+fn taken(request: &CheckinRequest, desk: &Desk, has_stopped: &mut bool) {
+    desk.heard(&request.done);
+    desk.clear_line();
+    if std::mem::take(has_stopped) {
+        desk.release();
     }
 }
 

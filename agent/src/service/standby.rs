@@ -30,14 +30,25 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<Exit, Diagnostic> {
     tokio::pin!(stop);
+    let mut backoff = backoff::STORE;
     loop {
         tokio::select! {
             () = &mut stop => return Ok(Exit::Ok),
             () = until_enrolled(config, clock, chance) => {}
         }
         match Box::pin(launcher::run(config, launch, clock, chance, &mut stop)).await? {
-            // Revoked: whoever enrols this machine again finds the service waiting.
-            Exit::NotEnrolled => {}
+            // Starting a version again does not mend the identity; the service manager's operator hears of it.
+            Exit::NotEnrolled if is_beyond_repair(&config.data_dir) => return Ok(Exit::NotEnrolled),
+            // Revoked: whoever enrols this machine again finds the service waiting. Where the identity could not be
+            // erased, it would be shown to the cloud and refused without end.
+            Exit::NotEnrolled => {
+                let is_erased = matches!(Identity::find(&config.data_dir), Ok(None));
+                let pause = if is_erased { Duration::ZERO } else { backoff.failed(chance.fraction()) };
+                tokio::select! {
+                    () = &mut stop => return Ok(Exit::Ok),
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
             ended @ (Exit::Ok
             | Exit::Failed
             | Exit::Usage
@@ -85,12 +96,17 @@ async fn erase_what_is_owed(folder: &Path, clock: &Clock, chance: &Chance) {
     }
 }
 
+/// A damaged identity, and no token that waits to replace it.
+fn is_beyond_repair(folder: &Path) -> bool {
+    Identity::is_broken(folder) && !matches!(pending::find(folder), Some(Pending::Waits(_)))
+}
+
 /// An identity that cannot be read counts: the supervisor tells what is wrong with it. A broken one does not while a token
 /// waits to replace it. While `enroll` still writes, the folder is locked.
 fn is_enrolled(folder: &Path) -> bool {
     let is_there = match Identity::find(folder) {
         Ok(found) => found.is_some(),
-        Err(_) => !(Identity::is_broken(folder) && matches!(pending::find(folder), Some(Pending::Waits(_)))),
+        Err(_) => !Identity::is_broken(folder) || is_beyond_repair(folder),
     };
     is_there && !lock::is_held(folder)
 }
@@ -122,7 +138,15 @@ fn failed(diagnostic: &Diagnostic, folder: &Path, clock: &Clock, backoff: &mut B
 mod tests {
     use super::*;
     use crate::service::launcher::Times;
+    #[cfg(unix)]
+    use crate::update::{
+        files::Disk,
+        ledger::{Installed, Ledger},
+        store::Store,
+    };
     use chrono::DateTime;
+    #[cfg(unix)]
+    use rollcall_protocol::{hash::Hash, update::Version};
 
     const LAUNCH: Launch = Launch {
         config_file: None,
@@ -177,6 +201,52 @@ mod tests {
             matches!(pending::find(folder.path()), Some(Pending::Refused(_))),
             "why the token was of no use is kept"
         );
+    }
+
+    /// A fetched version that has proven itself, and ends at once: whoever started it was told that nobody is enrolled.
+    #[cfg(unix)]
+    fn fetch_one_that_finds_nobody_enrolled(folder: &Path) {
+        use std::os::unix::fs::PermissionsExt;
+        let text = format!("#!/bin/sh\necho started >> '{}'\nexit 3\n", folder.join("starts").display());
+        let (version, store) = (Version::new(999, 0, 0), Store::new(folder));
+        let program = store.program(&version);
+        std::fs::create_dir_all(program.parent().unwrap()).unwrap();
+        std::fs::write(&program, &text).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let installed =
+            Installed { version, length: u64::try_from(text.len()).unwrap(), sha256: Hash::of(text.as_bytes()) };
+        store.write(&mut Disk, &Ledger { proven: Some(installed), ..Ledger::default() }).unwrap();
+    }
+
+    #[cfg(unix)]
+    fn starts(folder: &Path) -> usize {
+        std::fs::read_to_string(folder.join("starts")).unwrap().lines().count()
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_damaged_identity_ends_the_service_under_a_fetched_version_too() {
+        let (folder, config, clock, chance) = fixture();
+        fetch_one_that_finds_nobody_enrolled(folder.path());
+        crate::platform::private_file::write(&Identity::path(folder.path()), b"{").unwrap();
+
+        let ended = run(&config, &LAUNCH, &clock, &chance, std::future::pending()).await;
+
+        assert_eq!((ended, starts(folder.path())), (Ok(Exit::NotEnrolled), 1));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn an_agent_that_is_revoked_and_cannot_be_erased_takes_its_time() {
+        let (folder, config, clock, chance) = fixture();
+        fetch_one_that_finds_nobody_enrolled(folder.path());
+        let key = rollcall_protocol::key::PrivateKey::from_seed(&[7; 32]);
+        Identity::new(crate::identity::Enrolled::example(), &key).save(folder.path()).unwrap();
+
+        let ended = run(&config, &LAUNCH, &clock, &chance, tokio::time::sleep(Duration::from_secs(3))).await;
+
+        assert_eq!(ended, Ok(Exit::Ok));
+        assert!((1..=6).contains(&starts(folder.path())), "{} starts in 3 s", starts(folder.path()));
     }
 
     #[test]

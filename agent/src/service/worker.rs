@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rollcall_protocol::catalogue;
 use rollcall_protocol::checkin::Phase;
 use rollcall_protocol::desired::{Command, DesiredState, Order};
 use tokio::sync::watch;
@@ -282,14 +281,18 @@ impl<'a> Worker<'a> {
     /// While two copies use this identity nothing is read or sent. A release comes as newer instructions; the listener
     /// goes on meanwhile.
     async fn wait_while_stopped(&self, desired: &mut Wanted) {
-        let Standing::Stopped { obeyed } = *self.desk.watch_standing().borrow() else { return };
+        let mut standing = self.desk.watch_standing();
+        let Standing::Stopped { obeyed } = *standing.borrow() else { return };
         self.desk.set_phase(Phase::Idle);
-        if desired.wait_for(|wanted| version(wanted.as_ref()) > obeyed).await.is_err() {
+        let is_over = tokio::select! {
+            newer = desired.wait_for(|wanted| version(wanted.as_ref()) > obeyed) => newer.is_ok(),
+            good = standing.wait_for(|standing| *standing == Standing::Good) => good.is_ok(),
+        };
+        if !is_over {
             // Nobody is left who could release us.
             std::future::pending::<()>().await;
         }
-        tracing::info!("new instructions; sending is tried again");
-        self.desk.clear(&catalogue::AGENT_CLONED);
+        tracing::info!("released; sending is tried again");
         self.desk.release();
     }
 

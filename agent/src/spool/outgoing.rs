@@ -5,6 +5,7 @@ use rollcall_protocol::batch::BatchClaims;
 use rollcall_protocol::chain::ChainLink;
 use rollcall_protocol::hash::{BodyDigest, Hash};
 use rollcall_protocol::jws::Unverified;
+use rollcall_protocol::key::KeyId;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::commit::{get_u64, to_sql};
@@ -16,6 +17,8 @@ pub struct Outgoing {
     pub seq: u64,
     pub jws: String,
     pub body: Vec<u8>,
+    /// The key that signed it, which may have been replaced since.
+    pub key: KeyId,
     /// What the batch says of itself.
     pub claims: BatchClaims,
 }
@@ -128,11 +131,12 @@ pub(super) fn outgoing_from_row(row: &Row<'_>) -> Result<Outgoing, SpoolError> {
         return Err(damaged());
     }
     let body: Vec<u8> = row.get(3)?;
-    let claims: BatchClaims = Unverified::parse(&jws).and_then(|jws| jws.peek()).map_err(|_| damaged())?;
+    let signed = Unverified::parse(&jws).map_err(|_| damaged())?;
+    let (key, claims): (KeyId, BatchClaims) = (*signed.kid(), signed.peek().map_err(|_| damaged())?);
     if claims.link.chain.seq != seq || claims.body != BodyDigest::of(&body) {
         return Err(damaged());
     }
-    Ok(Outgoing { seq, jws, body, claims })
+    Ok(Outgoing { seq, jws, body, key, claims })
 }
 
 /// How far the ledger goes back, in bytes of bodies.

@@ -55,7 +55,7 @@ fn drop_outrun(ledger: &mut Ledger, own: &Version) {
 fn try_trial(ledger: &mut Ledger, seen: &Seen<'_>) -> Option<Choice> {
     let trial = ledger.trial.as_mut()?;
     if !(seen.is_sound)(&trial.installed) {
-        ledger.trial = None;
+        ledger.drop_damaged(seen.now);
         return None;
     }
     if trial.starts >= STARTS {
@@ -128,6 +128,31 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_is_damaged_before_each_trial_is_fetched_twice_and_then_barred_for_a_day() {
+        let (choice, ledger) = decide(on_trial(0), &seen(&OWN, &|it| *it != program(3)));
+        assert_eq!(choice, Choice::Proven(program(2)));
+        assert!(!ledger.is_barred(&program(3), DateTime::UNIX_EPOCH), "once may be a power cut");
+
+        let mut fetched_again = ledger;
+        fetched_again.admit(program(3), DateTime::UNIX_EPOCH);
+        let (_, ledger) = decide(fetched_again, &seen(&OWN, &|it| *it != program(3)));
+
+        assert!(ledger.is_barred(&program(3), DateTime::UNIX_EPOCH));
+        assert_eq!(ledger.last_failure(&OWN).unwrap().why, Why::Damaged);
+        assert!(!ledger.is_barred(&program(3), DateTime::UNIX_EPOCH + TimeDelta::hours(25)));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_bars_a_version_no_longer_than_it_was_wrong() {
+        let mut ledger = on_trial(1);
+        let ahead = DateTime::UNIX_EPOCH + TimeDelta::days(30_000);
+        ledger.take_back(Why::Silent, ahead);
+
+        assert!(ledger.is_barred(&program(3), ahead));
+        assert!(!ledger.is_barred(&program(3), DateTime::UNIX_EPOCH));
+    }
+
+    #[test]
     fn an_installer_that_brings_something_newer_wins() {
         let newer = Version::new(0, 9, 0);
 
@@ -158,7 +183,7 @@ mod tests {
                 proven: proven.map(program),
                 previous: previous.map(program),
                 trial: trial.map(|(minor, starts)| Trial { installed: program(minor), starts }),
-                taken_back: Vec::new(),
+                ..Ledger::default()
             };
             let is_sound = |it: &Installed| sound[usize::try_from(it.version.minor).unwrap()];
             for _ in 0..STARTS {

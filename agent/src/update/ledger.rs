@@ -7,6 +7,8 @@ use rollcall_protocol::hash::Hash;
 use rollcall_protocol::update::Version;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::is_of_the_future;
+
 /// A program that was verified when it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installed {
@@ -22,6 +24,9 @@ pub struct Ledger {
     /// The one before, for the case that the newest is damaged.
     pub previous: Option<Installed>,
     pub trial: Option<Trial>,
+    /// What was no longer the verified program when it was to begin its trial. It is fetched once more.
+    #[serde(default)]
+    pub damaged: Option<Installed>,
     /// Newest last.
     #[serde(default)]
     pub taken_back: Vec<TakenBack>,
@@ -49,6 +54,8 @@ pub enum Why {
     Ended,
     /// It ran, and the cloud did not hear of it in time.
     Silent,
+    /// Twice it was no longer what had been verified when it was to start.
+    Damaged,
 }
 
 impl Why {
@@ -56,6 +63,7 @@ impl Why {
         match self {
             Self::Ended => "it ended by itself each time it was started",
             Self::Silent => "it did not reach the cloud in time",
+            Self::Damaged => "its program was changed or taken away after it was fetched, as a virus scanner does",
         }
     }
 }
@@ -68,7 +76,8 @@ const KEPT: usize = 20;
 impl Ledger {
     /// Whether this very program was taken back and must not be tried (again) now.
     pub fn is_barred(&self, program: &Installed, now: DateTime<Utc>) -> bool {
-        self.taken_back.iter().any(|back| back.installed == *program && now < back.at + SECOND_CHANCE)
+        let is_fresh = |at: DateTime<Utc>| now < at + SECOND_CHANCE && !is_of_the_future(at, now);
+        self.taken_back.iter().any(|back| back.installed == *program && is_fresh(back.at))
     }
 
     /// The version on trial goes; the one before runs again.
@@ -80,9 +89,23 @@ impl Ledger {
         }
     }
 
+    /// The program on trial is not the verified one any more: gone, so that it is fetched again, but once only. Whatever
+    /// did it would do it each time, and each time costs a download and a restart.
+    pub fn drop_damaged(&mut self, now: DateTime<Utc>) {
+        let damaged = self.trial.as_ref().map(|trial| trial.installed.clone());
+        if self.damaged == damaged {
+            self.take_back(Why::Damaged, now);
+            self.damaged = None;
+        } else {
+            self.trial = None;
+            self.damaged = damaged;
+        }
+    }
+
     /// The version on trial has proven itself.
     pub fn promote(&mut self) {
         if let Some(trial) = self.trial.take() {
+            self.damaged = None;
             self.previous = self.proven.replace(trial.installed);
         }
     }

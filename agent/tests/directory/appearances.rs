@@ -94,6 +94,8 @@ async fn who_left_one_of_two_imports_while_the_spool_was_lost_leaves_it_when_ask
     site.directory.move_to(ana, site.ou("Staff/Lisbon")).unwrap();
     site.sync().await.unwrap();
     assert!(site.cloud.departures.is_empty(), "nobody here knows that ana was in it");
+    let first = site.sync_with(Extent::AsNeeded, &[ana, ben]).await.unwrap();
+    assert_eq!((first.counts.awaiting, site.cloud.departures.len()), (1, 0), "two readings of this controller judge");
     site.sync_with(Extent::AsNeeded, &[ana, ben]).await.unwrap();
 
     let told: Vec<_> = site.cloud.departures.iter().map(|departure| (departure.guid, departure.import)).collect();

@@ -1,6 +1,7 @@
 //! Every answer of the table in the protocol, and what the agent makes of it.
 
 use rollcall_protocol::answer::Refusal;
+use rollcall_protocol::checkin::CheckinRequest;
 use rollcall_protocol::desired::Order;
 use rollcall_protocol::key::PrivateKey;
 use rollcall_protocol::revocation::Revocation;
@@ -177,6 +178,19 @@ async fn a_service_that_was_stopped_goes_on_when_a_human_releases_it() {
         let count = home.expected().len();
         home.cloud.until("the first cycle", |books| books.people.len() == count).await;
     }
+}
+
+/// A proxy may invent the answer, and then nobody could release what the cloud never stopped.
+#[tokio::test]
+async fn a_quarantine_that_the_cloud_knows_nothing_of_ends_with_the_next_check_in() {
+    let home = synced(80).await;
+    home.cloud.books(|books| books.refuse_checkins.push_back(Refusal::Quarantined));
+    let is_told = |said: &CheckinRequest| said.status.problems.iter().any(|problem| problem.code == "RC-3103");
+
+    let _service = home.start(&["run"]);
+
+    home.cloud.until("the stop is told", |books| books.checkins.iter().any(is_told)).await;
+    home.cloud.until("it is over", |books| books.checkins.last().is_some_and(|said| !is_told(said))).await;
 }
 
 #[tokio::test]

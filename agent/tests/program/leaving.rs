@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
+use rollcall_agent::spool::Spool;
 use rollcall_lab::directory::Fault;
 use rollcall_protocol::checkin::Phase;
 use rollcall_protocol::desired::Pause;
@@ -109,6 +111,9 @@ async fn a_broken_identity_is_replaced_by_a_new_token_or_wiped_when_that_is_aske
     let (exit, said) = home.agent_json(&["enroll", "--token", "nonsense"]).await;
     assert_eq!((exit, said["problem"]["code"].as_str()), (1, Some("RC-3101")), "{said}");
     assert!(!files(&home).contains(&"identity.broken.json".to_owned()), "a token of no use replaces nothing");
+    let spool = Spool::open(&home.path("data"), DateTime::UNIX_EPOCH).unwrap().0;
+    assert!(spool.count_people().unwrap() > 0, "nor does it forget whom this machine has read");
+    drop(spool);
     let (exit, said) = home.agent_json(&["enroll", "--token", &home.cloud.token()]).await;
     assert_eq!(exit, 0, "{said}");
     assert!(files(&home).contains(&"identity.broken.json".to_owned()));

@@ -117,7 +117,7 @@ pub async fn count_known_before(tx: &mut Tx, directory: DirectoryId, at: DateTim
     Ok(per_import(rows))
 }
 
-/// Who is in an import, a deleted one too; of a hundred thousand more the rest comes when these have left.
+/// Who is in an import, a deleted one too; of more than a hundred thousand the rest comes when these wait or have left.
 pub async fn list_active_guids(tx: &mut Tx, import: ImportId) -> Result<Vec<Uuid>> {
     let rows: Vec<(Uuid,)> = fetch_all!(
         tx,

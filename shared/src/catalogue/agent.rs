@@ -58,5 +58,5 @@ faults! {
     UPDATE_TEST_KEYS = "RC-1051", "Updates are off in this build", "This program was built with the public test keys, so it takes no updates.",
         ["Install a released version."], event 500;
     VERSION_DAMAGED = "RC-1052", "Installed update damaged", "The program of an installed update is not the one that was verified any more.",
-        ["Nothing: the version of the installer runs, and the update is fetched again.", "If it happens again, check the disk."], event 500;
+        ["Nothing: the version before runs, and the update is fetched once more; damaged a second time, it is fetched a day later.", "If it happens again, see whether a virus scanner takes the program away, and check the disk."], event 500;
 }

@@ -16,7 +16,8 @@ use super::people::{Frame, Tally};
 /// in which the reading shows nobody any more. An agent that still shows somebody in it has not heard of its end, and
 /// will tell the departures itself.
 ///
-/// The evidence is the operator's decision, the one that the agent would have named; the guard comes on top.
+/// The evidence is the operator's decision, the one that the agent would have named. They wait for a human, as the guard
+/// lets them when the agent tells them: no import may be empty without one.
 pub async fn departures(
     tx: &mut WriteTx,
     frame: &Frame<'_>,
@@ -36,7 +37,7 @@ pub async fn departures(
             guid,
             import: import.uuid(),
             evidence: Evidence::Deselected,
-            stance: Stance::Apply,
+            stance: Stance::Held,
         }));
     }
     Ok(owed)

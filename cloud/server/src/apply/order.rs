@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use rollcall_protocol::{desired::Order, limits};
 use rollcall_store::{
     AgentScope, StoreError, WriteTx, commands,
@@ -15,6 +16,14 @@ use crate::{
 };
 
 const BY: &str = "Rollcall";
+
+/// So long after a full snapshot was wanted, and did not settle what it was to settle, another may be. Sooner it would
+/// bring the same once more.
+const FULL_AGAIN_AFTER: TimeDelta = TimeDelta::hours(24);
+
+pub fn was_wanted_lately(directory: &Directory, now: DateTime<Utc>) -> bool {
+    directory.full_wanted_at.is_some_and(|wanted| now < wanted + FULL_AGAIN_AFTER)
+}
 
 /// Asks the agent to send everybody with the next cycle, unless it was asked already.
 pub async fn full_snapshot(

@@ -23,6 +23,8 @@ pub enum Sets {
     DifferAndOrdered,
     /// This was the full snapshot that was ordered, or it has records that are set aside each time.
     DifferStill,
+    /// A full snapshot was wanted within the last day and settled nothing yet; no other is ordered so soon.
+    DifferLately,
 }
 
 /// `lost`: what vanished from many people and was left as it was.
@@ -39,6 +41,10 @@ pub fn decide(told: &CyclePart, counts: &Counts, sets: Sets, lost: &[Clearing]) 
         }
         Sets::DifferStill => {
             let detail = "this full snapshot was to settle it and did not";
+            return verdict(RunResult::Partial, &catalogue::SET_DIFFERS, detail.to_owned());
+        }
+        Sets::DifferLately => {
+            let detail = "the full snapshot of the last day has not settled it; the next may be ordered a day after it";
             return verdict(RunResult::Partial, &catalogue::SET_DIFFERS, detail.to_owned());
         }
     }

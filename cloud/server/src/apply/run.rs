@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use rollcall_domain::{
     agent::AgentState,
     ids::{AgentId, JobId, RunId},
@@ -174,13 +175,15 @@ async fn apply_cycle(
     let mut rest = apply_people(tx, &frame, &mut tally, scope, cycle).await?;
     frame.vanished.check(&tally.lost, cycle).map_err(ApplyError::Vanished)?;
     vanished::settle(tx, state, scope, &frame, cycle, &tally).await?;
+    // Of what the agent told: what is added below says of an import that ended, and nothing of the others.
+    let unheard = unheard(&tally.unnamed, &rest.departures);
     rest.departures.extend(ended::departures(tx, &frame, &tally, &rest.departures).await?);
     departures::apply(tx, &frame, &mut tally, &members, &rest.departures).await?;
     if cycle.told.structure == StructurePart::Included {
         structure_store::replace(tx, directory.id, &rest.nodes).await?;
         directories::record_structure(tx, directory.id, frame.now).await?;
     }
-    order::confirm(tx, state, scope, unheard(&tally.unnamed, &rest.departures)).await?;
+    order::confirm(tx, state, scope, unheard).await?;
     let sets = compare_sets(tx, state, scope, directory, cycle, &tally).await?;
     let obeyed = i64::try_from(cycle.told.desired_version).unwrap_or(i64::MAX);
     agents::record_obeyed(tx, scope, obeyed).await?;
@@ -285,23 +288,25 @@ async fn compare_sets(
             held.ours
         }
     };
-    let sets = decide_sets(&ours, cycle, directory, tally);
+    let sets = decide_sets(&ours, cycle, directory, tally, state.now());
     match sets {
         Sets::Agree => directories::want_full(tx, directory.id, None).await?,
         Sets::DifferAndOrdered => order::full_snapshot(tx, state, scope, directory).await?,
-        Sets::DifferStill => {}
+        Sets::DifferStill | Sets::DifferLately => {}
     }
     Ok(Compared { ours, sets })
 }
 
-/// A full snapshot that was ordered and still differs is not ordered again at once: that would never end. Records that are
-/// set aside explain the difference, and would be set aside again.
-fn decide_sets(ours: &SetSummary, cycle: &Cycle, directory: &Directory, tally: &Tally) -> Sets {
+/// A full snapshot that was ordered and still differs is not ordered again at once, neither by it nor by a delta that
+/// follows: that would never end. Records that are set aside explain the difference, and would be set aside again.
+fn decide_sets(ours: &SetSummary, cycle: &Cycle, directory: &Directory, tally: &Tally, now: DateTime<Utc>) -> Sets {
     let was_just_full = cycle.is_full() && directory.full_wanted_at.is_some();
     if *ours == cycle.told.set {
         Sets::Agree
     } else if was_just_full || tally.counts.set_aside > 0 {
         Sets::DifferStill
+    } else if order::was_wanted_lately(directory, now) {
+        Sets::DifferLately
     } else {
         Sets::DifferAndOrdered
     }

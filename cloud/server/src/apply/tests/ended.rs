@@ -3,6 +3,7 @@
 use rollcall_domain::{ids::ImportId, run::RunResult};
 use rollcall_protocol::{
     batch::CycleKind,
+    desired::Order,
     evidence::{Departure, Evidence, Stance},
     item::Item,
     person::{InImport, Person, PersonRecord},
@@ -15,11 +16,12 @@ use crate::{
         held::{self, Decision, Seen, Which},
         imports,
     },
-    testing::{TestAgent, TestCloud, crowd, people::present, person, stories},
+    testing::{TestAgent, TestCloud, agent::Sealed, crowd, people::present, person, stories},
 };
 
 stories! { deleted_imports_are_the_same_on_postgres: [
     people_of_a_deleted_import_leave_though_the_agent_forgot_them,
+    who_left_another_import_as_well_is_asked_about_all_the_same,
     an_agent_that_has_not_heard_of_the_end_makes_nobody_leave,
     an_agent_that_remembers_tells_each_departure_once,
 ] }
@@ -52,6 +54,25 @@ async fn read_whole(cloud: &TestCloud, agent: &mut TestAgent, people: Vec<Person
     cloud.work().await;
 }
 
+/// What an agent tells that remembers.
+fn leaves(number: u128, import: ImportId) -> Item {
+    Item::Departed(Departure {
+        guid: person(number, "", import).guid,
+        import: import.uuid(),
+        evidence: Evidence::Deselected,
+        stance: Stance::Apply,
+    })
+}
+
+/// A whole reading of the staff, with these departures.
+fn whole(cloud: &TestCloud, agent: &mut TestAgent, staff: ImportId, departures: impl Iterator<Item = Item>) -> Sealed {
+    let left = crowd(10, staff).into_iter().map(|person| (person.guid, PersonRecord::write(person).unwrap()));
+    agent.people = left.collect();
+    agent.snapshot += 1;
+    let items = agent.people.values().map(present).chain(departures).collect();
+    agent.seal(cloud, CycleKind::Full, 0, &[items]).remove(0)
+}
+
 async fn people_of_a_deleted_import_leave_though_the_agent_forgot_them(cloud: TestCloud) {
     let (mut agent, staff, second) = two_imports(&cloud).await;
     imports::delete(&cloud.state, &cloud.who, cloud.customer, second).await.unwrap();
@@ -78,6 +99,21 @@ async fn people_of_a_deleted_import_leave_though_the_agent_forgot_them(cloud: Te
     assert_eq!((run.result, run.counts.departed + run.counts.held), (RunResult::Ok, 0));
 }
 
+async fn who_left_another_import_as_well_is_asked_about_all_the_same(cloud: TestCloud) {
+    let (mut agent, staff, second) = two_imports(&cloud).await;
+    let third = cloud.import(Uuid::from_u128(0x11)).await;
+    let mut people = everybody(staff, second);
+    people[5].imports.push(person(0, "", third).imports.remove(0));
+    agent.sync(&cloud, people, &Evidence::Deleted).await;
+    imports::delete(&cloud.state, &cloud.who, cloud.customer, second).await.unwrap();
+
+    // Person 6 is in the deleted import, and has left the third one meanwhile.
+    read_whole(&cloud, &mut agent, crowd(10, staff)).await;
+
+    let desired = agent.check_in(&cloud).await.unwrap();
+    assert_eq!(desired.commands[0].order, Order::Confirm { guids: vec![person(6, "", third).guid] });
+}
+
 async fn an_agent_that_has_not_heard_of_the_end_makes_nobody_leave(cloud: TestCloud) {
     let (mut agent, staff, second) = two_imports(&cloud).await;
     imports::delete(&cloud.state, &cloud.who, cloud.customer, second).await.unwrap();
@@ -93,19 +129,7 @@ async fn an_agent_that_has_not_heard_of_the_end_makes_nobody_leave(cloud: TestCl
 async fn an_agent_that_remembers_tells_each_departure_once(cloud: TestCloud) {
     let (mut agent, staff, second) = two_imports(&cloud).await;
     imports::delete(&cloud.state, &cloud.who, cloud.customer, second).await.unwrap();
-    let departed = |number| {
-        Item::Departed(Departure {
-            guid: person(number, "", second).guid,
-            import: second.uuid(),
-            evidence: Evidence::Deselected,
-            stance: Stance::Apply,
-        })
-    };
-    let left = crowd(10, staff).into_iter().map(|person| (person.guid, PersonRecord::write(person).unwrap()));
-    agent.people = left.collect();
-    agent.snapshot += 1;
-    let items = agent.people.values().map(present).chain((6..=20).map(departed)).collect();
-    let sealed = agent.seal(&cloud, CycleKind::Full, 0, &[items]).remove(0);
+    let sealed = whole(&cloud, &mut agent, staff, (6..=20).map(|number| leaves(number, second)));
 
     agent.push(&cloud, &sealed).await;
     cloud.work().await;

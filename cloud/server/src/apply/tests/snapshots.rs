@@ -1,5 +1,6 @@
 //! What happens when the cloud's set and the agent's are not the same.
 
+use chrono::TimeDelta;
 use rollcall_domain::{ids::ImportId, membership::MembershipState, run::RunResult};
 use rollcall_protocol::{batch::CycleKind, desired::Order, evidence::Evidence, person::PersonRecord};
 use rollcall_store::memberships;
@@ -14,6 +15,7 @@ use crate::{
 stories! { snapshots_heal_the_same_on_postgres: [
     a_set_that_differs_orders_a_full_snapshot,
     a_full_snapshot_that_still_differs_says_so_and_orders_none,
+    what_no_full_snapshot_settles_is_tried_once_a_day,
     people_missing_from_a_full_snapshot_are_asked_for_and_stay,
     a_crowd_missing_from_a_full_snapshot_stays,
     people_whose_answer_got_lost_are_asked_for_again,
@@ -68,6 +70,36 @@ async fn a_full_snapshot_that_still_differs_says_so_and_orders_none(cloud: TestC
     assert_eq!(details, ["a full snapshot was ordered", "this full snapshot was to settle it and did not"]);
     let open = agent.check_in(&cloud).await.unwrap().commands;
     assert_eq!(open.len(), 1, "the one that was ordered first");
+}
+
+/// Somebody whose record is set aside is in each whole reading, and in no set of ours.
+async fn what_no_full_snapshot_settles_is_tried_once_a_day(cloud: TestCloud) {
+    let (mut agent, import) = set_up(&cloud).await;
+    let stranger = PersonRecord::write(person(50, "Stranger", import)).unwrap();
+    let sent: Vec<PersonRecord> =
+        crowd(3, import).into_iter().map(|person| PersonRecord::write(person).unwrap()).collect();
+    agent.people = sent.iter().chain([&stranger]).map(|record| (record.person.guid, record.clone())).collect();
+    let everybody = || sent.iter().map(crate::testing::people::present).collect();
+    let mut told = Vec::new();
+    for (kind, items, later) in [
+        (CycleKind::Full, everybody(), 0),
+        (CycleKind::Full, everybody(), 0),
+        (CycleKind::Delta, Vec::new(), 4),
+        (CycleKind::Delta, Vec::new(), 4),
+        (CycleKind::Delta, Vec::new(), 17),
+    ] {
+        cloud.pass(TimeDelta::hours(later));
+        let base = if kind == CycleKind::Full { 0 } else { agent.snapshot };
+        agent.snapshot += 1;
+        let sealed = agent.seal(&cloud, kind, base, &[items]);
+        agent.push(&cloud, &sealed[0]).await;
+        cloud.work().await;
+        told.push(cloud.runs().await[0].reason_detail.clone().unwrap());
+    }
+
+    let (ordered, still) = ("a full snapshot was ordered", "this full snapshot was to settle it and did not");
+    let lately = "the full snapshot of the last day has not settled it; the next may be ordered a day after it";
+    assert_eq!(told, [ordered, still, lately, lately, ordered]);
 }
 
 async fn people_whose_answer_got_lost_are_asked_for_again(cloud: TestCloud) {
