@@ -50,13 +50,18 @@ async fn a_set_that_differs_orders_a_full_snapshot(cloud: TestCloud) {
     assert_eq!(cloud.list(None).await.len(), 4);
 }
 
-async fn a_full_snapshot_that_still_differs_says_so_and_orders_none(cloud: TestCloud) {
-    let (mut agent, import) = set_up(&cloud).await;
+/// An agent that counts somebody whom it does not send, and whom it sends.
+async fn miscounting(cloud: &TestCloud) -> (TestAgent, Vec<PersonRecord>) {
+    let (mut agent, import) = set_up(cloud).await;
     let stranger = PersonRecord::write(person(50, "Stranger", import)).unwrap();
     let sent: Vec<PersonRecord> =
         crowd(3, import).into_iter().map(|person| PersonRecord::write(person).unwrap()).collect();
-    // The agent counts somebody whom it does not send.
     agent.people = sent.iter().chain([&stranger]).map(|record| (record.person.guid, record.clone())).collect();
+    (agent, sent)
+}
+
+async fn a_full_snapshot_that_still_differs_says_so_and_orders_none(cloud: TestCloud) {
+    let (mut agent, sent) = miscounting(&cloud).await;
     let mut details = Vec::new();
     for _ in 0..2 {
         agent.snapshot += 1;
@@ -74,11 +79,7 @@ async fn a_full_snapshot_that_still_differs_says_so_and_orders_none(cloud: TestC
 
 /// Somebody whose record is set aside is in each whole reading, and in no set of ours.
 async fn what_no_full_snapshot_settles_is_tried_once_a_day(cloud: TestCloud) {
-    let (mut agent, import) = set_up(&cloud).await;
-    let stranger = PersonRecord::write(person(50, "Stranger", import)).unwrap();
-    let sent: Vec<PersonRecord> =
-        crowd(3, import).into_iter().map(|person| PersonRecord::write(person).unwrap()).collect();
-    agent.people = sent.iter().chain([&stranger]).map(|record| (record.person.guid, record.clone())).collect();
+    let (mut agent, sent) = miscounting(&cloud).await;
     let everybody = || sent.iter().map(crate::testing::people::present).collect();
     let mut told = Vec::new();
     for (kind, items, later) in [
